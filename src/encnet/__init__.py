@@ -1,0 +1,64 @@
+"""EncNet: semantic segmentation that knows its scene (Context Encoding, CVPR 2018).
+
+The public names. Each is imported when it is first used, so that the command line starts at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from encnet.errors import InputError
+    from encnet.evaluation import evaluate
+    from encnet.inference.predictor import Predictor
+    from encnet.inference.protocol import Protocol
+    from encnet.inference.segmentation import Segmentation
+    from encnet.losses import EncNetLoss, LossTerms
+    from encnet.model.context import ContextEncoding
+    from encnet.model.encnet import EncNet, EncNetOutput
+    from encnet.model.encoding import Encoding
+    from encnet.model.variants import build_encnet, create_model, list_models
+    from encnet.weights.checkpoint import load
+
+_HOMES = {
+    "ContextEncoding": "encnet.model.context",
+    "EncNet": "encnet.model.encnet",
+    "EncNetLoss": "encnet.losses",
+    "EncNetOutput": "encnet.model.encnet",
+    "Encoding": "encnet.model.encoding",
+    "InputError": "encnet.errors",
+    "LossTerms": "encnet.losses",
+    "Predictor": "encnet.inference.predictor",
+    "Protocol": "encnet.inference.protocol",
+    "Segmentation": "encnet.inference.segmentation",
+    "build_encnet": "encnet.model.variants",
+    "create_model": "encnet.model.variants",
+    "evaluate": "encnet.evaluation",
+    "list_models": "encnet.model.variants",
+    "load": "encnet.weights.checkpoint",
+}
+
+__all__ = [
+    "ContextEncoding",
+    "EncNet",
+    "EncNetLoss",
+    "EncNetOutput",
+    "Encoding",
+    "InputError",
+    "LossTerms",
+    "Predictor",
+    "Protocol",
+    "Segmentation",
+    "build_encnet",
+    "create_model",
+    "evaluate",
+    "list_models",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'encnet' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

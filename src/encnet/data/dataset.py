@@ -1,0 +1,138 @@
+"""Samples on disk, as a list (DatasetIndex) and as tensors (SegmentationDataset)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional
+
+from encnet.data.images import read_image
+from encnet.data.labels import LabelSet
+from encnet.errors import InputError
+
+__all__ = ["DatasetIndex", "Sample", "SampleKey", "SegmentationDataset", "read_image"]
+
+
+class Sample(NamedTuple):
+    """An image and its label map; ``label`` is None in a split that has no label maps.
+
+    A path may point at a file that is not there: it is where the missing partner was expected. Reading such a sample
+    is an error, and ``check_dataset`` lists them.
+    """
+
+    image: Path
+    label: Path | None
+
+
+@dataclass(frozen=True)
+class DatasetIndex:
+    """What is on disk: the samples of each split, and what their label maps mean."""
+
+    name: str
+    root: Path
+    labels: LabelSet
+    splits: Mapping[str, tuple[Sample, ...]]
+
+    def split(self, name: str) -> tuple[Sample, ...]:
+        """The samples of a split.
+
+        Raises:
+            InputError: there is no such split; the message lists those there are.
+        """
+        if name not in self.splits:
+            raise InputError(f"{self.root} has no split '{name}'; its splits are {', '.join(self.splits) or 'none'}")
+        return self.splits[name]
+
+
+class SampleKey(NamedTuple):
+    """Which sample, and in which epoch: what a sampler hands to the dataset so that each epoch is transformed anew."""
+
+    epoch: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index, which nobody needs here
+
+
+class SegmentationDataset(Dataset[tuple[Any, Any]]):
+    """Samples as (image, label map) tensors, through a transform.
+
+    Args:
+        samples: with label maps.
+        labels: what the label maps mean.
+        transform: (image, label map) -> (image, label map), called as torchvision.transforms.v2 transforms are.
+            It gets a ``tv_tensors.Image`` uint8 (3, H, W), RGB in 0-255, and a ``tv_tensors.Mask`` uint8 (H, W) of
+            class indices and ``IGNORE``. None returns these two.
+        seed: of the transform's randomness.
+
+    Raises:
+        InputError: a sample has no label map.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        labels: LabelSet,
+        transform: Callable[[tv_tensors.Image, tv_tensors.Mask], tuple[Any, Any]] | None = None,
+        seed: int = 0,
+    ) -> None:
+        for sample in samples:
+            if sample.label is None:
+                raise InputError(f"{sample.image} has no label map; choose a split that has label maps")
+        self.samples = tuple(samples)
+        self.labels = labels
+        self.transform = transform
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: SampleKey | int) -> tuple[Any, Any]:
+        """The transformed sample; a plain index is one of epoch 0.
+
+        The transform draws from PyTorch's CPU generator, which is seeded from (seed, epoch, index) alone and put back
+        afterwards: a sample does not depend on the worker, nor on what was read before it.
+
+        Raises:
+            InputError: a file is missing or damaged, a label is undeclared, or the sizes of image and label map differ.
+        """
+        epoch, index = key if isinstance(key, tuple) else (0, key)
+        index = range(len(self.samples))[index]
+        image, label = load_sample(self.samples[index], self.labels)
+        if self.transform is None:
+            return image, label
+        with torch.random.fork_rng(devices=[]):
+            # torch.manual_seed would also reseed the GPUs, where dropout draws from.
+            torch.default_generator.manual_seed(_sample_seed(self.seed, epoch, index))
+            return self.transform(image, label)
+
+
+def load_sample(sample: Sample, labels: LabelSet) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
+    """Image uint8 (3, H, W), RGB in 0-255, and label map uint8 (H, W) of a sample, both upright.
+
+    Raises:
+        InputError: a file is missing or damaged, a label is undeclared, or the sizes differ.
+    """
+    if sample.label is None:
+        raise InputError(f"{sample.image} has no label map; choose a split that has label maps")
+    image = read_image(sample.image)
+    label = labels.load(sample.label)
+    check_sizes(sample, image.size, (label.shape[1], label.shape[0]))
+    return functional.to_image(image), tv_tensors.Mask(torch.from_numpy(label))
+
+
+def check_sizes(sample: Sample, image_size: tuple[int, int], label_size: tuple[int, int]) -> None:
+    """Raises InputError where the (width, height) of image and label map differ; the message names both."""
+    if image_size != label_size:
+        raise InputError(
+            f"{sample.image} is {image_size[0]} x {image_size[1]} pixels (width x height), but its label map"
+            f" {sample.label} is {label_size[0]} x {label_size[1]}; make them one size"
+        )
+
+
+def _sample_seed(seed: int, epoch: int, index: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{seed} {epoch} {index}".encode(), digest_size=8).digest(), "big")

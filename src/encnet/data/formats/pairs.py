@@ -1,0 +1,80 @@
+"""Which label map belongs to which image: same stem, in two folders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+
+from encnet.data.dataset import Sample
+from encnet.data.images import IMAGE_SUFFIXES
+from encnet.errors import InputError
+
+LABEL_SUFFIXES = frozenset({".png"})
+
+
+def files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files of a folder with one of these suffixes in any case, sorted by name; hidden ones are left out.
+
+    Raises:
+        InputError: the folder is missing or cannot be listed.
+    """
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"cannot list the folder {folder}: {error.strerror or error}; correct its path") from error
+    return [path for path in entries if path.suffix.lower() in suffixes and not path.name.startswith(".")]
+
+
+def pair(images: Path, labels: Path | None, label_suffix: str = "") -> tuple[Sample, ...]:
+    """The samples of two folders, sorted by stem.
+
+    The label map of image ``<stem>.*`` is ``<stem><label_suffix>.png``; other PNGs among the label maps, as data sets
+    have that keep several maps an image, are passed over. No sample is left out: an image without a label map, and a
+    label map without an image, become a sample whose other path is where the partner was expected. Without a folder
+    of labels all samples have the label None.
+
+    Raises:
+        InputError: a folder is missing.
+    """
+    photographs = files(images, IMAGE_SUFFIXES)
+    if labels is None:
+        return tuple(Sample(path, None) for path in photographs)
+    maps = {path.stem: path for path in files(labels, LABEL_SUFFIXES) if path.stem.endswith(label_suffix)}
+    if images == labels:
+        photographs = [path for path in photographs if path.stem not in maps]
+    samples = []
+    for path in photographs:
+        stem = path.stem + label_suffix
+        samples.append(Sample(path, maps.get(stem, labels / f"{stem}.png")))
+    paired = {sample.label for sample in samples}
+    suffix = Counter(path.suffix for path in photographs).most_common(1)[0][0] if photographs else ".png"
+    for stem, path in maps.items():
+        if path not in paired:
+            samples.append(Sample(images / f"{stem.removesuffix(label_suffix)}{suffix}", path))
+    return tuple(sorted(samples, key=lambda sample: (sample.image.stem, sample.image.name)))
+
+
+def read_list(path: Path, samples: Collection[Sample]) -> tuple[Sample, ...]:
+    """Those of ``samples`` whose image's stem or file name stands on a line of a list file, in its order.
+
+    Raises:
+        InputError: the list cannot be read, or it names an image that is not there.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the list {path}: {error}; give a text file of one file name a line") from error
+    by_name: dict[str, list[Sample]] = {}
+    for sample in samples:
+        for name in {sample.image.name, sample.image.stem}:
+            by_name.setdefault(name, []).append(sample)
+    listed: dict[Sample, None] = {}
+    for number, line in enumerate(lines, start=1):
+        name = line.strip()
+        if not name:
+            continue
+        if name not in by_name:
+            raise InputError(f"{path}, line {number}: there is no image '{name}'; remove the line or restore the file")
+        listed.update(dict.fromkeys(by_name[name]))
+    return tuple(listed)

@@ -1,0 +1,50 @@
+"""Opening image files: photographs and label maps, upright, with errors a user can act on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from encnet.errors import InputError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """The decoded image in the mode it is stored in, turned upright by its EXIF orientation.
+
+    Raises:
+        InputError: there is no such file, or it cannot be decoded to its end.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {path}; restore it or correct the path") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{path} has more pixels than Pillow takes for safe; cut it into smaller images or set"
+            " PIL.Image.MAX_IMAGE_PIXELS"
+        ) from error
+    except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
+        raise InputError(f"cannot read {path} as an image: {error}; replace or remove the file") from error
+
+
+def read_image(path: str | Path) -> Image.Image:
+    """A photograph as an upright 8-bit RGB image; transparency is dropped, 16-bit grey is scaled to 8 bits.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds numbers that have no fixed range (32-bit integers or floats).
+    """
+    image = open_image(path)
+    if image.mode in _GREY_16_BIT:
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in {"I", "F"}:
+        raise InputError(f"{path} holds 32-bit numbers, not a photograph; save it with 8 bits a channel")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # Pillow warns where a transparent palette goes straight to RGB
+    return image.convert("RGB")

@@ -1,0 +1,50 @@
+"""Colours that tell classes apart."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+Color = tuple[int, int, int]
+"""Red, green and blue in 0-255."""
+
+MAX_CLASSES = 255
+"""Class indices are 8-bit, and one of the 256 says that a pixel is ignored."""
+
+
+def distinct_palette(n: int) -> tuple[Color, ...]:
+    """``n`` (at most 255) well distinguishable colours; a longer palette continues a shorter one.
+
+    Each colour is, of an 8 x 8 x 8 grid of the RGB cube, the one farthest in CIELAB from all before it and from
+    black and white, which pictures use for ignored pixels and for text.
+    """
+    return _farthest_colors()[:n]
+
+
+@lru_cache(maxsize=1)
+def _farthest_colors() -> tuple[Color, ...]:
+    levels = np.linspace(0, 255, 8).round()
+    grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
+    lab = _lab(grid)
+    distance = np.minimum(
+        np.linalg.norm(lab - lab[0], axis=1),  # black
+        np.linalg.norm(lab - lab[-1], axis=1),  # white
+    )
+    chosen: list[Color] = []
+    for _ in range(MAX_CLASSES):
+        farthest = int(distance.argmax())
+        red, green, blue = (int(level) for level in grid[farthest])
+        chosen.append((red, green, blue))
+        distance = np.minimum(distance, np.linalg.norm(lab - lab[farthest], axis=1))
+    return tuple(chosen)
+
+
+def _lab(rgb: np.ndarray) -> np.ndarray:
+    """sRGB in 0-255, (N, 3) -> CIELAB under D65, (N, 3), by the definition in IEC 61966-2-1 and CIE 15."""
+    scaled = rgb / 255
+    linear = np.where(scaled <= 0.04045, scaled / 12.92, ((scaled + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = linear @ to_xyz.T / to_xyz.sum(axis=1)
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)

@@ -1,0 +1,103 @@
+"""What a prediction is: a label map, the presence of each class, and how both are shown and saved."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from encnet.data.labels import IGNORE, Color
+from encnet.errors import InputError
+from encnet.files import replacing, write_text
+from encnet.visualize import overlay_with_legend
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The prediction for one image."""
+
+    labels: np.ndarray
+    """(H, W) uint8 class indices, of the image's own size."""
+    presence: np.ndarray | None
+    """(classes,) float32 probability, 0-1, that each class is in the image; None if the model does not say."""
+    names: tuple[str, ...]
+    """Names of the classes."""
+    palette: tuple[Color, ...]
+    """RGB colour of each class, 0-255."""
+    image: Image.Image
+    """The image, RGB."""
+    path: Path | None = None
+    """The file of the image, if it came from one."""
+
+    def shares(self) -> dict[str, float]:
+        """Class -> share of the pixels, 0-1, of the classes that occur; the largest first."""
+        pixels = np.bincount(self.labels.ravel(), minlength=IGNORE + 1)[: len(self.names)]
+        return _falling({name: n / self.labels.size for name, n in zip(self.names, pixels.tolist(), strict=True) if n})
+
+    def overlay(self, opacity: float = 0.5) -> Image.Image:
+        """The image under the colours of its classes, beside a legend with shares and presence.
+
+        Raises:
+            InputError: the opacity is not in 0-1.
+        """
+        if not 0 <= opacity <= 1:
+            raise InputError(f"the opacity is {opacity}; it must be from 0 to 1")
+        return overlay_with_legend(self.image, self.labels, self.names, self.palette, self.presence, opacity)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The file, the size in pixels, presence and shares by class name, highest first: JSON types."""
+        presence = None
+        if self.presence is not None:
+            presence = _falling(dict(zip(self.names, self.presence.tolist(), strict=True)))
+        height, width = self.labels.shape
+        return {
+            "file": None if self.path is None else str(self.path),
+            "width": width,
+            "height": height,
+            "presence": presence,
+            "shares": self.shares(),
+        }
+
+    def save(
+        self, folder: str | os.PathLike[str], stem: str | None = None, overlay: bool = True, opacity: float = 0.5
+    ) -> list[Path]:
+        """Writes the label map ``<stem>.png``, ``<stem>_overlay.png`` and ``<stem>.json`` into a folder.
+
+        The label map is a palette PNG: its values are the class indices, its colours those of the classes.
+
+        Args:
+            folder: is made if need be.
+            stem: name of the files; by default that of the image's file, or ``image``.
+            overlay: whether to write the overlay.
+            opacity: of the overlay's colours, 0-1.
+
+        Returns:
+            The files written.
+
+        Raises:
+            InputError: the folder cannot be written to, or the opacity is not in 0-1.
+        """
+        stem = stem or (self.path.stem if self.path else "image")
+        labels = Image.fromarray(self.labels)
+        colors = [*self.palette, *[(0, 0, 0)] * (256 - len(self.palette))]  # all 256, else Pillow packs values in bits
+        labels.putpalette([channel for color in colors for channel in color])
+        pictures = {f"{stem}.png": labels}
+        if overlay:
+            pictures[f"{stem}_overlay.png"] = self.overlay(opacity)
+        written = []
+        for name, picture in pictures.items():
+            written.append(Path(folder, name))
+            with replacing(written[-1]) as temporary:
+                picture.save(temporary)
+        written.append(Path(folder, f"{stem}.json"))
+        write_text(written[-1], json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
+        return written
+
+
+def _falling(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in sorted(values.items(), key=lambda item: -item[1])}

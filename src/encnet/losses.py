@@ -1,0 +1,148 @@
+"""The loss of EncNet: pixels, and which classes exist in the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from encnet.data.labels import IGNORE
+from encnet.errors import InputError
+from encnet.model.encnet import EncNetOutput
+
+
+class LossTerms(NamedTuple):
+    """What :class:`EncNetLoss` returns; scalars, the parts before their weights."""
+
+    total: Tensor  #: pixel + se_weight · se + aux_weight · aux
+    pixel: Tensor
+    se: Tensor  #: sum over the stages that have an SE branch
+    aux: Tensor
+
+
+def presence_targets(labels: Tensor, num_classes: int) -> Tensor:
+    """Which classes exist in each label map (paper, section 3.1: SE-loss).
+
+    One scatter on the labels' device: no loop over images, no copy to the host. A class with one pixel counts, ignored
+    pixels do not.
+
+    Args:
+        labels: (B, H, W), integer class indices, or ``IGNORE``.
+        num_classes: number of classes.
+
+    Returns:
+        (B, num_classes), float32, 0 or 1.
+    """
+    # An extra last column takes the ignored pixels and is cut off.
+    index = labels.long().masked_fill(labels == IGNORE, num_classes).flatten(1)
+    exists = torch.zeros(labels.shape[0], num_classes + 1, device=labels.device)
+    return exists.scatter_(1, index, 1.0)[:, :num_classes]
+
+
+@dataclass(frozen=True)
+class HardPixels:
+    """Online hard example mining: only pixels that the network is not sure of count.
+
+    A pixel counts if its true class has less than ``confidence``, or if it is among the ``fraction`` hardest.
+    """
+
+    confidence: float = 0.7
+    fraction: float = 0.0625
+
+
+class EncNetLoss(nn.Module):
+    """The training loss (paper, section 3.2)::
+
+        total = CE(logits) + se_weight · Σ_stages SE(presence) + aux_weight · CE(aux_logits)
+
+    CE averages over the pixels that are not ignored (by their weights, if classes have weights); SE is the binary
+    cross-entropy, or the mean squared error, between presence and :func:`presence_targets`, averaged over classes
+    and over the images that have a labelled pixel. Where nothing is labelled every term is zero, with a gradient of
+    zero, not NaN. All is computed in float32.
+
+    Args:
+        num_classes: number of classes.
+        se_weight: weight of the SE-loss of each stage.
+        aux_weight: weight of the auxiliary head's loss.
+        presence_loss: "bce" or "mse", as the model's.
+        class_weights: weight of each class in CE, positive; None weighs them equally.
+        hard_pixels: OHEM of both CE terms; None takes all pixels.
+
+    Shapes:
+        (:class:`EncNetOutput`, labels (B, H, W) of class indices or ``IGNORE``) -> :class:`LossTerms`.
+
+    Raises:
+        InputError: a weight is negative, ``class_weights`` has another length, ``presence_loss`` is unknown.
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(
+        self,
+        num_classes: int,
+        se_weight: float = 0.2,
+        aux_weight: float = 0.4,
+        presence_loss: str = "bce",
+        class_weights: Sequence[float] | Tensor | None = None,
+        hard_pixels: HardPixels | None = None,
+    ) -> None:
+        super().__init__()
+        if se_weight < 0 or aux_weight < 0:
+            raise InputError(f"se_weight {se_weight} and aux_weight {aux_weight} must not be negative")
+        if presence_loss not in ("bce", "mse"):
+            raise InputError(f"presence_loss is {presence_loss!r}; it must be 'bce' or 'mse'")
+        weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
+        if weights is not None and (weights.shape != (num_classes,) or bool((weights <= 0).any())):
+            raise InputError(f"class_weights must be {num_classes} positive numbers, one for each class")
+        self.num_classes = num_classes
+        self.se_weight = se_weight
+        self.aux_weight = aux_weight
+        self.presence_loss = presence_loss
+        self.hard_pixels = hard_pixels
+        self.register_buffer("class_weights", weights, persistent=False)
+
+    def forward(self, output: EncNetOutput, labels: Tensor) -> LossTerms:
+        labels = labels.long()
+        pixel = self._pixels(output.logits, labels)
+        se = self._presence((output.presence, output.stage3_presence), labels, like=pixel)
+        aux = pixel.new_zeros(()) if output.aux_logits is None else self._pixels(output.aux_logits, labels)
+        return LossTerms(pixel + self.se_weight * se + self.aux_weight * aux, pixel, se, aux)
+
+    def _pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
+        with torch.autocast(logits.device.type, enabled=False):
+            logits = logits.float()
+            losses = F.cross_entropy(logits, labels, self.class_weights, ignore_index=IGNORE, reduction="none")
+            counts = labels != IGNORE
+            if self.hard_pixels is not None:
+                counts = counts & self._hard(logits.detach(), labels)
+            weights = counts.float()
+            if self.class_weights is not None:
+                weights = weights * self.class_weights[labels.masked_fill(~counts, 0)]
+            return (losses * counts).sum() / weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
+
+    def _hard(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """(B, H, W), whether a pixel counts under OHEM; ignored pixels come out as anything."""
+        assert self.hard_pixels is not None
+        valid = labels != IGNORE
+        true_class = logits.softmax(dim=1).gather(1, labels.masked_fill(~valid, 0)[:, None])[:, 0]
+        confidence = true_class[valid]
+        kept = int(self.hard_pixels.fraction * confidence.numel())
+        if kept == 0:
+            return true_class < self.hard_pixels.confidence
+        hardest = confidence.kthvalue(kept).values
+        return true_class <= hardest.clamp(min=self.hard_pixels.confidence)
+
+    def _presence(self, stages: Sequence[Tensor | None], labels: Tensor, like: Tensor) -> Tensor:
+        present = [stage for stage in stages if stage is not None]
+        if not present:
+            return like.new_zeros(())
+        targets = presence_targets(labels, self.num_classes)
+        labelled = targets.amax(dim=1, keepdim=True)  # an image without a label says nothing about its classes
+        compare = F.binary_cross_entropy_with_logits if self.presence_loss == "bce" else F.mse_loss
+        with torch.autocast(labels.device.type, enabled=False):
+            losses = [(compare(stage.float(), targets, reduction="none") * labelled).sum() for stage in present]
+        return torch.stack(losses).sum() / (labelled.sum() * self.num_classes).clamp(min=1)

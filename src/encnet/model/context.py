@@ -1,0 +1,72 @@
+"""The Context Encoding Module: what the scene is, and what that means for each channel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from encnet.model.blocks import conv_norm_relu
+from encnet.model.encoding import Encoding
+
+
+class EncodedContext(NamedTuple):
+    """What :class:`ContextEncoding` returns."""
+
+    semantics: Tensor  #: (B, C), e: the encoded semantics of the whole image, not negative
+    features: Tensor  #: (B, C, H, W): the features, scaled by channel, not negative
+
+
+class SemanticEncoding(nn.Module):
+    """Features -> encoded semantics (paper, section 3.1)::
+
+        e = mean_k ReLU(BN_K(E)),   E = Encoding(ReLU(BN(W_1x1 X)))
+
+    The batch norm treats the K codewords as its channels, so it sees B·C values of each and works with batch 1.
+    The mean over k (not the sum) is what the code behind the published figures takes.
+
+    Args:
+        in_channels: channels of the features.
+        channels: C, channels that the 1x1 projection gives to the Encoding layer.
+        num_codes: K, the number of codewords.
+
+    Shapes:
+        input (B, in_channels, H, W) -> output (B, C), float32.
+    """
+
+    def __init__(self, in_channels: int, channels: int, num_codes: int) -> None:
+        super().__init__()
+        self.projection = conv_norm_relu(in_channels, channels, kernel_size=1)
+        self.encoding = Encoding(channels, num_codes)
+        self.norm = nn.BatchNorm1d(num_codes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        E = self.encoding(self.projection(features))
+        return F.relu(self.norm(E)).mean(dim=1)
+
+
+class ContextEncoding(nn.Module):
+    """The Context Encoding Module (paper, section 3.1, figure 2)::
+
+        γ = sigmoid(W e + b),   output = ReLU(X + X ⊙ γ)
+
+    with e the encoded semantics of :class:`SemanticEncoding`: the whole image decides how much each channel counts.
+
+    Args:
+        channels: C, channels of the features, of the encoded semantics and of the output.
+        num_codes: K, the number of codewords.
+
+    Shapes:
+        input (B, C, H, W) -> :class:`EncodedContext` (semantics (B, C), features (B, C, H, W)).
+    """
+
+    def __init__(self, channels: int, num_codes: int) -> None:
+        super().__init__()
+        self.semantics = SemanticEncoding(channels, channels, num_codes)
+        self.gamma = nn.Linear(channels, channels)
+
+    def forward(self, features: Tensor) -> EncodedContext:
+        e = self.semantics(features)
+        gamma = self.gamma(e).sigmoid().to(features.dtype)[:, :, None, None]
+        return EncodedContext(e, F.relu(features + features * gamma))

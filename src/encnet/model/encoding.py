@@ -1,0 +1,67 @@
+"""The Encoding layer: a learned dictionary that describes a whole feature map by K residual sums."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from encnet.errors import InputError
+
+
+class Encoding(nn.Module):
+    """Soft-assigns every feature to K codewords and sums the residuals (paper, section 3.1).
+
+    For features x_i in R^C, i = 1..N, codewords d_k and smoothing factors s_k, k = 1..K::
+
+        a_ik = softmax_k(-s_k ‖x_i - d_k‖²)
+        e_k  = Σ_i a_ik (x_i - d_k)
+
+    No tensor of shape (B, N, K, C) is ever built. With A = (a_ik), both lines are matrix products::
+
+        ‖x_i - d_k‖² = ‖x_i‖² - 2 x_i·d_k + ‖d_k‖²
+        E = AᵀX - diag(Σ_i a_i) D
+
+    Under autocast everything here stays in float32: squared distances lose their small differences in half precision.
+
+    Args:
+        channels: C, the number of channels of the features.
+        num_codes: K, the number of codewords.
+
+    Attributes:
+        codewords: (K, C), D, initialised in U(-1/√(KC), 1/√(KC)).
+        scale: (K,), -s, initialised in U(-1, 0): distance counts against a codeword where it is negative.
+
+    Shapes:
+        input (B, C, H, W) of any float type -> output (B, K, C), float32 (float64 for float64 input).
+
+    Raises:
+        InputError: ``channels`` or ``num_codes`` is not positive, or the input has another shape.
+    """
+
+    def __init__(self, channels: int, num_codes: int) -> None:
+        super().__init__()
+        for name, value in (("channels", channels), ("num_codes", num_codes)):
+            if value < 1:
+                raise InputError(f"Encoding: {name} is {value}; it must be at least 1")
+        bound = (num_codes * channels) ** -0.5
+        self.codewords = nn.Parameter(torch.empty(num_codes, channels).uniform_(-bound, bound))
+        self.scale = nn.Parameter(torch.empty(num_codes).uniform_(-1, 0))
+
+    def forward(self, features: Tensor) -> Tensor:
+        channels = self.codewords.shape[1]
+        if features.dim() != 4 or features.shape[1] != channels:
+            raise InputError(f"Encoding: features of shape {tuple(features.shape)}; expected (B, {channels}, H, W)")
+        with torch.autocast(features.device.type, enabled=False):
+            X = features.flatten(2).transpose(1, 2).to(self.codewords.dtype)  # (B, N, C)
+            A = self.assign(X)
+            return A.transpose(1, 2) @ X - A.sum(dim=1).unsqueeze(2) * self.codewords
+
+    def assign(self, X: Tensor) -> Tensor:
+        """The assignment A, (B, N, K), each row of which sums to 1, of features X, (B, N, C)."""
+        D = self.codewords
+        squared_distance = X.square().sum(dim=2, keepdim=True) - 2 * (X @ D.T) + D.square().sum(dim=1)
+        return torch.softmax(self.scale * squared_distance, dim=2)
+
+    def extra_repr(self) -> str:
+        num_codes, channels = self.codewords.shape
+        return f"channels={channels}, num_codes={num_codes}"

@@ -1,0 +1,68 @@
+"""The images of a run, for Lightning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Subset
+
+from encnet.data.dataset import DatasetIndex, SegmentationDataset
+from encnet.data.transforms import evaluation_transform, training_transform
+from encnet.model.info import ModelInfo
+from encnet.training.config import DataConfig
+from encnet.training.loader import EpochBatches, TrainLoader
+
+
+class TrainingData(pl.LightningDataModule):
+    """Loads training crops in seeded order and validation images whole.
+
+    Args:
+        index: what is on disk.
+        config: how images are read and changed.
+        info: of the model that reads them: its normalisation and the size it wants.
+        seed: of order and augmentation.
+    """
+
+    def __init__(self, index: DatasetIndex, config: DataConfig, info: ModelInfo, seed: int) -> None:
+        super().__init__()
+        self.index = index
+        self.config = config
+        self.info = info
+        self.seed = seed
+
+    def train_dataloader(self) -> TrainLoader:
+        config = self.config
+        transform = training_transform(
+            config.crop,
+            self.info.mean,
+            self.info.std,
+            scale=config.scale,
+            rotation=config.rotation,
+            flip=config.flip,
+            jitter=config.jitter,
+            long_side=config.long_side,
+        )
+        dataset = SegmentationDataset(self.index.split(config.train), self.index.labels, transform, self.seed)
+        rank, processes = self._place()
+        batches = EpochBatches(len(dataset), config.batch_size, self.seed, rank, processes)
+        return TrainLoader(dataset, batches, config.workers, pin_memory=torch.cuda.is_available())
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Images one by one, since their sizes may differ, each on exactly one process."""
+        transform = evaluation_transform(self.info.mean, self.info.std, self.config.long_side)
+        dataset = SegmentationDataset(self.index.split(self.config.val), self.index.labels, transform)
+        rank, processes = self._place()
+        mine = Subset(dataset, range(rank, len(dataset), processes))
+        return DataLoader(
+            mine,
+            batch_size=1,
+            num_workers=self.config.workers,
+            persistent_workers=self.config.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def _place(self) -> tuple[int, int]:
+        """(number of this process, number of processes)."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)

@@ -1,0 +1,82 @@
+"""The order of training samples: a function of (seed, epoch) alone, and a place in it to resume from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from encnet.data.dataset import SampleKey, SegmentationDataset
+
+
+class EpochBatches(Sampler[list[SampleKey]]):
+    """The batches of one epoch that belong to one process.
+
+    The samples are shuffled by (seed, epoch) and dealt to all processes; what does not fill a batch for each of them
+    waits for another epoch. A data set smaller than that is repeated until it fills one.
+
+    Attributes:
+        epoch: whose order is given, to be set before iterating.
+        start: batches of it to skip.
+    """
+
+    def __init__(self, samples: int, batch_size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
+        self.samples = samples
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.processes = processes
+        self.epoch = 0
+        self.start = 0
+
+    def __len__(self) -> int:
+        return max(1, self.samples // (self.batch_size * self.processes))
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(self.samples, generator=generator).tolist()
+        needed = len(self) * self.batch_size * self.processes
+        order = (order * -(-needed // len(order)))[:needed]
+        mine = order[self.rank :: self.processes]
+        for batch in range(self.start, len(self)):
+            indices = mine[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield [SampleKey(self.epoch, index) for index in indices]
+
+
+class TrainLoader(DataLoader[Any]):
+    """A DataLoader that knows where in which epoch it is, so that a run resumes with the very next batch.
+
+    Lightning calls ``state_dict`` and ``load_state_dict`` when it writes and reads its checkpoint. Batches that workers
+    have read ahead do not count.
+    """
+
+    def __init__(self, dataset: SegmentationDataset, batches: EpochBatches, workers: int, pin_memory: bool) -> None:
+        super().__init__(
+            dataset,
+            batch_sampler=batches,  # pyright: ignore[reportArgumentType]
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=pin_memory,
+        )
+        self.batches = batches
+        self.epoch = 0
+        self.consumed = 0
+
+    def __iter__(self) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if self.consumed == len(self):  # the last epoch's end, which Lightning does not ask for
+            self.epoch += 1
+            self.consumed = 0
+        self.batches.epoch = self.epoch
+        self.batches.start = self.consumed
+        for batch in super().__iter__():
+            self.consumed += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self.epoch, "consumed": self.consumed}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.epoch = state["epoch"]
+        self.consumed = state["consumed"]

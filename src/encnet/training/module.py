@@ -1,0 +1,82 @@
+"""What Lightning runs: a step of training, a step of validation, the optimiser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from encnet.errors import InputError
+from encnet.losses import EncNetLoss
+from encnet.metrics import SegmentationMetrics
+from encnet.model.encnet import EncNet
+from encnet.training.config import OptimizerConfig
+
+
+class TrainingModule(pl.LightningModule):
+    """An EncNet with its loss and its optimiser.
+
+    Args:
+        model: the network.
+        loss: what is minimised.
+        optimizer: the optimiser's settings.
+        seed: of dropout; each step draws from a stream of its own, so that resuming changes nothing.
+        channels_last: memory layout of the images.
+    """
+
+    def __init__(
+        self, model: EncNet, loss: EncNetLoss, optimizer: OptimizerConfig, seed: int = 0, channels_last: bool = True
+    ) -> None:
+        super().__init__()
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.model = model.to(memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]
+        self.loss = loss
+        self.optimizer_config = optimizer
+        self.seed = seed
+        self.metrics = SegmentationMetrics(
+            model.num_classes, tuple(model.info.classes), presence=model.head.presence is not None
+        )
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        torch.manual_seed((self.seed * 1_000_003 + self.global_step) * 1_009 + batch_idx * 97 + self.global_rank)
+        images, labels = batch
+        terms = self.loss(self.model(images.contiguous(memory_format=self.memory_format)), labels)
+        self.log("learning_rate", self.optimizers().param_groups[-1]["lr"])  # pyright: ignore[reportAttributeAccessIssue]
+        self.log_dict({f"train/{name}_loss": value.detach() for name, value in terms._asdict().items()})
+        if not torch.isfinite(terms.total):
+            raise InputError(
+                f"the loss became {terms.total.item()} at step {self.global_step}; lower optimizer.lr, "
+                "set optimizer.clip_norm, or use precision bf16 or fp32"
+            )
+        return terms.total
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        images, labels = batch
+        output = self.model(images.contiguous(memory_format=self.memory_format))
+        logits = output.logits
+        if logits.shape[-2:] != labels.shape[-2:]:  # data.long_side brought the image to another size
+            logits = torch.nn.functional.interpolate(logits.float(), labels.shape[-2:], mode="bilinear")
+        presence = None if output.presence is None else self.model.presence_probabilities(output.presence)
+        self.metrics.update(logits.argmax(dim=1), labels, presence)
+
+    def configure_optimizers(self) -> Any:
+        config = self.optimizer_config
+        backbone = [p for p in self.model.backbone.parameters() if p.requires_grad]
+        of_backbone = {id(p) for p in backbone}
+        head = [p for p in self.model.parameters() if p.requires_grad and id(p) not in of_backbone]
+        groups = [{"params": backbone, "lr": config.lr}, {"params": head, "lr": config.lr * config.head_lr_factor}]
+        optimizer = (
+            torch.optim.SGD(groups, momentum=0.9, weight_decay=config.weight_decay)
+            if config.name == "sgd"
+            else torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+
+        def factor(step: int) -> float:
+            warmup = min(1.0, (step + 1) / (config.warmup_steps + 1))
+            return warmup * max(0.0, 1 - step / steps) ** config.power
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

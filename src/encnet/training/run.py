@@ -1,0 +1,184 @@
+"""A training run, from a folder of images to a checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import EarlyStopping
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.utilities.warnings import PossibleUserWarning
+from rich.console import Console
+
+from encnet.data.check import CheckReport, check_dataset
+from encnet.data.dataset import DatasetIndex
+from encnet.data.formats import read_dataset
+from encnet.errors import InputError
+from encnet.losses import EncNetLoss, HardPixels
+from encnet.metrics import Scores
+from encnet.model.encnet import EncNet
+from encnet.model.variants import create_model
+from encnet.training.callbacks import BEST_MODEL, LAST_STATE, AveragedWeights, ResumableState, Validation
+from encnet.training.config import TrainConfig
+from encnet.training.datamodule import TrainingData
+from encnet.training.module import TrainingModule
+from encnet.training.progress import TrainingProgress, validation_table
+from encnet.training.recipes import load_run_config, save_config
+
+PRECISIONS: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+CONFIG_FILE = "config.yaml"
+
+
+def train(dataset: str | Path, config: TrainConfig, folder: str | Path) -> Path:
+    """Checks a data set, trains on it, and writes everything to ``folder``.
+
+    The folder gets config.yaml (all settings), best.safetensors and last.safetensors (models for ``encnet.load``),
+    last.ckpt (for resuming), csv/ and tensorboard/ (logs).
+
+    Args:
+        dataset: folder of the data set.
+        config: all settings.
+        folder: of the run; made here.
+
+    Returns:
+        path of the best model.
+
+    Raises:
+        InputError: the data set has problems, a setting does not fit, or ``folder`` holds a run already.
+        Interrupted: the user pressed Ctrl-C; :func:`resume` continues.
+    """
+    folder = Path(folder)
+    if (folder / CONFIG_FILE).exists():
+        raise InputError(f"{folder} holds a run already; resume it with `--resume {folder}`, or choose another `--out`")
+    return _run(Path(dataset), config, folder, state=None)
+
+
+def resume(folder: str | Path) -> Path:
+    """Continues an interrupted run as if it had not been interrupted.
+
+    Raises:
+        InputError: ``folder`` holds no run, or no state to resume from.
+        Interrupted: the user pressed Ctrl-C again.
+    """
+    folder = Path(folder)
+    dataset, config = load_run_config(folder / CONFIG_FILE)
+    state = folder / LAST_STATE
+    if not state.is_file():
+        raise InputError(f"{folder} has no {LAST_STATE}, it stopped before the first validation; start it again")
+    return _run(dataset, config, folder, state)
+
+
+def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None) -> Path:
+    console = Console()
+    index = read_dataset(dataset, config.data.format)
+    for split in (config.data.train, config.data.val):
+        index.split(split)
+    report = check_dataset(index, progress=True)
+    report.raise_if_problems()
+    pl.seed_everything(config.seed, verbose=False)
+    model = build_model(index, config)
+    trainer, validation = _trainer(config, folder, console)
+    if trainer.is_global_zero and state is None:
+        console.print(index.labels.table(), markup=False, highlight=False)
+        console.print(report.table())
+        save_config(config, dataset.resolve(), folder / CONFIG_FILE)
+    module = TrainingModule(model, build_loss(model, report, config), config.optimizer, config.seed, config.channels_last)
+    started = time.perf_counter()
+    with warnings.catch_warnings():
+        # Lightning's advice (more workers, a shorter logging interval) does not fit machines with few cores.
+        warnings.simplefilter("ignore", PossibleUserWarning)
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+        data = TrainingData(index, config.data, model.info, config.seed)
+        trainer.fit(module, datamodule=data, ckpt_path=state, weights_only=True)
+    if trainer.is_global_zero and validation.last is not None:
+        console.print(validation_table(validation.last, "last validation, in percent"))
+        console.print(f"{(time.perf_counter() - started) / 60:.1f} minutes; best model: {folder / BEST_MODEL}")
+    return folder / BEST_MODEL
+
+
+def build_model(index: DatasetIndex, config: TrainConfig) -> EncNet:
+    """The network of ``config`` for the classes of ``index``."""
+    model = create_model(config.model.variant, index.labels.num_classes, **config.model.options())
+    model.info.classes = list(index.labels.names)
+    model.info.palette = [list(color) for color in index.labels.palette]
+    model.info.long_side = config.data.long_side
+    model.info.training = {"dataset": index.name, "crop": list(config.data.crop), "seed": config.seed}
+    return model
+
+
+def build_loss(model: EncNet, report: CheckReport, config: TrainConfig) -> EncNetLoss:
+    """The loss of ``config``; class weights from the frequencies in the training split."""
+    pixels = report.class_pixels[config.data.train]
+    return EncNetLoss(
+        model.num_classes,
+        config.loss.se_weight,
+        config.loss.aux_weight,
+        model.presence_loss,
+        class_weights(pixels, config.loss.class_weight_power) if config.loss.class_weight_power else None,
+        HardPixels() if config.loss.hard_pixels else None,
+    )
+
+
+def class_weights(pixels: np.ndarray, power: float) -> torch.Tensor:
+    """(median frequency / frequency)^power, scaled so that the average pixel weighs 1.
+
+    Args:
+        pixels: (classes,) number of pixels of each class; a class without any gets the largest weight of the others.
+        power: 0-1.
+
+    Returns:
+        (classes,) float32, positive.
+    """
+    counts = pixels.astype(np.float64)
+    seen = counts > 0
+    if not seen.any():
+        return torch.ones(len(counts))
+    counts[~seen] = counts[seen].min()
+    weights = (np.median(counts[seen]) / counts) ** power
+    weights /= (weights * pixels).sum() / pixels.sum()
+    return torch.as_tensor(weights, dtype=torch.float32)
+
+
+def _trainer(config: TrainConfig, folder: Path, console: Console) -> tuple[pl.Trainer, Validation]:
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # its notes on devices are not what a user waits for
+
+    def show(scores: Scores, epoch: int, better: bool) -> None:
+        title = f"validation after epoch {epoch}, in percent" + (" (best so far)" if better else "")
+        console.print(validation_table(scores, title))
+
+    average = AveragedWeights(config.ema) if config.ema else None
+    validation = Validation(folder, show)
+    progress = TrainingProgress(config.data.batch_size)
+    callbacks: list[pl.Callback] = [validation, *([average] if average else []), progress]
+    if config.patience:
+        callbacks.append(EarlyStopping("val/mean_iou", mode="max", patience=config.patience, check_finite=False))
+    callbacks.append(ResumableState(folder, average, progress.console.print))
+    trainer = pl.Trainer(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        num_nodes=config.nodes,
+        precision=PRECISIONS[config.precision],
+        # One code path: Lightning converts batch norm only where a strategy has a process group.
+        sync_batchnorm=config.accelerator != "cpu" and torch.cuda.is_available(),
+        max_epochs=config.epochs if config.steps is None else -1,
+        max_steps=config.steps or -1,
+        check_val_every_n_epoch=config.validate_every,
+        gradient_clip_val=config.optimizer.clip_norm or None,
+        accumulate_grad_batches=config.optimizer.accumulate,
+        use_distributed_sampler=False,  # TrainingData deals the samples itself
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        logger=[CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="tensorboard")],
+        callbacks=callbacks,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    return trainer, validation

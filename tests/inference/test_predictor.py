@@ -1,0 +1,182 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import functional
+
+from encnet.data.labels import distinct_palette
+from encnet.errors import InputError
+from encnet.inference.predictor import Predictor
+from encnet.inference.protocol import Protocol
+from encnet.model.encnet import EncNet
+from encnet.model.variants import create_model
+
+NAMES = ["sky", "road", "car"]
+
+
+def varied_model() -> EncNet:
+    """Random weights that yet predict different classes: normalised activations, logits around zero."""
+    torch.manual_seed(0)
+    model = create_model("encnet_tiny", num_classes=3)
+    images = torch.stack([functional.pil_to_tensor(photo(64, 48, seed)) / 127.5 - 1 for seed in range(4)])
+    with torch.no_grad():
+        for _ in range(20):
+            model.train()(images)
+        bias = model.head.classifier.bias
+        assert bias is not None
+        bias -= model.eval()(images).logits.mean(dim=(0, 2, 3))
+    return model
+
+
+@pytest.fixture(scope="module")
+def model() -> EncNet:
+    model = varied_model()
+    model.info.classes = NAMES
+    model.info.palette = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    return model
+
+
+@pytest.fixture(scope="module")
+def predictor(model: EncNet) -> Predictor:
+    return Predictor(model, device="cpu")
+
+
+def photo(width: int, height: int, seed: int = 0) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def by_hand(model: EncNet, image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and presence from the network itself."""
+    mean, std = np.array(model.info.mean), np.array(model.info.std)
+    normalised = (np.asarray(image) / 255 - mean) / std
+    with torch.no_grad():
+        output = model(torch.tensor(normalised, dtype=torch.float32).permute(2, 0, 1)[None])
+        assert output.presence is not None
+        return output.logits[0].argmax(0).numpy(), output.presence[0].sigmoid().numpy()
+
+
+def test_prediction_is_what_the_network_says(model: EncNet, predictor: Predictor) -> None:
+    image = photo(41, 33)
+    labels, presence = by_hand(model, image)
+    result = predictor(image)
+    assert result.labels.dtype == np.uint8
+    assert (result.labels == labels).mean() > 0.999
+    assert len(np.unique(labels)) > 1
+    assert result.presence == pytest.approx(presence, abs=1e-5)
+    assert result.names == tuple(NAMES)
+    assert result.palette[2] == (7, 8, 9)
+
+
+def test_paths_pictures_and_arrays_are_one(predictor: Predictor, tmp_path: Path) -> None:
+    image = photo(40, 32)
+    path = tmp_path / "street.png"
+    image.save(path)
+    expected = predictor(image).labels
+    for same in (path, str(path), np.asarray(image), image.convert("RGBA")):
+        np.testing.assert_array_equal(predictor(same).labels, expected)
+    assert predictor(str(path)).path == path
+    assert predictor(image).path is None
+
+
+def test_checkpoint_predicts_as_its_model(model: EncNet, predictor: Predictor, tmp_path: Path) -> None:
+    model.save(tmp_path / "model.safetensors")
+    loaded = Predictor(tmp_path / "model.safetensors", device="cpu")
+    assert loaded.source == str(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(loaded(photo(40, 32)).labels, predictor(photo(40, 32)).labels)
+
+
+def mixed() -> list[Image.Image]:
+    return [photo(40, 32, 0), photo(24, 48, 1), photo(40, 32, 2), photo(40, 32, 3), photo(24, 48, 4)]
+
+
+def test_batches_of_mixed_sizes_predict_as_single_images(predictor: Predictor) -> None:
+    singles = [predictor(image) for image in mixed()]
+    for together in (predictor.batch(mixed()), list(predictor.stream(iter(mixed()), batch_size=2))):
+        assert len(together) == len(singles)
+        for result, single in zip(together, singles, strict=True):
+            assert (result.labels == single.labels).mean() > 0.999
+            assert result.presence == pytest.approx(single.presence, abs=1e-5)
+            assert result.image.tobytes() == single.image.tobytes()
+
+
+def test_probabilities_do_not_depend_on_the_batch(predictor: Predictor) -> None:
+    pixels = torch.stack([torch.tensor(np.asarray(photo(40, 32, seed))).permute(2, 0, 1) for seed in range(3)])
+    together, _ = predictor.probabilities(pixels)
+    for index in range(3):
+        alone, _ = predictor.probabilities(pixels[index : index + 1])
+        torch.testing.assert_close(together[index], alone[0], atol=1e-5, rtol=0)
+
+
+def test_stream_is_lazy(predictor: Predictor) -> None:
+    read = []
+
+    def images():
+        for seed in range(6):
+            read.append(seed)
+            yield photo(24, 24, seed)
+
+    next(predictor.stream(images(), batch_size=2))
+    assert len(read) == 3
+
+
+def test_stream_leaves_out_what_cannot_be_read(predictor: Predictor, tmp_path: Path) -> None:
+    photo(24, 24).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    paths = [tmp_path / name for name in ("good.png", "bad.png", "missing.png", "good.png")]
+    errors: list[InputError] = []
+    assert len(list(predictor.stream(paths, on_error=errors.append))) == 2
+    assert ["bad.png" in str(errors[0]), "missing.png" in str(errors[1])] == [True, True]
+    with pytest.raises(InputError, match=r"bad\.png"):
+        list(predictor.stream(paths))
+    with pytest.raises(InputError, match="batch size is 0"):
+        list(predictor.stream(paths, batch_size=0))
+
+
+def test_long_side_is_undone(tmp_path: Path) -> None:
+    """A model that wants small images answers at the size of the image, with the labels of the small one enlarged."""
+    model = varied_model()
+    model.info.long_side = 48
+    result = Predictor(model, device="cpu")(photo(96, 64))
+    assert result.labels.shape == (64, 96)
+    small = Predictor(model, device="cpu")(photo(96, 64).resize((48, 32), Image.Resampling.BILINEAR))
+    enlarged = small.labels.repeat(2, axis=0).repeat(2, axis=1)
+    assert (enlarged == result.labels).mean() > 0.95
+    assert result.names == ("class 0", "class 1", "class 2")
+    assert result.palette == distinct_palette(3)
+
+
+def test_protocol_is_followed(model: EncNet) -> None:
+    image = photo(64, 48)
+    plain = Predictor(model, device="cpu")(image)
+    tiled = Predictor(model, Protocol("sliding", (16, 16)), device="cpu")(image)
+    assert (plain.labels != tiled.labels).any()
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_is_close(model: EncNet, predictor: Predictor, precision) -> None:
+    pixels = torch.tensor(np.asarray(photo(40, 32))).permute(2, 0, 1)[None]
+    half, _ = Predictor(model, device="cpu", precision=precision).probabilities(pixels)
+    full, _ = predictor.probabilities(pixels)
+    assert half.dtype == torch.float32
+    assert 0 < (half - full).abs().max() < 0.05
+
+
+def test_wrong_settings_are_errors(model: EncNet) -> None:
+    with pytest.raises(InputError, match="device 'gpu'"):
+        Predictor(model, device="gpu")
+    with pytest.raises(InputError, match="precision is 'int4'"):
+        Predictor(model, device="cpu", precision="int4")  # pyright: ignore[reportArgumentType]
+    unnamed = create_model("encnet_tiny", num_classes=3)
+    unnamed.info.classes = ["one"]
+    with pytest.raises(InputError, match="3 classes, but names 1"):
+        Predictor(unnamed, device="cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_an_error(model: EncNet) -> None:
+    with pytest.raises(InputError, match="'cuda' cannot be used"):
+        Predictor(model, device="cuda")
+    assert Predictor(model).device.type == "cpu"

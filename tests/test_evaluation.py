@@ -1,0 +1,181 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import functional
+
+from encnet.data.dataset import DatasetIndex, Sample
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.errors import InputError
+from encnet.evaluation import EvaluationReport, evaluate
+from encnet.inference.predictor import Predictor
+from encnet.inference.protocol import Protocol
+from encnet.model.encnet import EncNet
+from encnet.model.variants import create_model
+
+NAMES = ("sky", "road", "car", "tree", "never")
+SIZES = [(40, 32), (24, 48), (40, 32), (24, 48), (40, 32)]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> DatasetIndex:
+    """Photographs of two sizes; a part of each label map is ignored, and all of the second."""
+    root = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    samples = []
+    for number, size in enumerate(SIZES):
+        image, label = root / f"{number}.jpg", root / f"{number}.png"
+        Image.fromarray(random.integers(0, 256, (4, 4, 3), dtype=np.uint8)).resize(size).save(image)
+        classes = random.choice([0, 1, 2, 3, IGNORE], (4, 4)) if number != 1 else np.full((4, 4), IGNORE)
+        Image.fromarray(classes.astype(np.uint8)).resize(size, Image.Resampling.NEAREST).save(label)
+        samples.append(Sample(image, label))
+    return DatasetIndex("photos", root, LabelSet.plain(NAMES), {"val": tuple(samples), "empty": ()})
+
+
+@pytest.fixture(scope="module")
+def model(index: DatasetIndex) -> EncNet:
+    """Random weights that yet predict different classes: normalised activations, logits around zero."""
+    torch.manual_seed(0)
+    model = create_model("encnet_tiny", num_classes=5)
+    model.info.classes = list(NAMES)
+    with torch.no_grad():
+        images = [functional.pil_to_tensor(Image.open(sample.image)) for sample in index.split("val")[::2]]
+        for _ in range(20):
+            model.train()(torch.stack(images) / 127.5 - 1)
+        bias = model.head.classifier.bias
+        assert bias is not None
+        bias -= model.eval()(torch.stack(images) / 127.5 - 1).logits.mean(dim=(0, 2, 3))
+        bias[4] = -1e3
+    return model
+
+
+def run(model: EncNet | Path, index: DatasetIndex, **options: Any) -> EvaluationReport:
+    return evaluate(model, index, **{"device": "cpu", "workers": 0, "progress": False, **options})
+
+
+@pytest.mark.parametrize("protocol", [Protocol(), Protocol("sliding", (24, 24), scales=(1.0, 0.5), flip=True)])
+def test_confusion_is_counted_from_predictions(model: EncNet, index: DatasetIndex, protocol: Protocol) -> None:
+    predictor = Predictor(model, protocol, device="cpu")
+    confusion = np.zeros((5, 5), np.int64)
+    probabilities, present = [], []
+    for image, label in index.split("val"):
+        assert label is not None
+        result, truth = predictor(image), np.asarray(Image.open(label))
+        for predicted, true in zip(result.labels.flat, truth.flat, strict=True):
+            if true != IGNORE:
+                confusion[true, predicted] += 1
+        assert result.presence is not None
+        probabilities.append(result.presence)
+        present.append([bool((truth == c).any()) for c in range(5)])
+    scores = run(model, index, protocol=protocol).scores
+    np.testing.assert_array_equal(scores.confusion, confusion)
+    assert (confusion[:4, :4].sum(axis=0) > 0).sum() > 1
+    assert np.isnan(scores.iou[4])
+    known = [i for i in range(5) if any(present[i])]
+    assert known == [0, 2, 3, 4]
+    for c in range(4):
+        said = np.array([probabilities[i][c] > 0.5 for i in known])
+        there = np.array([present[i][c] for i in known])
+        expected = 2 * (said & there).sum() / max(1, said.sum() + there.sum())
+        assert scores.presence_f1 is not None
+        assert scores.presence_f1[c] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 4}, {"workers": 2}])
+def test_batches_and_workers_change_no_score(model: EncNet, index: DatasetIndex, options: dict[str, int]) -> None:
+    plain, other = run(model, index).scores, run(model, index, **options).scores
+    assert np.abs(plain.confusion - other.confusion).sum() <= 2  # a tie may fall either way in another batch
+    assert other.mean_presence_average_precision == pytest.approx(plain.mean_presence_average_precision)
+
+
+def test_limit_takes_the_first(model: EncNet, index: DatasetIndex) -> None:
+    first = replace(index, splits={"val": index.split("val")[:3]})
+    limited = run(model, index, limit=3)
+    assert limited.images == 3
+    assert limited.scores.to_dict() == run(model, first).scores.to_dict()
+
+
+def test_report_says_how_it_was_made(model: EncNet, index: DatasetIndex, tmp_path: Path) -> None:
+    model.save(tmp_path / "model.safetensors")
+    report = run(tmp_path / "model.safetensors", index, precision="bf16", protocol=Protocol(flip=True))
+    saved = report.to_dict()
+    assert saved["variant"] == "encnet_tiny"
+    assert saved["checkpoint"] == str(tmp_path / "model.safetensors")
+    assert (saved["dataset"], saved["split"], saved["images"]) == ("photos", "val", 5)
+    assert (saved["device"], saved["precision"], saved["protocol"]["flip"]) == ("cpu", "bf16", True)
+    assert report.images_per_second == pytest.approx(5 / report.seconds)
+    assert run(model, index, limit=1).checkpoint is None
+
+
+def test_saved_report_holds_the_scores(model: EncNet, index: DatasetIndex, tmp_path: Path) -> None:
+    report = run(model, index)
+    files = report.save(tmp_path / "new")
+    assert [path.name for path in files] == ["evaluation.json", "evaluation.txt", "confusion.png"]
+    assert json.loads(files[0].read_text(encoding="utf-8")) == report.to_dict()
+    lines = files[1].read_text(encoding="utf-8").splitlines()
+    for name, iou in zip(NAMES, report.scores.iou, strict=True):
+        row = next(line for line in lines if f" {name} " in line)
+        assert ("-" if np.isnan(iou) else f"{100 * iou:.2f}") in row
+    assert any("absent classes left out" in line and f"{100 * report.scores.mean_iou:.2f}" in line for line in lines)
+    assert any("as 0" in line and f"{100 * report.scores.mean_iou_absent_zero:.2f}" in line for line in lines)
+    with Image.open(files[2]) as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_model_without_presence_has_no_presence_columns(index: DatasetIndex) -> None:
+    report = run(create_model("encnet_tiny", num_classes=5, se=False), index, limit=1)
+    assert report.scores.presence_f1 is None
+    assert [column.header for column in report.table().columns] == ["class", "IoU", "accuracy"]
+
+
+def test_progress_goes_to_stderr(model: EncNet, index: DatasetIndex, capsys: pytest.CaptureFixture[str]) -> None:
+    run(model, index, limit=2, progress=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "photos val" in captured.err
+    assert "2/2" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["sky", "road", "car"], "3 classes and photos has 5 .only the data has tree, never"),
+        (["sky", "road", "car", "tree", "dog"], "only the model has dog; only the data has never"),
+        (["road", "sky", "car", "tree", "never"], "class 0 is 'road' in the model and 'sky' in the data"),
+    ],
+)
+def test_other_classes_are_refused(index: DatasetIndex, classes: list[str], message: str) -> None:
+    model = create_model("encnet_tiny", num_classes=len(classes))
+    model.info.classes = classes
+    with pytest.raises(InputError, match=message):
+        run(model, index)
+
+
+def test_unreadable_files_are_one_sentence(model: EncNet, index: DatasetIndex, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no image")
+    samples = (*index.split("val")[:1], Sample(broken, index.split("val")[0].label))
+    for workers in (0, 1):
+        with pytest.raises(InputError, match=r"broken\.jpg") as caught:
+            run(model, replace(index, splits={"val": samples}), workers=workers)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "empty"}, "split 'empty' of .* is empty"),
+        ({"split": "test"}, "no split 'test'"),
+        ({"limit": 0}, "limit 0"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"workers": -1}, "workers -1"),
+    ],
+)
+def test_wrong_settings_are_errors(model: EncNet, index: DatasetIndex, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        run(model, index, **options)
