@@ -97,9 +97,7 @@ def test_an_unlabelled_image_does_not_count_in_the_se_loss() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**16), confidence=st.floats(0.05, 0.95), fraction=st.floats(0.0, 1.0))
-def test_hard_pixels_are_the_unsure_ones_and_at_least_a_fraction(
-    seed: int, confidence: float, fraction: float
-) -> None:
+def test_hard_pixels_are_the_unsure_ones_and_at_least_a_fraction(seed: int, confidence: float, fraction: float) -> None:
     labels = random_labels(seed)
     logits = 2 * torch.randn(2, CLASSES, 5, 6, generator=torch.Generator().manual_seed(seed))
     loss = EncNetLoss(CLASSES, hard_pixels=HardPixels(confidence, fraction))(EncNetOutput(logits), labels)

@@ -98,7 +98,7 @@ def test_long_legends_flow_into_columns(classes: int) -> None:
     assert picture.width <= 2 * max(picture.height, 400)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 @given(LABELS)
 def test_small_images_are_enlarged_beside_their_legend(labels: np.ndarray) -> None:
     picture = overlay_with_legend(photo(labels.shape[1], labels.shape[0]), labels, NAMES, PALETTE, opacity=1)

@@ -62,7 +62,7 @@ def _parse(name: str, verb: Verb, arguments: list[str]) -> Any:
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = Parser(prog=f"encnet {name}", description=verb.summary)
     verb.add_arguments(parser)
-    return parser.instantiate_classes(parser.parse_args(_recipe_first(arguments)))
+    return parser.instantiate(parser.parse_args(_recipe_first(arguments)))
 
 
 def _recipe_first(arguments: list[str]) -> list[str]:
@@ -166,7 +166,7 @@ def _evaluate_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=str | None, default=None, help="folder for JSON, table and confusion matrix")
     parser.add_argument("--workers", type=int, default=2, help="processes that read images")
     parser.add_argument("--limit", type=int | None, default=None, help="evaluate only so many images")
-    parser.add_class_arguments(Protocol, "protocol")
+    parser.add_argument("--protocol", type=Protocol, default=Protocol())
     _add_device(parser)
 
 
@@ -202,7 +202,7 @@ def _predict_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--overlay", type=bool, default=True, help="write overlays too")
     parser.add_argument("--opacity", type=float, default=0.5, help="of the overlays' colours, 0 to 1")
     parser.add_argument("--batch_size", type=int, default=4, help="images of one size that are predicted together")
-    parser.add_class_arguments(Protocol, "protocol")
+    parser.add_argument("--protocol", type=Protocol, default=Protocol())
     _add_device(parser)
 
 
@@ -241,7 +241,9 @@ def _benchmark_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("subject", type=Literal["context"], help="context: what the context encoding is worth")
     parser.add_argument("--out", type=str, default="runs/benchmark", help="folder for the runs and the table")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each network")
-    parser.add_argument("--epochs", type=int, default=24, help="epochs of each run")
+    parser.add_argument(
+        "--epochs", type=int | None, default=None, help="epochs of each run; none is the recipe's number"
+    )
 
 
 def _benchmark(arguments: Any) -> int:

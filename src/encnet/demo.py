@@ -60,8 +60,8 @@ def run_demo(folder: str | Path) -> Path:
     write_report(
         report,
         "EncNet on generated scenes",
-        "An orange disc is a buoy in a harbour, a pumpkin on a farm and a ball in a town; a brown box is a crate, a hay "
-        "bale or a bench. They look the same, and what tells them apart lies at the other side of the picture. "
+        "An orange disc is a buoy in a harbour, a pumpkin on a farm and a ball in a town; a brown box is a crate, a "
+        "hay bale or a bench. They look the same, and what tells them apart lies at the other side of the picture. "
         "The context encoding sees it.",
         _facts(evaluation, time.perf_counter() - started),
         read_history(run / "csv"),
@@ -83,9 +83,10 @@ def run_demo(folder: str | Path) -> Path:
 def _facts(evaluation: EvaluationReport, seconds: float) -> dict[str, str]:
     scores = evaluation.scores
     iou = dict(zip(scores.names, scores.iou.tolist(), strict=True))
+    context = sum(iou[name] for name in CONTEXT_CLASSES) / len(CONTEXT_CLASSES)
     facts = {
         "mean IoU": f"{100 * scores.mean_iou:.1f} %",
-        "IoU of classes that only context tells": f"{100 * sum(iou[n] for n in CONTEXT_CLASSES) / len(CONTEXT_CLASSES):.1f} %",
+        "IoU of classes that only context tells": f"{100 * context:.1f} %",
         "pixel accuracy": f"{100 * scores.pixel_accuracy:.1f} %",
         "minutes for everything": f"{seconds / 60:.1f}",
     }

@@ -70,37 +70,13 @@ class EvaluationReport:
         }
 
     def table(self) -> Table:
-        """Scores by class in percent, then their means; a dash where a score is undefined."""
-        scores = self.scores
-        with_presence = scores.presence_f1 is not None
-        table = Table(
-            title=f"{self.variant} on {self.dataset}, {self.split}: {self.images} images",
-            caption=f"Scores in %. Weighted by pixels: frequency-weighted IoU and pixel accuracy.\n"
-            f"{self.protocol.describe()}\n{self.images_per_second:.2f} images/s on {self.device}, {self.precision}",
+        """Scores by class in percent, then their means."""
+        return scores_table(
+            self.scores,
+            f"{self.variant} on {self.dataset}, {self.split}: {self.images} images",
+            f"{self.protocol.describe()}\n{self.images_per_second:.2f} images/s on {self.device}, "
+            f"{self.precision}; scores in %",
         )
-        table.add_column("class")
-        for column in ("IoU", "accuracy", *(("presence AP", "presence F1") if with_presence else ())):
-            table.add_column(column, justify="right")
-
-        def add(name: str, *values: float | None) -> None:
-            shown = values if with_presence else values[:2]
-            table.add_row(name, *("" if value is None else _percent(value) for value in shown))
-
-        for i, name in enumerate(scores.names):
-            presence = () if scores.presence_average_precision is None else (scores.presence_average_precision[i],)
-            presence += () if scores.presence_f1 is None else (scores.presence_f1[i],)
-            add(name, scores.iou[i], scores.accuracy[i], *presence)
-        table.add_section()
-        add(
-            "mean, absent classes left out",
-            scores.mean_iou,
-            scores.mean_accuracy,
-            scores.mean_presence_average_precision,
-            scores.mean_presence_f1,
-        )
-        add("mean, absent classes as 0", scores.mean_iou_absent_zero, None, None, None)
-        add("mean, weighted by pixels", scores.frequency_weighted_iou, scores.pixel_accuracy, None, None)
-        return table
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Writes evaluation.json, evaluation.txt (the table) and confusion.png into a folder, and returns their paths.
@@ -116,6 +92,35 @@ class EvaluationReport:
         with replacing(written[2]) as temporary:
             temporary.write_bytes(figure_png(confusion_figure(self.scores.confusion, self.scores.names)))
         return written
+
+
+def scores_table(scores: Scores, title: str, caption: str | None = None) -> Table:
+    """Scores by class in percent, then their means; a dash where a score is undefined."""
+    with_presence = scores.presence_f1 is not None
+    table = Table(title=title, caption=caption)
+    table.add_column("class")
+    for column in ("IoU", "accuracy", *(("presence AP", "presence F1") if with_presence else ())):
+        table.add_column(column, justify="right")
+
+    def add(name: str, *values: float | None) -> None:
+        shown = values if with_presence else values[:2]
+        table.add_row(name, *("" if value is None else _percent(value) for value in shown))
+
+    for i, name in enumerate(scores.names):
+        presence = () if scores.presence_average_precision is None else (scores.presence_average_precision[i],)
+        presence += () if scores.presence_f1 is None else (scores.presence_f1[i],)
+        add(name, scores.iou[i], scores.accuracy[i], *presence)
+    table.add_section()
+    add(
+        "mean, absent classes left out",
+        scores.mean_iou,
+        scores.mean_accuracy,
+        scores.mean_presence_average_precision,
+        scores.mean_presence_f1,
+    )
+    add("mean, absent classes as 0", scores.mean_iou_absent_zero, None, None, None)
+    add("mean, weighted by pixels", scores.frequency_weighted_iou, scores.pixel_accuracy, None, None)
+    return table
 
 
 def evaluate(

@@ -17,7 +17,7 @@ from encnet.evaluation import EvaluationReport
 from encnet.files import write_text
 from encnet.inference.segmentation import Segmentation
 from encnet.metrics import Scores
-from encnet.visualize import colorize, confusion_figure, curves_figure, figure_png, overlay
+from encnet.visualize import confusion_figure, curves_figure, figure_png, overlay
 
 
 class Example(NamedTuple):
@@ -114,7 +114,10 @@ def _example(example: Example) -> dict[str, Any]:
         ),
         "truth": _picture(overlay(segmentation.image, truth, segmentation.palette), f"{name}: true classes"),
         "legend": [
-            {"name": n, "color": "#%02x%02x%02x" % tuple(colorize(np.array([[c]], np.uint8), segmentation.palette)[0, 0])}
+            {
+                "name": n,
+                "color": "rgb({}, {}, {})".format(*segmentation.palette[c]),
+            }
             for c, n in enumerate(segmentation.names)
             if c in shown
         ],

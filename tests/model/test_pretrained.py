@@ -53,7 +53,7 @@ class Payload:
 
 def test_a_file_that_would_execute_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"weight": Payload()}, tmp_path / "evil.pth")
-    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Payload()))
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Payload(), protocol=2))
     for name in ("evil.pth", "plain.pth"):
         with pytest.raises(InputError, match="cannot be read as weights without executing code"):
             create_model("encnet_resnet18", 3, pretrained=str(tmp_path / name))

@@ -71,9 +71,7 @@ def build_encnet(
     Raises:
         InputError: an option is out of its range.
     """
-    options = {
-        name: value for name, value in locals().items() if name not in ("pretrained", "variant", "mean", "std")
-    }
+    options = {name: value for name, value in locals().items() if name not in ("pretrained", "variant", "mean", "std")}
     _require(1 <= num_classes <= 255, "num_classes", num_classes, "from 1 to 255")
     _require(num_codes >= 1, "num_codes", num_codes, "at least 1")
     _require(head_channels >= 1, "head_channels", head_channels, "at least 1")
@@ -165,7 +163,7 @@ def encnet_tiny(num_classes: int, **options: Any) -> EncNet:
         num_classes,
         options,
         backbone="resnet10t",
-        backbone_options={"channels": (24, 48, 64, 96)},
+        backbone_options={"channels": [24, 48, 64, 96]},
         head_channels=96,
         aux_channels=32,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -20,7 +22,7 @@ LAST_MODEL = "last.safetensors"
 BEST_MODEL = "best.safetensors"
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 (the user did it on purpose)
     """The user stopped the run with Ctrl-C; its state is on disk."""
 
 
@@ -55,7 +57,7 @@ class Validation(pl.Callback):
         self.folder = folder
         self.show = show
         self.best: float | None = None
-        self.last: Scores | None = None
+        self.step: int | None = None
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}
@@ -70,21 +72,24 @@ class Validation(pl.Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
         scores = pl_module.metrics.compute()
-        self.last = scores
+        self.step = trainer.global_step
         # A validation split in which nothing is labelled has a mean of nan; any number is better than none.
         better = self.best is None or not scores.mean_iou <= self.best
         if better:
             self.best = scores.mean_iou
         figures = {
-            "val/mean_iou": scores.mean_iou,
-            "val/pixel_accuracy": scores.pixel_accuracy,
-            "val/presence_ap": scores.mean_presence_average_precision,
+            "mean_iou": scores.mean_iou,
+            "pixel_accuracy": scores.pixel_accuracy,
+            "presence_ap": scores.mean_presence_average_precision,
         }
-        pl_module.log_dict({name: float(value) for name, value in figures.items() if value is not None})
+        figures = {name: value for name, value in figures.items() if value is not None}
+        pl_module.log_dict({f"val/{name}": value for name, value in figures.items()})
         if not trainer.is_global_zero:
             return
         pl_module.model.info.training.update(
-            epoch=trainer.current_epoch + 1, step=trainer.global_step, val_mean_iou=scores.mean_iou
+            epoch=trainer.current_epoch + 1,
+            step=trainer.global_step,
+            validation={name: value for name, value in figures.items() if math.isfinite(value)},
         )
         pl_module.model.save(self.folder / LAST_MODEL)
         if better:
@@ -107,7 +112,8 @@ class ResumableState(pl.Callback):
         self._previous: Any = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._previous = signal.signal(signal.SIGINT, self._on_signal)
+        if threading.current_thread() is threading.main_thread():  # no other thread may handle signals
+            self._previous = signal.signal(signal.SIGINT, self._on_signal)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self._previous is not None:

@@ -79,7 +79,9 @@ class DataConfig:
         _require(self.batch_size >= 1, "data.batch_size", self.batch_size, "at least 1")
         _require(self.workers >= 0, "data.workers", self.workers, "at least 0")
         _require(min(self.crop) >= 16, "data.crop", self.crop, "at least 16 pixels high and wide")
-        _require(0 < self.scale[0] <= self.scale[1], "data.scale", self.scale, "two positive factors, the smaller first")
+        _require(
+            0 < self.scale[0] <= self.scale[1], "data.scale", self.scale, "two positive factors, the smaller first"
+        )
         _require(0 <= self.rotation <= 45, "data.rotation", self.rotation, "from 0 to 45 degrees")
         _require(0 <= self.jitter <= 1, "data.jitter", self.jitter, "from 0 to 1")
         _require(self.long_side is None or self.long_side >= 16, "data.long_side", self.long_side, "at least 16 pixels")

@@ -31,6 +31,8 @@ class TrainingData(pl.LightningDataModule):
         self.config = config
         self.info = info
         self.seed = seed
+        self._loader: TrainLoader | None = None
+        self._place_in_order: dict[str, int] = {}
 
     def train_dataloader(self) -> TrainLoader:
         config = self.config
@@ -47,7 +49,18 @@ class TrainingData(pl.LightningDataModule):
         dataset = SegmentationDataset(self.index.split(config.train), self.index.labels, transform, self.seed)
         rank, processes = self._place()
         batches = EpochBatches(len(dataset), config.batch_size, self.seed, rank, processes)
-        return TrainLoader(dataset, batches, config.workers, pin_memory=torch.cuda.is_available())
+        self._loader = TrainLoader(dataset, batches, config.workers, pin_memory=torch.cuda.is_available())
+        if self._place_in_order:
+            self._loader.load_state_dict(self._place_in_order)
+        return self._loader
+
+    # Lightning reads a loader's own state only if nobody has asked for the number of steps before, and the schedule of
+    # the learning rate has; the data module's state it reads before anything else.
+    def state_dict(self) -> dict[str, Any]:
+        return self._loader.state_dict() if self._loader is not None else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._place_in_order = state_dict
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Images one by one, since their sizes may differ, each on exactly one process."""

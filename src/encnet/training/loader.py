@@ -48,8 +48,7 @@ class EpochBatches(Sampler[list[SampleKey]]):
 class TrainLoader(DataLoader[Any]):
     """A DataLoader that knows where in which epoch it is, so that a run resumes with the very next batch.
 
-    Lightning calls ``state_dict`` and ``load_state_dict`` when it writes and reads its checkpoint. Batches that workers
-    have read ahead do not count.
+    Its state is the place after the last batch that was handed out; what workers have read ahead does not count.
     """
 
     def __init__(self, dataset: SegmentationDataset, batches: EpochBatches, workers: int, pin_memory: bool) -> None:

@@ -10,9 +10,6 @@ from typing import Any
 import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
-
-from encnet.metrics import Scores
 
 
 class TrainingProgress(pl.Callback):
@@ -64,8 +61,7 @@ class TrainingProgress(pl.Callback):
         if self._bar is not None and self._bar.disable:
             figures = self._figures(trainer)
             self.console.print(
-                f"epoch {self._epoch(trainer)}  loss {figures['loss']}  lr {figures['lr']}  "
-                f"{figures['speed']} images/s"
+                f"epoch {self._epoch(trainer)}  loss {figures['loss']}  lr {figures['lr']}  {figures['speed']} images/s"
             )
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -87,29 +83,3 @@ class TrainingProgress(pl.Callback):
             "lr": f"{trainer.optimizers[0].param_groups[-1]['lr']:.2e}",
             "speed": f"{(len(self._times) - 1) * self.images_per_step / seconds:.1f}" if seconds else "-",
         }
-
-
-def validation_table(scores: Scores, title: str) -> Table:
-    """IoU, accuracy and presence average precision of each class, and their means, in percent."""
-    table = Table(title=title)
-    for column in ("class", "IoU", "accuracy", "presence AP"):
-        table.add_column(column, justify="left" if column == "class" else "right")
-    presence = scores.presence_average_precision
-    for i, name in enumerate(scores.names):
-        table.add_row(
-            name, _percent(scores.iou[i]), _percent(scores.accuracy[i]), _percent(None if presence is None else presence[i])
-        )
-    table.add_section()
-    table.add_row(
-        "mean",
-        _percent(scores.mean_iou),
-        _percent(scores.mean_accuracy),
-        _percent(scores.mean_presence_average_precision),
-        style="bold",
-    )
-    table.add_row("pixels", "", _percent(scores.pixel_accuracy), "")
-    return table
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{100 * value:.1f}"

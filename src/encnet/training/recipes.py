@@ -47,7 +47,7 @@ def load_recipe(name_or_path: str, **changes: Any) -> TrainConfig:
         settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
-    return parse_config(_merged(settings, changes), str(path))
+    return parse_config(_merged(settings, changes) if isinstance(settings, dict) else settings, str(path))
 
 
 def parse_config(settings: Any, source: str) -> TrainConfig:
@@ -59,9 +59,9 @@ def parse_config(settings: Any, source: str) -> TrainConfig:
     if not isinstance(settings, dict):
         raise InputError(f"{source} must hold settings by name, not {type(settings).__name__}")
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(TrainConfig, "config")
+    parser.add_argument("--config", type=TrainConfig)
     try:
-        return parser.instantiate_classes(parser.parse_object({"config": settings})).config
+        return parser.instantiate(parser.parse_object({"config": settings})).config
     except (ArgumentError, TypeError, ValueError) as error:
         raise InputError(f"{source}: {' '.join(str(error).split())}") from error
 

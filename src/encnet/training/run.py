@@ -20,6 +20,7 @@ from encnet.data.check import CheckReport, check_dataset
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
 from encnet.errors import InputError
+from encnet.evaluation import scores_table
 from encnet.losses import EncNetLoss, HardPixels
 from encnet.metrics import Scores
 from encnet.model.encnet import EncNet
@@ -28,14 +29,14 @@ from encnet.training.callbacks import BEST_MODEL, LAST_STATE, AveragedWeights, R
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.module import TrainingModule
-from encnet.training.progress import TrainingProgress, validation_table
+from encnet.training.progress import TrainingProgress
 from encnet.training.recipes import load_run_config, save_config
 
 PRECISIONS: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 CONFIG_FILE = "config.yaml"
 
 
-def train(dataset: str | Path, config: TrainConfig, folder: str | Path) -> Path:
+def train(dataset: str | Path, config: TrainConfig, folder: str | Path, quiet: bool = False) -> Path:
     """Checks a data set, trains on it, and writes everything to ``folder``.
 
     The folder gets config.yaml (all settings), best.safetensors and last.safetensors (models for ``encnet.load``),
@@ -45,6 +46,7 @@ def train(dataset: str | Path, config: TrainConfig, folder: str | Path) -> Path:
         dataset: folder of the data set.
         config: all settings.
         folder: of the run; made here.
+        quiet: print no tables.
 
     Returns:
         path of the best model.
@@ -56,7 +58,7 @@ def train(dataset: str | Path, config: TrainConfig, folder: str | Path) -> Path:
     folder = Path(folder)
     if (folder / CONFIG_FILE).exists():
         raise InputError(f"{folder} holds a run already; resume it with `--resume {folder}`, or choose another `--out`")
-    return _run(Path(dataset), config, folder, state=None)
+    return _run(Path(dataset), config, folder, None, quiet)
 
 
 def resume(folder: str | Path) -> Path:
@@ -74,8 +76,8 @@ def resume(folder: str | Path) -> Path:
     return _run(dataset, config, folder, state)
 
 
-def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None) -> Path:
-    console = Console()
+def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, quiet: bool = False) -> Path:
+    console = Console(quiet=quiet)
     index = read_dataset(dataset, config.data.format)
     for split in (config.data.train, config.data.val):
         index.split(split)
@@ -88,7 +90,9 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None) -
         console.print(index.labels.table(), markup=False, highlight=False)
         console.print(report.table())
         save_config(config, dataset.resolve(), folder / CONFIG_FILE)
-    module = TrainingModule(model, build_loss(model, report, config), config.optimizer, config.seed, config.channels_last)
+    module = TrainingModule(
+        model, build_loss(model, report, config), config.optimizer, config.seed, config.channels_last
+    )
     started = time.perf_counter()
     with warnings.catch_warnings():
         # Lightning's advice (more workers, a shorter logging interval) does not fit machines with few cores.
@@ -96,8 +100,9 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None) -
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         data = TrainingData(index, config.data, model.info, config.seed)
         trainer.fit(module, datamodule=data, ckpt_path=state, weights_only=True)
-    if trainer.is_global_zero and validation.last is not None:
-        console.print(validation_table(validation.last, "last validation, in percent"))
+        if validation.step != trainer.global_step:  # the last step was not that of an epoch that is validated
+            trainer.validate(module, datamodule=data, verbose=False)
+    if trainer.is_global_zero:
         console.print(f"{(time.perf_counter() - started) / 60:.1f} minutes; best model: {folder / BEST_MODEL}")
     return folder / BEST_MODEL
 
@@ -150,8 +155,8 @@ def _trainer(config: TrainConfig, folder: Path, console: Console) -> tuple[pl.Tr
         logging.getLogger(name).setLevel(logging.WARNING)  # its notes on devices are not what a user waits for
 
     def show(scores: Scores, epoch: int, better: bool) -> None:
-        title = f"validation after epoch {epoch}, in percent" + (" (best so far)" if better else "")
-        console.print(validation_table(scores, title))
+        title = f"validation after epoch {epoch}" + (": the best so far" if better else "")
+        console.print(scores_table(scores, title))
 
     average = AveragedWeights(config.ema) if config.ema else None
     validation = Validation(folder, show)

@@ -1,0 +1,188 @@
+"""The command line as its users meet it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from encnet.cli import VERBS, main
+from encnet.model.variants import create_model
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Four pairs in folders without a dataset.yaml."""
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (tmp_path / "data" / kind / split).mkdir(parents=True)
+        for i in range(2):
+            label = (np.arange(48)[:, None] + np.zeros((48, 40), int) > 20).astype(np.uint8)
+            image = 100 * label[..., None] + rng.integers(0, 99, (48, 40, 3))
+            Image.fromarray(image.astype(np.uint8)).save(tmp_path / f"data/images/{split}/{i}.jpg")
+            Image.fromarray(label).save(tmp_path / f"data/labels/{split}/{i}.png")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    model = create_model("encnet_tiny", 2)
+    model.info.classes = ["class_0", "class_1"]
+    model.info.palette = [[0, 0, 0], [255, 0, 0]]
+    model.save(tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"
+
+
+def encnet(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cwd or "/nonexistent"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "error::DeprecationWarning:encnet", "-m", "encnet.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False, timeout=120)
+
+
+def test_from_a_folder_of_images_to_predictions(data: Path, tmp_path: Path) -> None:
+    checked = encnet("check", data, cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert "2 in train, 2 in val" in checked.stdout
+
+    settings = [
+        "--model.variant",
+        "encnet_tiny",
+        "--data.crop",
+        "[32,32]",
+        "--data.workers",
+        "0",
+        "--data.batch_size",
+        "2",
+    ]
+    trained = encnet("train", data, *settings, "--epochs", 1, "--out", "run", "--accelerator", "cpu", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    best = tmp_path / "run/best.safetensors"
+    assert "encnet evaluate run/best.safetensors" in trained.stdout
+
+    evaluated = encnet(
+        "evaluate", best, data, "--out", "scores", "--protocol.flip", "true", "--workers", 0, cwd=tmp_path
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    report = json.loads((tmp_path / "scores/evaluation.json").read_text())
+    assert report["images"] == 2
+    assert report["protocol"]["flip"] is True
+
+    predicted = encnet("predict", best, data / "images/val", data / "images/train/*", "--out", "out", cwd=tmp_path)
+    assert predicted.returncode == 0, predicted.stderr
+    names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert names == {
+        f"{s}_{i}{end}" for s in ("val", "train") for i in "01" for end in (".png", "_overlay.png", ".json")
+    }
+    assert Image.open(tmp_path / "out/val_0.png").size == (40, 48)
+
+    again = encnet("train", data, "--out", "run", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "holds a run already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sing"], "there is no verb 'sing'; choose one of demo, check"),
+        (["train"], "give either the folder of a data set"),
+        (["train", "DATA", "--resume", "x"], "give either the folder of a data set"),
+        (["train", "nowhere"], "nowhere"),
+        (["train", "DATA", "--epochs", "few"], "epochs"),
+        (["train", "DATA", "--epochs", "0"], "epochs is 0; it must be at least 1"),
+        (["train", "DATA", "--data.crop", "[8,8]"], "at least 16 pixels"),
+        (["train", "DATA", "--optimizer.lr=-1"], "optimizer.lr is -1.0; it must be positive"),
+        (["train", "DATA", "--recipe", "nothing"], "there is no recipe 'nothing'"),
+        (["train", "DATA", "--color", "red"], "--color"),
+        (["train", "DATA", "--data.format", "tiff"], "tiff"),
+        (["train", "DATA", "--data.val", "dev"], "no split 'dev'"),
+        (["train", "DATA", "--model.variant", "unet"], "no variant 'unet'"),
+        (["train", "DATA", "--model.num_codes", "0"], "num_codes is 0"),
+        (["train", "--resume", "nowhere"], "nowhere"),
+        (["check", "nowhere"], "nowhere"),
+        (["evaluate", "nothing.safetensors", "DATA"], "there is no checkpoint nothing.safetensors"),
+        (["evaluate", "CHECKPOINT", "DATA", "--split", "dev"], "no split 'dev'"),
+        (["evaluate", "CHECKPOINT", "DATA", "--protocol.mode", "sliding"], "crop of the protocol"),
+        (["evaluate", "CHECKPOINT", "DATA", "--protocol.scales", "[0.0]"], "scales of the protocol"),
+        (["evaluate", "CHECKPOINT", "DATA", "--device", "abacus"], "abacus"),
+        (["predict", "CHECKPOINT", "no/*.jpg"], "no/*.jpg stands for no image"),
+        (["predict", "CHECKPOINT", "DATA/dataset.txt"], "dataset.txt"),
+        (["predict", "CHECKPOINT", "DATA/images/val", "--opacity", "2"], "from 0 to 1"),
+        (["predict", "CHECKPOINT", "DATA/images/val", "--batch_size", "0"], "batch size is 0"),
+        (["benchmark", "weather"], "weather"),
+        (["benchmark", "context", "--seeds", "0"], "seeds is 0"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_arguments_are_one_sentence_and_leave_nothing(
+    arguments: list[str],
+    message: str,
+    data: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    status = main([part.replace("DATA", str(data)).replace("CHECKPOINT", str(checkpoint)) for part in arguments])
+    error = capsys.readouterr().err.strip().splitlines()
+    assert status == 2
+    assert message in error[-1]
+    assert error[-1].startswith("encnet: ")
+    assert not any("Traceback" in line for line in error)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_wrong_data_is_listed_in_full(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (data / "labels/train/0.png").unlink()
+    (data / "images/val/1.jpg").write_bytes(b"not a picture")
+    Image.new("L", (9, 9)).save(data / "labels/val/0.png")
+    assert main(["check", str(data)]) == 2
+    errors = capsys.readouterr().err
+    for part in ("0.png", "1.jpg", "9", "3 problems"):
+        assert part in errors
+    assert main(["train", str(data), "--out", str(tmp_path / "run")]) == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_broken_photograph_does_not_stop_the_others(
+    data: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "images/val/0.jpg").write_bytes(b"not a picture")
+    assert main(["predict", str(checkpoint), str(data / "images/val"), "--out", str(tmp_path / "out")]) == 2
+    assert "0.jpg" in capsys.readouterr().err
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["1.json", "1.png", "1_overlay.png"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([verb, "--help"])
+    assert exit_.value.code == 0
+    assert VERBS[verb].summary in " ".join(capsys.readouterr().out.split())
+
+
+def test_every_setting_of_training_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for line in ("Exponent of the schedule.", "Mirror half of the images.", "Codewords of the Encoding layer."):
+        assert line in text
+
+
+def test_names_are_imported_when_used() -> None:
+    code = "import sys, encnet; assert 'torch' not in sys.modules; [getattr(encnet, n) for n in encnet.__all__]"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

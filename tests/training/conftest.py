@@ -1,0 +1,50 @@
+"""A data set and settings so small that a run takes seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from encnet.data.formats.dataset_yaml import write_dataset_yaml
+from encnet.data.labels import LabelSet
+from encnet.training.config import DataConfig, ModelConfig, OptimizerConfig, TrainConfig
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    """Bright squares on dark ground: 10 training images, 3 validation images of another size."""
+    root = tmp_path / "squares"
+    rng = np.random.default_rng(0)
+    for split, number, height, width in (("train", 10, 48, 64), ("val", 3, 40, 56)):
+        for kind in ("images", "labels"):
+            (root / kind / split).mkdir(parents=True)
+        for i in range(number):
+            label = np.zeros((height, width), np.uint8)
+            top, left = rng.integers(0, 20, 2)
+            label[top : top + 16, left : left + 16] = 1
+            label[-4:] = 255
+            image = rng.integers(0, 60, (height, width, 3)) + 150 * (label == 1)[..., None]
+            Image.fromarray(image.astype(np.uint8)).save(root / "images" / split / f"{i}.png")
+            Image.fromarray(label).save(root / "labels" / split / f"{i}.png")
+    splits = {name: {"images": f"images/{name}", "labels": f"labels/{name}"} for name in ("train", "val")}
+    write_dataset_yaml(root / "dataset.yaml", LabelSet.plain(["ground", "square"]), splits, "squares")
+    return root
+
+
+@pytest.fixture
+def settings() -> TrainConfig:
+    return TrainConfig(
+        model=ModelConfig(variant="encnet_tiny", output_stride=16, num_codes=4, head_channels=16),
+        data=DataConfig(batch_size=3, workers=0, crop=(32, 32)),
+        optimizer=OptimizerConfig(name="sgd", lr=0.02, head_lr_factor=2.0, warmup_steps=2),
+        epochs=2,
+        accelerator="cpu",
+    )

@@ -1,0 +1,207 @@
+"""Whole runs: what they leave behind, that they repeat, and that an interruption changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import encnet
+from encnet.errors import InputError
+from encnet.training.callbacks import Interrupted
+from encnet.training.config import LossConfig, TrainConfig
+from encnet.training.module import TrainingModule
+from encnet.training.run import class_weights, resume, train
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    first, second = load_file(a), load_file(b)
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sends Ctrl-C in the middle of the given step of the next run."""
+
+    def arrange(step: int) -> None:
+        original, sent = TrainingModule.training_step, []
+
+        def training_step(self: TrainingModule, batch: Any, batch_idx: int) -> torch.Tensor:
+            if self.global_step == step and not sent:
+                sent.append(step)
+                signal.raise_signal(signal.SIGINT)
+            return original(self, batch, batch_idx)
+
+        monkeypatch.setattr(TrainingModule, "training_step", training_step)
+
+    return arrange
+
+
+def test_leaves_a_usable_model_logs_and_settings(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    settings.epochs = 6
+    best = train(squares, settings, tmp_path / "run")
+    model = encnet.load(best)
+    assert model.info.classes == ["ground", "square"]
+    assert model.info.training["dataset"] == "squares"
+    assert {file.name for file in (tmp_path / "run").iterdir()} == {
+        "best.safetensors", "config.yaml", "csv", "last.ckpt", "last.safetensors", "tensorboard",
+    }  # fmt: skip
+    segmentation = encnet.Predictor(model)(squares / "images/val/0.png")
+    truth = np.asarray(Image.open(squares / "labels/val/0.png"))
+    right = (segmentation.labels == truth)[truth != 255].mean()
+    assert right > 0.8  # far above the share of the ground, which is what an untrained network may get
+    log = (tmp_path / "run/csv/version_0/metrics.csv").read_text()
+    assert "val/mean_iou" in log
+
+
+def test_two_runs_with_one_seed_are_equal_and_with_another_are_not(
+    squares: Path, settings: TrainConfig, tmp_path: Path
+) -> None:
+    for name, seed, workers in (("a", 1, 0), ("b", 1, 2), ("c", 2, 0)):
+        settings.seed, settings.data.workers = seed, workers
+        train(squares, settings, tmp_path / name, quiet=True)
+    assert same_weights(tmp_path / "a/last.safetensors", tmp_path / "b/last.safetensors")
+    assert not same_weights(tmp_path / "a/last.safetensors", tmp_path / "c/last.safetensors")
+
+
+@pytest.mark.parametrize("step", [1, 2, 4])  # mid-epoch, the last step of an epoch, mid-epoch again
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_an_interrupted_run_resumes_as_if_nothing_had_happened(
+    squares: Path, settings: TrainConfig, tmp_path: Path, interrupt_at: Any, step: int, ema: float
+) -> None:
+    settings.epochs, settings.ema = 3, ema
+    train(squares, settings, tmp_path / "whole", quiet=True)
+    interrupt_at(step)
+    with pytest.raises(Interrupted):
+        train(squares, settings, tmp_path / "stopped", quiet=True)
+    encnet.load(tmp_path / "stopped/last.safetensors")  # usable at once
+    resume(tmp_path / "stopped")
+    assert same_weights(tmp_path / "whole/last.safetensors", tmp_path / "stopped/last.safetensors")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"precision": "bf16"},
+        {"ema": 0.5},
+        {"channels_last": False},
+        {"loss": LossConfig(se_weight=1.0)},
+        {"loss": LossConfig(aux_weight=1.0)},
+        {"loss": LossConfig(class_weight_power=1.0)},
+        {"loss": LossConfig(hard_pixels=True)},
+        {"optimizer.name": "adamw"},
+        {"optimizer.lr": 0.01},
+        {"optimizer.head_lr_factor": 5.0},
+        {"optimizer.weight_decay": 0.1},
+        {"optimizer.power": 0.1},
+        {"optimizer.warmup_steps": 0},
+        {"optimizer.clip_norm": 0.01},
+        {"optimizer.accumulate": 2},
+        {"data.batch_size": 2},
+        {"data.crop": (48, 32)},
+        {"data.scale": (1.0, 1.0)},
+        {"data.long_side": 100},
+        {"data.rotation": 0.0},
+        {"data.flip": False},
+        {"data.jitter": 0.0},
+        {"model.stage3_se": True},
+        {"model.lateral": True},
+        {"model.dropout": 0.5},
+        {"model.presence_loss": "mse"},
+        {"steps": 2},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_setting_changes_the_result(
+    squares: Path, settings: TrainConfig, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    settings.epochs = 1
+    train(squares, settings, tmp_path / "before", quiet=True)
+    for name, value in change.items():
+        *path, last = name.split(".")
+        target: Any = getattr(settings, path[0]) if path else settings
+        if dataclasses.is_dataclass(target):
+            setattr(target, last, value)
+    if "channels_last" in change:  # another layout is another order of sums, not another result
+        train(squares, settings, tmp_path / "after", quiet=True)
+        a, b = (load_file(tmp_path / run / "last.safetensors") for run in ("before", "after"))
+        for key in a:
+            torch.testing.assert_close(a[key], b[key], rtol=1e-3, atol=1e-3)
+        return
+    train(squares, settings, tmp_path / "after", quiet=True)
+    assert not same_weights(tmp_path / "before/last.safetensors", tmp_path / "after/last.safetensors")
+
+
+def test_early_stopping_ends_a_run_that_does_not_improve(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    settings.epochs, settings.patience, settings.optimizer.lr = 30, 2, 1e-12
+    train(squares, settings, tmp_path / "run", quiet=True)
+    assert encnet.load(tmp_path / "run/last.safetensors").info.training["epoch"] < 30
+
+
+def test_a_diverging_loss_is_one_sentence(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    settings.optimizer.lr, settings.epochs = 1e20, 5
+    with pytest.raises(InputError, match=r"the loss became .* lower optimizer\.lr"):
+        train(squares, settings, tmp_path / "run", quiet=True)
+
+
+def test_bad_data_stops_before_anything_is_written(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    label = np.asarray(Image.open(squares / "labels/train/3.png")).copy()
+    label[0, :5] = 7
+    Image.fromarray(label).save(squares / "labels/train/3.png")
+    with pytest.raises(InputError, match=r"3\.png.*value 7.*5 pixels"):
+        train(squares, settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_with_a_run_is_not_overwritten(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").write_text("kept")
+    with pytest.raises(InputError, match="holds a run already"):
+        train(squares, settings, tmp_path / "run")
+    with pytest.raises(InputError, match="is not the configuration of a run"):
+        resume(tmp_path / "run")
+    assert (tmp_path / "run/config.yaml").read_text() == "kept"
+
+
+def test_missing_splits_are_named(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    settings.data.val = "validation"
+    with pytest.raises(InputError, match="no split 'validation'; its splits are train, val"):
+        train(squares, settings, tmp_path / "run")
+
+
+def test_weights_are_median_frequency_over_frequency() -> None:
+    pixels = np.array([100, 400, 0, 1600])
+    weights = class_weights(pixels, power=0.5)
+    raw = np.sqrt(400 / np.array([100, 400, 100, 1600]))
+    expected = raw / (raw * pixels).sum() * pixels.sum()
+    np.testing.assert_allclose(weights.numpy(), expected, rtol=1e-6)
+    assert class_weights(np.zeros(3, np.int64), 0.5).tolist() == [1, 1, 1]
+
+
+def test_schedule_warms_up_and_decays_to_zero(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    settings.epochs = 4  # of 3 steps each
+    rates: list[tuple[float, float]] = []
+    original = pl.Trainer.fit
+
+    def fit(self: pl.Trainer, model: Any, **arguments: Any) -> None:
+        class Rates(pl.Callback):
+            def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+                rates.append(tuple(group["lr"] for group in optimizer.param_groups))
+
+        self.callbacks.append(Rates())  # pyright: ignore[reportAttributeAccessIssue]
+        original(self, model, **arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pl.Trainer, "fit", fit)
+        train(squares, settings, tmp_path / "run", quiet=True)
+    expected = [0.02 * min(1, (step + 1) / 3) * (1 - step / 12) ** 0.9 for step in range(12)]
+    assert [rate for rate, _ in rates] == pytest.approx(expected)
+    assert [rate for _, rate in rates] == pytest.approx([2 * rate for rate in expected])
