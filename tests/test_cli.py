@@ -79,10 +79,10 @@ def test_from_a_folder_of_images_to_predictions(data: Path, tmp_path: Path) -> N
     predicted = encnet("predict", best, data / "images/val", data / "images/train/*", "--out", "out", cwd=tmp_path)
     assert predicted.returncode == 0, predicted.stderr
     names = {file.name for file in (tmp_path / "out").iterdir()}
-    assert names == {
-        f"{s}_{i}{end}" for s in ("val", "train") for i in "01" for end in (".png", "_overlay.png", ".json")
-    }
-    assert Image.open(tmp_path / "out/val_0.png").size == (40, 48)
+    stems = ("0", "1", "train_0", "train_1")  # no result overwrites another of the same name
+    assert names == {stem + end for stem in stems for end in (".png", "_overlay.png", ".json")}
+    with Image.open(tmp_path / "out/train_0.png") as labels:
+        assert labels.size == (40, 48)
 
     again = encnet("train", data, "--out", "run", cwd=tmp_path)
     assert again.returncode == 2

@@ -59,4 +59,3 @@ def test_context_benchmark_repeats_nothing_that_is_done(tmp_path: Path, monkeypa
     assert json.loads(benchmark_context(tmp_path, seeds=1, epochs=1).read_text()) == first
     with pytest.raises(InputError, match="was trained for 1 epochs, not 2"):
         benchmark_context(tmp_path, seeds=1, epochs=2)
-

@@ -13,11 +13,10 @@ from encnet.files import replacing, write_text
 def test_a_failure_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:
     target = tmp_path / "folder/report.html"
     write_text(target, "old")
-    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 (the block is what is tested)
-        with replacing(target) as temporary:
-            assert temporary.suffix == ".html"
-            temporary.write_text("new, but only ha")
-            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt), replacing(target) as temporary:  # noqa: PT012 (the block is what is tested)
+        assert temporary.suffix == ".html"
+        temporary.write_text("new, but only ha")
+        raise KeyboardInterrupt
     assert target.read_text() == "old"
     assert list(target.parent.iterdir()) == [target]
 

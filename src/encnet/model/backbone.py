@@ -52,13 +52,14 @@ class DilatedBackbone(nn.Module):
                 f"backbone {name!r} cannot be built as a feature extractor with output_stride {output_stride} "
                 f"({error}); choose one that timm can dilate, a ResNet for example"
             ) from error
-        strides = self.network.feature_info.reduction()
+        features: Any = self.network.feature_info
+        strides = features.reduction()
         if len(strides) < 4 or strides[-1] != output_stride:
             raise InputError(
                 f"backbone {name!r} has stages of strides {strides}, where four with a last one of {output_stride} "
                 "are needed; choose one that timm can dilate, a ResNet for example"
             )
-        self.channels: tuple[int, ...] = tuple(self.network.feature_info.channels()[-4:])
+        self.channels: tuple[int, ...] = tuple(features.channels()[-4:])
         self.strides: tuple[int, ...] = tuple(strides[-4:])
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

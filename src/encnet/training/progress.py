@@ -55,7 +55,8 @@ class TrainingProgress(pl.Callback):
         if self._bar is None:
             return
         self._times.append(time.perf_counter())
-        self._bar.update(self._task, advance=1, epoch=self._epoch(trainer), **self._figures(trainer))
+        fields: dict[str, Any] = {"epoch": self._epoch(trainer), **self._figures(trainer)}
+        self._bar.update(self._task, advance=1, **fields)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._bar is not None and self._bar.disable:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.warnings import PossibleUserWarning
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-from pytorch_lightning.utilities.warnings import PossibleUserWarning
 from rich.console import Console
 
 from encnet.data.check import CheckReport, check_dataset
