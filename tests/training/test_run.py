@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +207,25 @@ def test_schedule_warms_up_and_decays_to_zero(squares: Path, settings: TrainConf
     expected = [0.02 * min(1, (step + 1) / 3) * (1 - step / 12) ** 0.9 for step in range(12)]
     assert [rate for rate, _ in rates] == pytest.approx(expected)
     assert [rate for _, rate in rates] == pytest.approx([2 * rate for rate in expected])
+
+
+def test_devices_that_are_not_there_are_one_sentence(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    settings.accelerator = "abacus"
+    with pytest.raises(InputError, match="accelerator abacus"):
+        train(squares, settings, tmp_path / "run")
+    settings.accelerator, settings.precision = "cpu", "fp16"
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="precision fp16 needs a GPU"):
+            train(squares, settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_several_processes_train_with_the_same_command(squares: Path, tmp_path: Path) -> None:
+    settings = ["--model.variant", "encnet_tiny", "--data.crop", "[32,32]", "--data.batch_size", "2", "--epochs", "2"]
+    command = [sys.executable, "-m", "encnet.cli", "train", str(squares), *settings, "--data.workers", "0"]
+    several = ["--accelerator", "cpu", "--devices", "2", "--out", str(tmp_path / "run")]
+    done = subprocess.run([*command, *several], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    # 10 images dealt to 2 processes in batches of 2: 2 steps an epoch.
+    assert encnet.load(tmp_path / "run/last.safetensors").info.training["step"] == 4

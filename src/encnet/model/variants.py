@@ -163,7 +163,7 @@ def encnet_tiny(num_classes: int, **options: Any) -> EncNet:
         num_classes,
         options,
         backbone="resnet10t",
-        backbone_options={"channels": [24, 48, 64, 96]},
+        backbone_options={"channels": [24, 48, 64, 96], "stem_width": 16},
         head_channels=96,
         aux_channels=32,
     )

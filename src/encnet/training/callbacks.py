@@ -124,7 +124,7 @@ class ResumableState(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         # At the last batch of an epoch validation comes first: its end is where that state is saved.
-        if self.interrupted and not trainer.is_last_batch:
+        if self._stops(trainer) and not trainer.is_last_batch:
             assert isinstance(pl_module, TrainingModule)
             self._save(trainer)
             if trainer.is_global_zero:
@@ -134,8 +134,14 @@ class ResumableState(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._save(trainer)
-        if self.interrupted:
+        if self._stops(trainer):
             raise Interrupted
+
+    def _stops(self, trainer: pl.Trainer) -> bool:
+        """Whether any process was interrupted: all must stop after the same step."""
+        if trainer.world_size == 1:
+            return self.interrupted
+        return trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
 
     def _save(self, trainer: pl.Trainer) -> None:
         temporary = self.folder / f"{LAST_STATE}.part"

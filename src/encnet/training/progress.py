@@ -22,6 +22,7 @@ class TrainingProgress(pl.Callback):
         self.console = Console(stderr=True)
         self.images_per_step = images_per_step
         self._times: deque[float] = deque(maxlen=20)
+        self._speed = "-"
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
@@ -55,6 +56,8 @@ class TrainingProgress(pl.Callback):
         if self._bar is None:
             return
         self._times.append(time.perf_counter())
+        if len(self._times) > 1:
+            self._speed = f"{(len(self._times) - 1) * self.images_per_step / (self._times[-1] - self._times[0]):.1f}"
         fields: dict[str, Any] = {"epoch": self._epoch(trainer), **self._figures(trainer)}
         self._bar.update(self._task, advance=1, **fields)
 
@@ -78,9 +81,8 @@ class TrainingProgress(pl.Callback):
 
     def _figures(self, trainer: pl.Trainer) -> dict[str, str]:
         loss = trainer.callback_metrics.get("train/total_loss")
-        seconds = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
         return {
             "loss": "-" if loss is None else f"{loss.item():.3f}",
             "lr": f"{trainer.optimizers[0].param_groups[-1]['lr']:.2e}",
-            "speed": f"{(len(self._times) - 1) * self.images_per_step / seconds:.1f}" if seconds else "-",
+            "speed": self._speed,
         }

@@ -14,6 +14,8 @@ import torch
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
 from encnet.data.check import CheckReport, check_dataset
@@ -56,7 +58,8 @@ def train(dataset: str | Path, config: TrainConfig, folder: str | Path, quiet: b
         Interrupted: the user pressed Ctrl-C; :func:`resume` continues.
     """
     folder = Path(folder)
-    if (folder / CONFIG_FILE).exists():
+    # The first process starts the others with the same command, when its own run is already in the folder.
+    if rank_zero_only.rank == 0 and (folder / CONFIG_FILE).exists():
         raise InputError(f"{folder} holds a run already; resume it with `--resume {folder}`, or choose another `--out`")
     return _run(Path(dataset), config, folder, None, quiet)
 
@@ -165,7 +168,9 @@ def _trainer(config: TrainConfig, folder: Path, console: Console) -> tuple[pl.Tr
     if config.patience:
         callbacks.append(EarlyStopping("val/mean_iou", mode="max", patience=config.patience, check_finite=False))
     callbacks.append(ResumableState(folder, average, progress.console.print))
-    trainer = pl.Trainer(
+    if config.precision == "fp16" and not torch.cuda.is_available():
+        raise InputError("precision fp16 needs a GPU; use bf16 or fp32")
+    trainer = _lightning_trainer(
         accelerator=config.accelerator,
         devices=config.devices,
         num_nodes=config.nodes,
@@ -187,3 +192,13 @@ def _trainer(config: TrainConfig, folder: Path, console: Console) -> tuple[pl.Tr
         enable_model_summary=False,
     )
     return trainer, validation
+
+
+def _lightning_trainer(**arguments: Any) -> pl.Trainer:
+    try:
+        return pl.Trainer(**arguments)
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"accelerator {arguments['accelerator']} with {arguments['devices']} devices cannot be used "
+            f"({' '.join(str(error).split())}); choose cpu, or devices that are there"
+        ) from error
