@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from encnet.benchmark import NETWORKS, benchmark_context
+from encnet.benchmark.context import NETWORKS, benchmark_context
 from encnet.data.scenes import write_scenes
 from encnet.demo import run_demo
 from encnet.errors import InputError
@@ -28,7 +28,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return load_recipe(name, **{**changes, "data": {"workers": 0, "batch_size": 3}})
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for module in ("encnet.demo", "encnet.benchmark"):
+    for module in ("encnet.demo", "encnet.benchmark.context"):
         monkeypatch.setattr(f"{module}.write_scenes", few_scenes)
         monkeypatch.setattr(f"{module}.load_recipe", one_epoch)
 
@@ -55,7 +55,7 @@ def test_context_benchmark_repeats_nothing_that_is_done(tmp_path: Path, monkeypa
     first = json.loads(path.read_text())
     assert set(first["results"]) == set(NETWORKS)
     assert all(0 <= value <= 100 for runs in first["results"].values() for run in runs for value in run.values())
-    monkeypatch.setattr("encnet.benchmark.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("encnet.benchmark.context.train", lambda *_, **__: pytest.fail("trained again"))
     assert json.loads(benchmark_context(tmp_path, seeds=1, epochs=1).read_text()) == first
     with pytest.raises(InputError, match="was trained for 1 epochs, not 2"):
         benchmark_context(tmp_path, seeds=1, epochs=2)

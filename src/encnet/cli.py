@@ -238,18 +238,26 @@ def _bar() -> Any:
 def _benchmark_arguments(parser: ArgumentParser) -> None:
     from typing import Literal
 
-    parser.add_argument("subject", type=Literal["context"], help="context: what the context encoding is worth")
-    parser.add_argument("--out", type=str, default="runs/benchmark", help="folder for the runs and the table")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each network")
     parser.add_argument(
-        "--epochs", type=int | None, default=None, help="epochs of each run; none is the recipe's number"
+        "subject",
+        type=Literal["context", "layer"],
+        help="context: what the context encoding is worth; layer: speed and memory of the Encoding layer",
     )
+    parser.add_argument("--out", type=str, default="runs/benchmark", help="folder for results, and runs of `context`")
+    parser.add_argument("--seeds", type=int, default=3, help="context: runs of each network")
+    parser.add_argument("--epochs", type=int | None, default=None, help="context: of each run; none is the recipe's")
+    parser.add_argument("--repeats", type=int, default=5, help="layer: timed runs of each form")
 
 
 def _benchmark(arguments: Any) -> int:
-    from encnet.benchmark import benchmark_context
+    if arguments.subject == "context":
+        from encnet.benchmark.context import benchmark_context
 
-    benchmark_context(arguments.out, arguments.seeds, arguments.epochs)
+        benchmark_context(arguments.out, arguments.seeds, arguments.epochs)
+    else:
+        from encnet.benchmark.layer import benchmark_layer
+
+        benchmark_layer(arguments.out, repeats=arguments.repeats)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 import warnings
 from pathlib import Path
@@ -11,11 +12,10 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
 from encnet.data.check import CheckReport, check_dataset
@@ -59,7 +59,8 @@ def train(dataset: str | Path, config: TrainConfig, folder: str | Path, quiet: b
     """
     folder = Path(folder)
     # The first process starts the others with the same command, when its own run is already in the folder.
-    if rank_zero_only.rank == 0 and (folder / CONFIG_FILE).exists():
+    first = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+    if first and (folder / CONFIG_FILE).exists():
         raise InputError(f"{folder} holds a run already; resume it with `--resume {folder}`, or choose another `--out`")
     return _run(Path(dataset), config, folder, None, quiet)
 

@@ -1,4 +1,4 @@
-"""Measurements that anyone can repeat with one command."""
+"""What the context encoding is worth, on scenes in which only far-away context tells some classes apart."""
 
 from __future__ import annotations
 
