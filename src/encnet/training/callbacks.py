@@ -13,6 +13,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EMAWeightAveraging
+from pytorch_lightning.trainer.states import TrainerFn
 
 from encnet.metrics import Scores
 from encnet.training.module import TrainingModule
@@ -86,15 +87,17 @@ class Validation(pl.Callback):
         pl_module.log_dict({f"val/{name}": value for name, value in figures.items()})
         if not trainer.is_global_zero:
             return
+        # After the fit its last epoch is counted already.
+        epoch = trainer.current_epoch + (trainer.state.fn == TrainerFn.FITTING)
         pl_module.model.info.training.update(
-            epoch=trainer.current_epoch + 1,
+            epoch=epoch,
             step=trainer.global_step,
             validation={name: value for name, value in figures.items() if math.isfinite(value)},
         )
         pl_module.model.save(self.folder / LAST_MODEL)
         if better:
             pl_module.model.save(self.folder / BEST_MODEL)
-        self.show(scores, trainer.current_epoch + 1, better)
+        self.show(scores, epoch, better)
 
 
 class ResumableState(pl.Callback):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 
 class TrainingProgress(pl.Callback):
@@ -31,10 +31,8 @@ class TrainingProgress(pl.Callback):
             return
         self._bar = Progress(
             TextColumn("[bold]epoch {task.fields[epoch]}"),
-            BarColumn(),
-            TextColumn("loss {task.fields[loss]}  lr {task.fields[lr]}  {task.fields[speed]} images/s"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
+            BarColumn(bar_width=None),  # what 80 columns leave
+            TextColumn("loss {task.fields[loss]} lr {task.fields[lr]} {task.fields[speed]} images/s, left"),
             TimeRemainingColumn(),
             console=self.console,
             disable=not sys.stderr.isatty(),
