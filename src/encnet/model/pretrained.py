@@ -73,7 +73,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
 
 
 def _load_matching(backbone: DilatedBackbone, state: Mapping[str, Tensor], source: str) -> None:
-    """By name. A feature extractor calls ``layer1.0`` what a flattening wrapper calls ``layer1_0``-like names."""
+    """By name; what the backbone has no use for, a classifier for example, is left out."""
     wanted = backbone.network.state_dict()
     missing = [key for key, tensor in wanted.items() if key not in state or state[key].shape != tensor.shape]
     if missing:
