@@ -19,7 +19,6 @@ from encnet.visualize import (
     legend,
     overlay,
     overlay_with_legend,
-    side_by_side,
 )
 
 PALETTE = distinct_palette(5)
@@ -113,12 +112,6 @@ def test_overlay_with_legend_keeps_the_pixels_of_large_images() -> None:
     image = photo(400, 300)
     picture = overlay_with_legend(image, labels, NAMES, PALETTE, np.full(5, 0.9))
     assert picture.crop((0, 0, 400, 300)).tobytes() == overlay(image, labels, PALETTE).tobytes()
-
-
-def test_side_by_side_keeps_proportions() -> None:
-    row = side_by_side([("a caption longer than its picture", photo(20, 200)), ("truth", photo(400, 100))])
-    assert row.width > 800
-    assert row.height > 200
 
 
 @given(arrays(np.int64, (4, 4), elements=st.integers(0, 3)))

@@ -139,28 +139,6 @@ def overlay_with_legend(
     return canvas
 
 
-def side_by_side(pictures: Iterable[tuple[str, Image.Image]]) -> Image.Image:
-    """Pictures in a row at the height of the highest, each (caption, picture) with its caption above."""
-    captioned = list(pictures)
-    height = max([_SMALLEST_PICTURE // 2, *(picture.height for _, picture in captioned)])
-    text = max(_SMALLEST_TEXT, round(height / 25))
-    gap, font = text // 2, _font(text)
-    tiles = []
-    for caption, picture in captioned:
-        width = max(1, round(picture.width * height / picture.height))
-        tile_width = max(width, math.ceil(font.getlength(caption)))
-        tile = Image.new("RGB", (tile_width, height + 2 * text), _PAPER)
-        ImageDraw.Draw(tile).text((tile_width / 2, text), caption, fill=_INK, font=font, anchor="mm")
-        tile.paste(picture.convert("RGB").resize((width, height)), ((tile_width - width) // 2, 2 * text))
-        tiles.append(tile)
-    row = Image.new("RGB", (sum(tile.width + gap for tile in tiles) + gap, height + 2 * text + gap), _PAPER)
-    left = gap
-    for tile in tiles:
-        row.paste(tile, (left, 0))
-        left += tile.width + gap
-    return row
-
-
 def confusion_figure(confusion: np.ndarray, names: Sequence[str]) -> Figure:
     """Confusion matrix as a heat map, each row divided by its sum; percentages in the cells up to 20 classes.
 
