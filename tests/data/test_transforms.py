@@ -47,8 +47,8 @@ def test_image_and_label_map_stay_together(
     assert set(label.unique().tolist()) <= {0, 1, IGNORE}
     pixels = image * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]
     brightness = pixels.mean(dim=0)
-    # Interpolation mixes neighbours: only where all within two pixels have one label must the brightness be its own.
-    windows = torch.nn.functional.pad(label.float(), (2, 2, 2, 2), value=-1).unfold(0, 5, 1).unfold(1, 5, 1)
+    # Interpolation mixes neighbours: only where all within four pixels have one label must the brightness be its own.
+    windows = torch.nn.functional.pad(label.float(), (4, 4, 4, 4), value=-1).unfold(0, 9, 1).unfold(1, 9, 1)
     inside = (windows == label[..., None, None]).all(dim=(2, 3))
     for value, expected in ((0, 0.0), (1, 1.0)):
         chosen = brightness[inside & (label == value)]

@@ -96,7 +96,7 @@ class TestEveryVariant:
 @pytest.mark.parametrize("options", [{"context": False}, {"se": False}, {"aux": False}, {"lateral": True}])
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
 def test_options_combine(options: dict[str, bool], output_stride: int) -> None:
-    model = build("encnet_tiny", output_stride=output_stride, detail_channels=8, **options).train()
+    model = build("encnet_tiny", output_stride=output_stride, detail_channels=(8, 4), **options).train()
     output = model(torch.randn(2, 3, 64, 96))
     assert output.logits.shape == (2, CLASSES, 64, 96)
     assert (output.presence is None) == (not options.get("context", True) or not options.get("se", True))
@@ -135,6 +135,11 @@ def test_presence_is_read_as_it_is_trained() -> None:
         ({"output_stride": 4}, "output_stride is 4; it must be 8, 16 or 32"),
         ({"in_channels": 4}, "one value for each of the 4 input channels"),
         ({"std": (0.0, 1.0, 1.0)}, "std is .* positive"),
+        ({"detail_channels": (8, 8, 8)}, "detail_channels is .* at most two positive widths"),
+        (
+            {"backbone": "convnext_atto", "backbone_options": None, "detail_channels": (8, 8)},
+            "has no features at stride 2",
+        ),
         ({"presence_loss": "l1"}, "'bce' or 'mse'"),
         ({"backbone": "resnet_fifty"}, "timm has no backbone 'resnet_fifty'"),
         ({"backbone": "vit_tiny_patch16_224", "backbone_options": None}, "choose one that timm can dilate"),

@@ -37,7 +37,7 @@ def training_transform(
         scale: range of the factor on both sides, drawn uniformly.
         rotation: largest angle in degrees to either side.
         flip: whether half of the images are mirrored.
-        jitter: strength, 0-1, of the change of brightness, contrast and saturation, and a tenth of it of hue.
+        jitter: strength, 0-1, of the change of brightness, contrast and saturation.
         long_side: length in pixels that a factor of 1 gives the long side; None: the image's own.
 
     Returns:
@@ -60,7 +60,7 @@ def training_transform(
     if flip:
         steps.append(v2.RandomHorizontalFlip())
     if jitter:
-        steps.append(v2.ColorJitter(jitter, jitter, jitter, jitter / 10))
+        steps.append(v2.ColorJitter(jitter, jitter, jitter))
     return v2.Compose([*steps, *_to_network(mean, std)])
 
 

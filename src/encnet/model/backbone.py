@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import timm
 from torch import Tensor, nn
 
 from encnet.errors import InputError
+from encnet.model.blocks import speed_up_dilated_depthwise
+
+
+class Stages(NamedTuple):
+    """What :class:`DilatedBackbone` returns: features (B, C, h, w), from fine to coarse."""
+
+    stem: Tensor | None  #: at stride 2; None where the network has no features there
+    stage1: Tensor  #: at stride 4
+    stage2: Tensor  #: at stride 8
+    stage3: Tensor  #: at stride 8 or 16
+    stage4: Tensor  #: at stride 8, 16 or 32
 
 
 class DilatedBackbone(nn.Module):
@@ -24,12 +35,11 @@ class DilatedBackbone(nn.Module):
         options: further arguments of the timm constructor.
 
     Attributes:
-        channels: channels of stages 1 to 4.
-        strides: their strides in pixels; (4, 8, 8, 8) with ``output_stride=8``.
+        channels: channels of the stem (0 where there is none) and of stages 1 to 4.
+        strides: of stages 1 to 4, in pixels; (4, 8, 8, 8) with ``output_stride=8``.
 
     Shapes:
-        input (B, in_channels, H, W), normalised -> tuple of stages 1, 2, 3, 4, each (B, channels[i], ~H/strides[i],
-        ~W/strides[i]).
+        input (B, in_channels, H, W), normalised -> :class:`Stages`.
 
     Raises:
         InputError: timm has no such model, or the model cannot be dilated.
@@ -52,6 +62,7 @@ class DilatedBackbone(nn.Module):
                 f"backbone {name!r} cannot be built as a feature extractor with output_stride {output_stride} "
                 f"({error}); choose one that timm can dilate, a ResNet for example"
             ) from error
+        speed_up_dilated_depthwise(self.network)
         features: Any = self.network.feature_info
         strides = features.reduction()
         if len(strides) < 4 or strides[-1] != output_stride:
@@ -59,8 +70,8 @@ class DilatedBackbone(nn.Module):
                 f"backbone {name!r} has stages of strides {strides}, where four with a last one of {output_stride} "
                 "are needed; choose one that timm can dilate, a ResNet for example"
             )
-        self.channels: tuple[int, ...] = tuple(features.channels()[-4:])
+        self.channels: tuple[int, ...] = (0, *features.channels())[-5:]
         self.strides: tuple[int, ...] = tuple(strides[-4:])
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.network(images)[-4:])
+    def forward(self, images: Tensor) -> Stages:
+        return Stages(*[None, *self.network(images)][-5:])

@@ -1,8 +1,9 @@
-"""The one block that all heads are made of."""
+"""The block that all heads are made of, and a convolution that CPUs differentiate fast."""
 
 from __future__ import annotations
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 
 def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int) -> nn.Sequential:
@@ -12,3 +13,40 @@ def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int) -> nn.
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )
+
+
+class DilatedDepthwise(nn.Conv2d):
+    """A dilated depthwise convolution that trains several times faster on CPUs, with equal values.
+
+    Dilation d reads every d-th pixel, so it is an undilated convolution of each of the d x d sub-grids of the image.
+    As one batch of sub-grids its derivative has a fast kernel in oneDNN; dilated it has none (measured: 196 ms against
+    30 for 5x5, 1152 channels, 8 x 20 x 28). Evaluation, other devices and exported graphs take the plain form.
+
+    Shapes:
+        as ``nn.Conv2d`` with ``groups == in_channels``, stride 1 and a padding that keeps the size.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or input.device.type != "cpu":
+            return super().forward(input)
+        d = self.dilation[0]
+        B, _, H, W = input.shape
+        # All along channels last: the kernel's preferred layout.
+        padded = F.pad(input, (0, -W % d, 0, -H % d)).permute(0, 2, 3, 1)  # zeros, as the convolution's own border
+        grids = padded.unflatten(2, (-1, d)).unflatten(1, (-1, d)).permute(2, 4, 0, 1, 3, 5)  # (d, d, B, h, w, C)
+        batch = grids.flatten(0, 2).permute(0, 3, 1, 2)
+        output = F.conv2d(batch, self.weight, self.bias, padding=self.kernel_size[0] // 2, groups=self.groups)
+        grids = output.permute(0, 2, 3, 1).unflatten(0, (d, d, B)).permute(2, 3, 0, 4, 1, 5)  # (B, h, d, w, d, C)
+        return grids.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)[..., :H, :W]
+
+
+def speed_up_dilated_depthwise(network: nn.Module) -> None:
+    """Turns every convolution of ``network`` that :class:`DilatedDepthwise` can stand for into one; weights stay."""
+    for module in network.modules():
+        if type(module) is not nn.Conv2d or not module.groups == module.in_channels == module.out_channels > 1:
+            continue
+        dilation, kernel = module.dilation[0], module.kernel_size[0]
+        square = module.dilation == (dilation, dilation) and module.kernel_size == (kernel, kernel)
+        keeps_size = module.stride == (1, 1) and module.padding == (dilation * (kernel // 2),) * 2
+        if square and dilation > 1 and kernel % 2 and keeps_size and module.padding_mode == "zeros":
+            module.__class__ = DilatedDepthwise

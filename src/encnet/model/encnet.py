@@ -29,7 +29,7 @@ class EncNet(nn.Module):
     Build it with :func:`encnet.create_model`; this class only connects the parts.
 
     Args:
-        backbone: images -> stages 1 to 4.
+        backbone: images -> stem and stages 1 to 4.
         head: stages -> class scores and presence.
         aux_head: stage 3 -> class scores, used in training only.
         stage3_head: stage 3 -> presence, used in training only.
@@ -86,11 +86,10 @@ class EncNet(nn.Module):
         logits, presence = self.head(stages)
         aux_logits = stage3_presence = None
         if self.training if auxiliary is None else auxiliary:
-            stage3 = stages[2]
             if self.aux_head is not None:
-                aux_logits = resize(self.aux_head(stage3), size, self.align_corners)
+                aux_logits = resize(self.aux_head(stages.stage3), size, self.align_corners)
             if self.stage3_head is not None:
-                stage3_presence = self.stage3_head(stage3)
+                stage3_presence = self.stage3_head(stages.stage3)
         return EncNetOutput(resize(logits, size, self.align_corners), presence, aux_logits, stage3_presence)
 
     def presence_probabilities(self, presence: Tensor) -> Tensor:

@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from encnet.model.backbone import Stages
 from encnet.model.blocks import conv_norm_relu
 from encnet.model.context import ContextEncoding, SemanticEncoding
 
 
 class HeadOutput(NamedTuple):
-    """What :class:`EncHead` returns, at the resolution of its finest input."""
+    """What :class:`EncHead` returns, at the resolution of the finest features that it uses."""
 
     logits: Tensor  #: (B, classes, h, w)
     presence: Tensor | None  #: (B, classes), logits that each class exists in the image; None without SE branch
@@ -23,24 +24,24 @@ class HeadOutput(NamedTuple):
 class EncHead(nn.Module):
     """The head of EncNet (paper, section 3.2 and figure 3)::
 
-        stage 4 -> 3x3 -> [fuse stages 2 and 3] -> Context Encoding Module -> [fuse stage 1] -> 1x1 -> logits
+        stage 4 -> 3x3 -> [fuse stages 2 and 3] -> Context Encoding Module -> [refine] -> 1x1 -> logits
                                                            └─ encoded semantics -> linear -> presence
 
     Args:
-        in_channels: channels of stages 1 to 4.
+        in_channels: channels of the stem and of stages 1 to 4.
         channels: width of the head.
         num_classes: number of classes.
         num_codes: codewords of the Encoding layer.
         lateral: whether stages 2 and 3 are fused before the encoding; the head then works at stage 2's resolution.
-        detail_channels: width to which stage 1 is projected and then fused after the encoding, so that the classifier
-            works at stride 4, for thin objects; 0 leaves it out.
+        detail_channels: widths of the refinements after the encoding, the first with stage 1, the second with the stem,
+            so that the classifier works at stride 4 or 2, for thin objects.
         context: whether there is a Context Encoding Module; without it this is the FCN head to compare with.
         se: whether encoded semantics are turned into presence logits, for the SE-loss.
         dropout: probability with which a channel is dropped before the classifier.
         align_corners: how feature maps of different resolution are brought to one.
 
     Shapes:
-        input: stages 1 to 4, each (B, in_channels[i], h_i, w_i) -> :class:`HeadOutput`.
+        input: :class:`encnet.model.backbone.Stages` -> :class:`HeadOutput`.
     """
 
     def __init__(
@@ -50,14 +51,14 @@ class EncHead(nn.Module):
         num_classes: int,
         num_codes: int = 32,
         lateral: bool = False,
-        detail_channels: int = 0,
+        detail_channels: Sequence[int] = (),
         context: bool = True,
         se: bool = True,
         dropout: float = 0.1,
         align_corners: bool = False,
     ) -> None:
         super().__init__()
-        stage1, stage2, stage3, stage4 = in_channels
+        stem, stage1, stage2, stage3, stage4 = in_channels
         self.align_corners = align_corners
         self.conv_in = conv_norm_relu(stage4, channels, kernel_size=3)
         self.lateral = (
@@ -68,27 +69,48 @@ class EncHead(nn.Module):
         self.fusion = conv_norm_relu(3 * channels, channels, kernel_size=3) if lateral else None
         self.context = ContextEncoding(channels, num_codes) if context else None
         self.presence = nn.Linear(channels, num_classes) if context and se else None
-        self.detail = conv_norm_relu(stage1, detail_channels, kernel_size=1) if detail_channels else None
-        self.refine = conv_norm_relu(channels + detail_channels, channels, kernel_size=3) if detail_channels else None
+        widths = (channels, *detail_channels)
+        self.refinements = nn.ModuleList(
+            Refinement(coarse, fine, width, align_corners)
+            for coarse, fine, width in zip(widths, (stage1, stem), detail_channels, strict=False)
+        )
         self.dropout = nn.Dropout2d(dropout)
-        self.classifier = nn.Conv2d(channels, num_classes, kernel_size=1)
+        self.classifier = nn.Conv2d(widths[-1], num_classes, kernel_size=1)
 
-    def forward(self, stages: Sequence[Tensor]) -> HeadOutput:
-        stage1, stage2, stage3, stage4 = stages
-        features = self.conv_in(stage4)
+    def forward(self, stages: Stages) -> HeadOutput:
+        features = self.conv_in(stages.stage4)
         if self.lateral is not None and self.fusion is not None:
-            laterals = [conv(stage) for conv, stage in zip(self.lateral, (stage2, stage3), strict=True)]
-            features = self.fusion(self._concatenate(stage2, features, *laterals))
+            finer = (stages.stage2, stages.stage3)
+            laterals = [conv(stage) for conv, stage in zip(self.lateral, finer, strict=True)]
+            features = self.fusion(
+                concatenate(features, *laterals, like=stages.stage2, align_corners=self.align_corners)
+            )
         presence = None
         if self.context is not None:
             semantics, features = self.context(features)
             presence = self.presence(semantics) if self.presence is not None else None
-        if self.detail is not None and self.refine is not None:
-            features = self.refine(self._concatenate(stage1, features, self.detail(stage1)))
+        for refinement, finer in zip(self.refinements, (stages.stage1, stages.stem), strict=False):
+            features = refinement(features, finer)
         return HeadOutput(self.classifier(self.dropout(features)), presence)
 
-    def _concatenate(self, finest: Tensor, *features: Tensor) -> Tensor:
-        return torch.cat([resize(x, finest.shape[-2:], self.align_corners) for x in features], dim=1)
+
+class Refinement(nn.Module):
+    """Brings features to the resolution of a finer stage and looks at both: 1x1 each, concatenated, 3x3.
+
+    Shapes:
+        (features (B, coarse, h, w), finer stage (B, fine, H, W)) -> (B, width, H, W).
+    """
+
+    def __init__(self, coarse: int, fine: int, width: int, align_corners: bool) -> None:
+        super().__init__()
+        self.align_corners = align_corners
+        self.coarse = conv_norm_relu(coarse, width, kernel_size=1)
+        self.fine = conv_norm_relu(fine, width, kernel_size=1)
+        self.fusion = conv_norm_relu(2 * width, width, kernel_size=3)
+
+    def forward(self, features: Tensor, finer: Tensor) -> Tensor:
+        both = concatenate(self.coarse(features), self.fine(finer), like=finer, align_corners=self.align_corners)
+        return self.fusion(both)
 
 
 class FCNHead(nn.Sequential):
@@ -111,6 +133,11 @@ class PresenceHead(nn.Sequential):
 
     def __init__(self, in_channels: int, channels: int, num_classes: int, num_codes: int = 32) -> None:
         super().__init__(SemanticEncoding(in_channels, channels, num_codes), nn.Linear(channels, num_classes))
+
+
+def concatenate(*features: Tensor, like: Tensor, align_corners: bool) -> Tensor:
+    """Features of several resolutions, (B, C_i, h_i, w_i), as one (B, Σ C_i, h, w) at the resolution of ``like``."""
+    return torch.cat([resize(x, like.shape[-2:], align_corners) for x in features], dim=1)
 
 
 def resize(features: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:

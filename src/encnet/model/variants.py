@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from encnet.errors import InputError
@@ -27,7 +27,7 @@ def build_encnet(
     head_channels: int = 512,
     num_codes: int = 32,
     lateral: bool = False,
-    detail_channels: int = 0,
+    detail_channels: Sequence[int] = (),
     context: bool = True,
     se: bool = True,
     stage3_se: bool = False,
@@ -52,7 +52,8 @@ def build_encnet(
         head_channels: width of the head.
         num_codes: codewords of each Encoding layer.
         lateral: fuse stages 2 and 3 before the encoding.
-        detail_channels: fuse stage 1, projected to this width, before the classifier; 0 does not.
+        detail_channels: widths of up to two refinements before the classifier, with stage 1 at stride 4 and with the
+            stem at stride 2.
         context: have a Context Encoding Module; False is the FCN baseline.
         se: have the SE branch on stage 4, which predicts the presence of each class.
         stage3_se: have a second Encoding layer with an SE branch of its own on stage 3.
@@ -71,12 +72,14 @@ def build_encnet(
     Raises:
         InputError: an option is out of its range.
     """
+    detail_channels = list(detail_channels)  # as JSON has it
     options = {name: value for name, value in locals().items() if name not in ("pretrained", "variant", "mean", "std")}
     _require(1 <= num_classes <= 255, "num_classes", num_classes, "from 1 to 255")
     _require(num_codes >= 1, "num_codes", num_codes, "at least 1")
     _require(head_channels >= 1, "head_channels", head_channels, "at least 1")
     _require(aux_channels >= 1, "aux_channels", aux_channels, "at least 1")
-    _require(detail_channels >= 0, "detail_channels", detail_channels, "at least 0")
+    widths_fit = len(detail_channels) <= 2 and min(detail_channels, default=1) >= 1
+    _require(widths_fit, "detail_channels", detail_channels, "at most two positive widths")
     _require(in_channels >= 1, "in_channels", in_channels, "at least 1")
     _require(0 <= dropout < 1, "dropout", dropout, "at least 0 and less than 1")
     _require(presence_loss in ("bce", "mse"), "presence_loss", presence_loss, "'bce' or 'mse'")
@@ -86,7 +89,9 @@ def build_encnet(
     network = DilatedBackbone(backbone, output_stride, in_channels, backbone_options)
     if pretrained is not None:
         load_backbone(network, backbone, pretrained)
-    stage3 = network.channels[2]
+    stem_fits = len(detail_channels) < 2 or network.channels[0] > 0
+    _require(stem_fits, "detail_channels", detail_channels, f"one width: {backbone} has no features at stride 2")
+    stage3 = network.channels[3]
     return EncNet(
         network,
         EncHead(
@@ -135,7 +140,7 @@ def encnet_resnet101s(num_classes: int, **options: Any) -> EncNet:
 
 
 def encnet_lite0(num_classes: int, **options: Any) -> EncNet:
-    """EfficientNet-Lite0 for CPUs, at stride 16 with lateral fusion at 8 and the classifier at 4.
+    """EfficientNet-Lite0 for CPUs, at stride 16 with lateral fusion at 8 and the classifier at 2.
 
     Its ImageNet weights come as a Python package (``pretrained="package"``), which expects (x - 127) / 128.
     """
@@ -150,7 +155,7 @@ def encnet_lite0(num_classes: int, **options: Any) -> EncNet:
         head_channels=128,
         aux_channels=64,
         lateral=True,
-        detail_channels=48,
+        detail_channels=(48, 24),
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
     )

@@ -26,8 +26,8 @@ class ModelConfig:
     """Codewords of the Encoding layer."""
     lateral: bool | None = None
     """Fuse stages 2 and 3 before the encoding."""
-    detail_channels: int | None = None
-    """Fuse stage 1, projected to this width, before the classifier; 0 does not."""
+    detail_channels: list[int] | None = None
+    """Widths of up to two refinements before the classifier, with stage 1 at stride 4 and the stem at stride 2."""
     context: bool | None = None
     """Have a Context Encoding Module; false is the FCN baseline."""
     se: bool | None = None
@@ -152,8 +152,8 @@ class TrainConfig:
     """Epochs between two validations."""
     patience: int = 0
     """Stop after this many validations without a better mean IoU; 0 never does."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Precision of the computation; weights stay fp32."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
+    """Precision of the computation; weights stay fp32. auto: bf16 where the device computes it natively, else fp32."""
     ema: float = 0.0
     """Decay of the average of weights that is validated and saved; 0 takes the weights themselves."""
     channels_last: bool = True

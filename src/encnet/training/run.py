@@ -31,10 +31,10 @@ from encnet.training.callbacks import BEST_MODEL, LAST_STATE, AveragedWeights, R
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.module import TrainingModule
+from encnet.training.precision import LIGHTNING_NAMES, resolve_precision
 from encnet.training.progress import TrainingProgress
 from encnet.training.recipes import load_run_config, save_config
 
-PRECISIONS: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 CONFIG_FILE = "config.yaml"
 
 
@@ -169,13 +169,11 @@ def _trainer(config: TrainConfig, folder: Path, console: Console) -> tuple[pl.Tr
     if config.patience:
         callbacks.append(EarlyStopping("val/mean_iou", mode="max", patience=config.patience, check_finite=False))
     callbacks.append(ResumableState(folder, average, progress.console.print))
-    if config.precision == "fp16" and not torch.cuda.is_available():
-        raise InputError("precision fp16 needs a GPU; use bf16 or fp32")
     trainer = _lightning_trainer(
         accelerator=config.accelerator,
         devices=config.devices,
         num_nodes=config.nodes,
-        precision=PRECISIONS[config.precision],
+        precision=LIGHTNING_NAMES[resolve_precision(config.precision, config.accelerator)],
         # One code path: Lightning converts batch norm only where a strategy has a process group.
         sync_batchnorm=config.accelerator != "cpu" and torch.cuda.is_available(),
         max_epochs=config.epochs if config.steps is None else -1,

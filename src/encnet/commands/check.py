@@ -1,0 +1,43 @@
+"""`encnet check`: lists everything that is wrong with a data set."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from encnet.commands.command import WRONG_INPUT
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+SUMMARY = "lists everything that is wrong with a data set"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    from encnet.data.formats import FORMATS
+
+    parser.add_argument("dataset", type=str, help="folder of the data set")
+    parser.add_argument("--format", type=str | None, default=None, help=f"one of {', '.join(FORMATS)}; none finds out")
+
+
+def run(arguments: Any) -> int:
+    from rich.console import Console
+
+    from encnet.data.check import check_dataset
+    from encnet.data.formats import read_dataset
+
+    console = Console()
+    index = read_dataset(arguments.dataset, arguments.format)
+    report = check_dataset(index, progress=True)
+    for problem in report.problems:
+        print(f"encnet: {problem.message}", file=sys.stderr)
+    for warning in report.warnings:
+        print(f"warning: {warning.message}", file=sys.stderr)
+    if report.problems:
+        print(f"encnet: {len(report.problems)} problems in {arguments.dataset}", file=sys.stderr)
+        return WRONG_INPUT
+    console.print(index.labels.table(), markup=False, highlight=False)
+    console.print(report.table())
+    splits = ", ".join(f"{len(samples)} in {name}" for name, samples in index.splits.items())
+    console.print(f"{arguments.dataset} is in order: {splits}")
+    return 0

@@ -1,0 +1,21 @@
+"""`encnet demo`: trains, evaluates and shows a small EncNet on generated scenes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+SUMMARY = "trains, evaluates and shows a small EncNet on generated scenes"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--out", type=str, default="runs/demo", help="folder for everything the demo writes")
+
+
+def run(arguments: Any) -> int:
+    from encnet.demo import run_demo
+
+    run_demo(arguments.out)
+    return 0

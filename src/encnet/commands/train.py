@@ -1,0 +1,45 @@
+"""`encnet train`: trains on a data set, or continues a run."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from encnet.commands.command import INTERRUPTED
+from encnet.errors import InputError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+SUMMARY = "trains on a data set, or continues a run"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    from encnet.training.config import TrainConfig
+
+    parser.add_argument("dataset", type=str | None, nargs="?", default=None, help="folder of the data set")
+    parser.add_argument("--out", type=str, default="runs/train", help="folder for everything the run writes")
+    parser.add_argument("--resume", type=str | None, default=None, help="folder of an interrupted run to continue")
+    parser.add_argument(
+        "--recipe", action="config", help="a YAML file of settings, or the name of one that comes with encnet"
+    )
+    parser.add_class_arguments(TrainConfig)
+
+
+def run(arguments: Any) -> int:
+    from encnet.training.callbacks import Interrupted
+    from encnet.training.config import TrainConfig
+    from encnet.training.run import resume, train
+
+    settings = vars(arguments)
+    dataset, out, folder = settings.pop("dataset"), settings.pop("out"), settings.pop("resume")
+    settings.pop("recipe")
+    if (dataset is None) == (folder is None):
+        raise InputError("give either the folder of a data set to train on, or `--resume` with the folder of a run")
+    try:
+        best = resume(folder) if folder else train(dataset, TrainConfig(**settings), out)
+    except Interrupted:
+        print(f"encnet: stopped; continue with `encnet train --resume {folder or out}`", file=sys.stderr)
+        return INTERRUPTED
+    print(f"next: `encnet evaluate {best} {dataset or 'DATASET'}` or `encnet predict {best} PHOTOGRAPH`")
+    return 0
