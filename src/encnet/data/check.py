@@ -78,7 +78,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
 
     Problems: a missing image or label map, a damaged file, an image and a label map of different sizes, undeclared
     values or colours, a label map of the wrong kind, an empty split. Warnings: a class that never occurs in train, one
-    image in two splits.
+    image in two splits that are not ``combined``.
 
     Args:
         index: the data set.
@@ -160,6 +160,8 @@ def _repeated_images(index: DatasetIndex, findings: Findings) -> Iterator[Proble
     """Images with the bytes of an image in an earlier split: where one is learned, the other tests nothing."""
     first: dict[str, tuple[str, Path]] = {}
     for split, samples in index.splits.items():
+        if split in index.combined:
+            continue
         for sample in samples:
             finding = findings.images.get(sample.image)
             if finding is not None and finding.digest:

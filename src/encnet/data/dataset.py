@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,19 +33,32 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetIndex:
-    """What is on disk: the samples of each split, and what their label maps mean."""
+    """What is on disk: the samples of each split, and what their label maps mean.
+
+    Attributes:
+        name: of the data set.
+        root: its folder.
+        labels: its classes.
+        splits: split -> samples.
+        combined: splits that hold samples of other splits on purpose, e.g. trainval.
+        absent: split that the data set has, but not on this disk -> what is missing and where it is to be had.
+    """
 
     name: str
     root: Path
     labels: LabelSet
     splits: Mapping[str, tuple[Sample, ...]]
+    combined: frozenset[str] = frozenset()
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def split(self, name: str) -> tuple[Sample, ...]:
         """The samples of a split.
 
         Raises:
-            InputError: there is no such split; the message lists those there are.
+            InputError: there is no such split; the message lists those there are, or says what is missing.
         """
+        if name in self.absent:
+            raise InputError(f"{self.root} has no split '{name}': {self.absent[name]}")
         if name not in self.splits:
             raise InputError(f"{self.root} has no split '{name}'; its splits are {', '.join(self.splits) or 'none'}")
         return self.splits[name]

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from encnet.data.images import open_image
+from encnet.data.matlab import MATLAB_SUFFIX, read_matlab_labels
 from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
 from encnet.errors import InputError
 
@@ -93,12 +94,16 @@ class LabelSet:
         """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB.
 
         A palette image gives its indices where classes are declared by value, and its colours where they are declared
-        by colour. Transparency is not looked at.
+        by colour. Transparency is not looked at. A MATLAB file gives the values of its label matrix.
 
         Raises:
             InputError: the file cannot be read, or it is a colour image and classes are declared by value, or the
                 reverse.
         """
+        if Path(path).suffix.lower() == MATLAB_SUFFIX:
+            if self.encoding == "color":
+                raise InputError(f"the label map {path} holds values, but the classes are declared by colour")
+            return read_matlab_labels(path)
         image = open_image(path)
         if self.encoding == "value":
             if image.mode not in VALUE_MODES:

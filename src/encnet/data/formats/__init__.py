@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Protocol
 
 from encnet.data.dataset import DatasetIndex
-from encnet.data.formats import camvid, dataset_yaml, folder
+from encnet.data.formats import (
+    ade20k,
+    camvid,
+    cityscapes,
+    dataset_yaml,
+    folder,
+    pascal_context,
+    pascal_context59,
+    voc,
+)
 from encnet.errors import InputError
 
 
@@ -22,8 +31,16 @@ class Format(Protocol):
         ...
 
 
-FORMATS: dict[str, Format] = {"camvid": camvid, "folder": folder}
-"""Every format by name, in the order in which they are tried; a dataset.yaml always makes it ``folder``."""
+FORMATS: dict[str, Format] = {
+    "ade20k": ade20k,
+    "camvid": camvid,
+    "cityscapes": cityscapes,
+    "pascal_context": pascal_context,
+    "pascal_context59": pascal_context59,
+    "voc": voc,
+    "folder": folder,
+}
+"""Every format by name; ``folder`` is what fits no other, and a dataset.yaml always makes it ``folder``."""
 
 
 def read_dataset(path: str | Path, format: str | None = None) -> DatasetIndex:
@@ -32,7 +49,8 @@ def read_dataset(path: str | Path, format: str | None = None) -> DatasetIndex:
     No sample is dropped: a missing image or label map leaves a sample whose path points at where it was expected.
 
     Raises:
-        InputError: there is no such folder or format, no format fits, or the folder is not as its format says.
+        InputError: there is no such folder or format, no format fits or more than one does, or the folder is not as
+            its format says.
     """
     root = Path(path)
     if not root.is_dir():
@@ -40,12 +58,20 @@ def read_dataset(path: str | Path, format: str | None = None) -> DatasetIndex:
     if format is None and (root / dataset_yaml.FILE_NAME).is_file():
         format = "folder"
     if format is None:
-        format = next((name for name, candidate in FORMATS.items() if candidate.detect(root)), None)
-        if format is None:
-            raise InputError(
-                f"{root} fits none of the formats {', '.join(FORMATS)}; write a dataset.yaml into it that names its"
-                " classes and folders, or arrange it as images/{train,val} and labels/{train,val}"
-            )
+        format = _detect(root)
     if format not in FORMATS:
         raise InputError(f"there is no data set format '{format}'; choose one of {', '.join(FORMATS)}")
     return FORMATS[format].read(root)
+
+
+def _detect(root: Path) -> str:
+    fitting = [name for name, candidate in FORMATS.items() if candidate.detect(root)]
+    published = [name for name in fitting if name != "folder"]
+    if len(published) > 1:
+        raise InputError(f"{root} holds {' and '.join(published)}; give the format that is meant, or its own folder")
+    if not fitting:
+        raise InputError(
+            f"{root} fits none of the formats {', '.join(FORMATS)}; write a dataset.yaml into it that names its"
+            " classes and folders, or arrange it as images/{train,val} and labels/{train,val}"
+        )
+    return fitting[0]

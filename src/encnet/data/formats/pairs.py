@@ -61,20 +61,27 @@ def read_list(path: Path, samples: Collection[Sample]) -> tuple[Sample, ...]:
     Raises:
         InputError: the list cannot be read, or it names an image that is not there.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the list {path}: {error}; give a text file of one file name a line") from error
+    names = read_names(path)
     by_name: dict[str, list[Sample]] = {}
     for sample in samples:
         for name in {sample.image.name, sample.image.stem}:
             by_name.setdefault(name, []).append(sample)
     listed: dict[Sample, None] = {}
-    for number, line in enumerate(lines, start=1):
-        name = line.strip()
-        if not name:
-            continue
+    for number, name in names.items():
         if name not in by_name:
             raise InputError(f"{path}, line {number}: there is no image '{name}'; remove the line or restore the file")
         listed.update(dict.fromkeys(by_name[name]))
     return tuple(listed)
+
+
+def read_names(path: Path) -> dict[int, str]:
+    """Line number, from 1 -> what stands on the line, without those that are empty.
+
+    Raises:
+        InputError: the list cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the list {path}: {error}; give a text file of one file name a line") from error
+    return {number: line.strip() for number, line in enumerate(lines, start=1) if line.strip()}

@@ -1,0 +1,84 @@
+"""ADE20K (Zhou et al., 2017) as its scene parsing challenge gives it out: 150 classes.
+
+``ADEChallengeData2016/`` holds ``images/{training,validation}/ADE_*.jpg``, ``annotations/{training,validation}/*.png``
+and ``objectInfo150.txt``. A label map is grey: 0 is what no class covers, which is ignored, and 1 to 150 are classes 0
+to 149. The images to test on, ``images/testing/`` or ``release_test/testing/``, have no label maps.
+"""
+
+from __future__ import annotations
+
+import csv
+from importlib.resources import files
+from pathlib import Path
+
+from encnet.data.dataset import DatasetIndex
+from encnet.data.formats.archive import Archive, first_folder
+from encnet.data.formats.pairs import pair, read_names
+from encnet.data.labels import IGNORE, Color, LabelSet
+from encnet.errors import InputError
+
+ARCHIVE = Archive("ADE20K", "http://sceneparsing.csail.mit.edu", {"": "ADEChallengeData2016.zip"})
+
+_FOLDER = "ADEChallengeData2016"
+_PARTS = {
+    "train": ("images/training", "annotations/training"),
+    "val": ("images/validation", "annotations/validation"),
+}
+_CLASS_TABLE = "objectInfo150.txt"
+
+
+def detect(root: Path) -> bool:
+    """Whether ``root`` is or holds the unpacked archive, whole or in part."""
+    if (root / _FOLDER).is_dir() or root.resolve().name == _FOLDER:
+        return True
+    folders = [root / part for parts in _PARTS.values() for part in parts]
+    return any(next(folder.glob("ADE_*"), None) is not None for folder in folders if folder.is_dir())
+
+
+def read(root: Path) -> DatasetIndex:
+    """The splits train, val and, where its images are there, test.
+
+    Raises:
+        InputError: images or label maps are missing, or the class table has a mistake.
+    """
+    base = first_folder(root / _FOLDER, root)
+    found = {split: parts for split, parts in _PARTS.items() if any((base / part).is_dir() for part in parts)}
+    ARCHIVE.require(base, [part for parts in (found or _PARTS).values() for part in parts])
+    splits = {split: pair(base / images, base / labels) for split, (images, labels) in found.items()}
+    testing = first_folder(base / "images/testing", root / "release_test/testing", base.parent / "release_test/testing")
+    if testing.is_dir():
+        splits["test"] = pair(testing, None)
+    absent = {split: ARCHIVE.lacks(parts) for split, parts in _PARTS.items() if split not in found}
+    return DatasetIndex("ade20k", root, _labels(base / _CLASS_TABLE), splits, absent=absent)
+
+
+def class_table() -> dict[str, Color]:
+    """Name -> colour of the 150 classes: the first name of each, and the colours in which the data set is shown."""
+    lines = (files("encnet.data.formats") / "tables" / "ade20k.csv").read_text(encoding="utf-8").splitlines()
+    return {row["name"]: (int(row["r"]), int(row["g"]), int(row["b"])) for row in csv.DictReader(lines)}
+
+
+def _labels(table: Path) -> LabelSet:
+    """Raw value i + 1 is class i; the names are those of the archive's own table where it is there."""
+    names, palette = tuple(class_table()), tuple(class_table().values())
+    if table.is_file():
+        names = _read_names(table)
+    raw: dict[int | Color, int] = {0: IGNORE, **{index + 1: index for index in range(len(names))}, IGNORE: IGNORE}
+    try:
+        return LabelSet(names, palette, "value", raw)
+    except InputError as error:
+        raise InputError(f"{table}: {error}; copy it from {ARCHIVE.origin['']}") from error
+
+
+def _read_names(path: Path) -> tuple[str, ...]:
+    """The first of the comma-separated names in each row's last column; the columns are separated by tabs."""
+    header, *rows = read_names(path).items()
+    names = []
+    for number, row in rows:
+        index, *_, name = row.split("\t")
+        if not index.strip().isdecimal() or int(index) != len(names) + 1:
+            raise InputError(f"{path}, line {number}: '{row}' does not start with {len(names) + 1} and a tab")
+        names.append(name.split(",")[0].strip())
+    if len(names) != 150:
+        raise InputError(f"{path} names {len(names)} classes below its heading '{header[1]}', not 150")
+    return tuple(names)

@@ -1,0 +1,151 @@
+"""PASCAL Context (Mottaghi et al., 2014): 59 classes and background, on the images of PASCAL VOC 2010.
+
+``VOCdevkit/VOC2010/`` holds ``JPEGImages/*.jpg``. The label maps are, in VOC2010/ or beside it or VOCdevkit/, one of
+
+- ``SegmentationClassContext/*.png``: 0 is background, 1 to 59 the classes in alphabetical order, as converters write;
+- ``59_context_labels/*.png``: 0 is background, 1 to 59 the classes as the official ``59_labels.txt`` numbers them;
+- ``trainval/*.mat``: the original's 459 classes, as the official ``labels.txt`` numbers them. They are matched to the
+  59 by name; the 400 others, and 0, are background.
+
+The splits are ``ImageSets/SegmentationContext/{train,val}.txt``, or else those of VOC 2010 and of published figures,
+``ImageSets/Main/{train,val}.txt`` (4998 and 5105 images). The format ``pascal_context59`` ignores background instead.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from encnet.data.dataset import DatasetIndex
+from encnet.data.formats.archive import Archive
+from encnet.data.formats.pairs import read_names
+from encnet.data.formats.voc import bit_palette, find_beside, find_devkit, read_stems, samples
+from encnet.data.labels import IGNORE, Color, LabelSet
+from encnet.data.matlab import INSTALL, MATLAB_SUFFIX, can_read_matlab
+from encnet.errors import InputError
+
+ARCHIVE = Archive(
+    "PASCAL Context",
+    "https://cs.stanford.edu/~roozbeh/pascal-context",
+    {
+        "59_labels.txt": "59_labels.txt",
+        "labels.txt": "trainval.tar.gz",
+        "59_context_labels": "59_context_labels.tar.gz",
+    },
+)
+IMAGES = Archive(
+    "PASCAL VOC 2010", "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/", {"": "VOCtrainval_03-May-2010.tar"}
+)
+
+NAMES = (
+    *("aeroplane", "bag", "bed", "bedclothes", "bench", "bicycle", "bird", "boat", "book", "bottle", "building", "bus"),
+    *("cabinet", "car", "cat", "ceiling", "chair", "cloth", "computer", "cow", "cup", "curtain", "dog", "door"),
+    *("fence", "floor", "flower", "food", "grass", "ground", "horse", "keyboard", "light", "motorbike", "mountain"),
+    *("mouse", "person", "plate", "platform", "pottedplant", "road", "rock", "sheep", "shelves", "sidewalk", "sign"),
+    *(
+        "sky",
+        "snow",
+        "sofa",
+        "table",
+        "track",
+        "train",
+        "tree",
+        "truck",
+        "tvmonitor",
+        "wall",
+        "water",
+        "window",
+        "wood",
+    ),
+)
+"""The 59 classes, in the order of their names, which is that of their numbers among the 459."""
+
+# What 59_labels.txt calls three of them.
+_ALIASES = {"diningtable": "table", "bedcloth": "bedclothes", "clothes": "cloth"}
+
+_FOLDER = "VOC2010"
+_CONVERTED, _OFFICIAL, _ORIGINAL = "SegmentationClassContext", "59_context_labels", "trainval"
+_LISTS = "ImageSets/SegmentationContext"
+
+
+def detect(root: Path) -> bool:
+    """Whether ``root`` is or holds VOC2010/, or holds label maps of PASCAL Context."""
+    own = any((root / part).is_dir() for part in (_CONVERTED, _OFFICIAL, _LISTS))
+    original = (root / _ORIGINAL).is_dir() and (root / "labels.txt").is_file()
+    return own or original or find_devkit(root, _FOLDER) != root or root.resolve().name == _FOLDER
+
+
+def read(root: Path) -> DatasetIndex:
+    """The splits train and val, with background as class 0.
+
+    Raises:
+        InputError: images, lists, label maps or the numbers of their classes are missing, or have a mistake.
+    """
+    return read_classes(root, "pascal_context", background=True)
+
+
+def read_classes(root: Path, name: str, background: bool) -> DatasetIndex:
+    """The data set ``name``: background is class 0 and the 59 follow, or it is ignored and they start at 0."""
+    voc = find_devkit(root, _FOLDER)
+    lists = _LISTS if (voc / _LISTS).is_dir() else "ImageSets/Main"
+    IMAGES.require(voc, ["JPEGImages", *(f"{lists}/{split}.txt" for split in ("train", "val"))])
+    maps = _find_maps(voc)
+    stems = {split: read_stems(voc / lists / f"{split}.txt") for split in ("train", "val")}
+    splits = {split: samples(voc, stems[split], lambda stem: maps.folder / f"{stem}{maps.suffix}") for split in stems}
+    return DatasetIndex(name, root, _labels(maps.numbers, background), splits)
+
+
+class _Maps(NamedTuple):
+    folder: Path
+    suffix: str
+    numbers: dict[int, str]
+    """Value -> name of what it says, without 0."""
+
+
+def _find_maps(voc: Path) -> _Maps:
+    folder = find_beside(voc, _CONVERTED)
+    if folder is not None:
+        return _Maps(folder, ".png", dict(enumerate(NAMES, start=1)))
+    folder = find_beside(voc, _OFFICIAL)
+    if folder is not None:
+        return _Maps(folder, ".png", _read_numbers(voc, "59_labels.txt"))
+    folder = find_beside(voc, _ORIGINAL)
+    if folder is None:
+        raise ARCHIVE.incomplete(voc, [_OFFICIAL])
+    if not can_read_matlab():
+        raise InputError(
+            f"the label maps in {folder} are MATLAB files; `{INSTALL}` gets what reads them, or unpack"
+            f" {ARCHIVE.origin[_OFFICIAL]} from {ARCHIVE.home}"
+        )
+    return _Maps(folder, MATLAB_SUFFIX, _read_numbers(voc, "labels.txt"))
+
+
+def _read_numbers(voc: Path, file_name: str) -> dict[int, str]:
+    """Number -> name by a table of lines ``number: name``; the 59 have the names of ``NAMES``."""
+    path = find_beside(voc, file_name)
+    if path is None:
+        raise ARCHIVE.incomplete(voc, [file_name])
+    numbers: dict[int, str] = {}
+    for line, text in read_names(path).items():
+        number, colon, name = text.partition(":")
+        if not colon or not number.strip().isdecimal():
+            raise InputError(f"{path}, line {line}: '{text}' is not of the form 'number: name'")
+        name = name.replace(" ", "")
+        if int(number) in numbers:
+            raise InputError(f"{path}, line {line}: the number {int(number)} stands on an earlier line too")
+        numbers[int(number)] = _ALIASES.get(name, name)
+    lacking = [name for name in NAMES if name not in numbers.values()]
+    if lacking:
+        raise InputError(f"{path} does not name {', '.join(lacking)}; copy it from {ARCHIVE.home}")
+    numbers.pop(0, None)
+    return numbers
+
+
+def _labels(numbers: dict[int, str], background: bool) -> LabelSet:
+    names = ("background", *NAMES) if background else NAMES
+    rest = 0 if background else IGNORE
+    targets = {name: index for index, name in enumerate(names)}
+    raw: dict[int | Color, int] = {0: rest}
+    raw.update({number: targets.get(name, rest) for number, name in sorted(numbers.items())})
+    raw.setdefault(IGNORE, IGNORE)  # unless it is one of 459 numbers
+    return LabelSet(names, bit_palette(len(NAMES) + 1)[-len(names) :], "value", raw)

@@ -1,0 +1,18 @@
+"""PASCAL Context with background ignored; it lies on disk as ``pascal_context`` does, so it is never detected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from encnet.data.dataset import DatasetIndex
+from encnet.data.formats.pascal_context import read_classes
+
+
+def detect(root: Path) -> bool:
+    """False: it is meant only where it is named."""
+    return False
+
+
+def read(root: Path) -> DatasetIndex:
+    """The splits train and val, with background ignored and classes 0 to 58. Raises InputError as the other does."""
+    return read_classes(root, "pascal_context59", background=False)

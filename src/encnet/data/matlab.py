@@ -1,0 +1,52 @@
+"""Label maps in MATLAB files, as SBD and PASCAL Context come; reading them takes SciPy."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from encnet.errors import InputError
+
+MATLAB_SUFFIX = ".mat"
+INSTALL = "pip install 'encnet[mat]'"
+"""What makes :func:`can_read_matlab` true."""
+
+_LARGEST = 2**16 - 1
+
+
+def can_read_matlab() -> bool:
+    """Whether SciPy is installed."""
+    return importlib.util.find_spec("scipy") is not None
+
+
+def read_matlab_labels(path: str | Path) -> np.ndarray:
+    """The label map of a MATLAB file up to version 7: (H, W) int32 in 0-65535.
+
+    It is the variable ``LabelMap`` (PASCAL Context), or the field ``Segmentation`` of the variable ``GTcls`` (SBD).
+
+    Raises:
+        InputError: SciPy is not installed, there is no such file, it is damaged, or it holds no such label map.
+    """
+    if not can_read_matlab():
+        raise InputError(f"{path} is a MATLAB file; `{INSTALL}` gets what reads it")
+    from scipy.io import loadmat
+
+    try:
+        variables = loadmat(str(path), appendmat=False, variable_names=["LabelMap", "GTcls"])
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {path}; restore it or correct the path") from error
+    except Exception as error:  # zlib.error, ValueError, TypeError, NotImplementedError for version 7.3, ...
+        raise InputError(f"cannot read {path} as a MATLAB file: {error}; replace or remove the file") from error
+    labels: Any = variables.get("LabelMap")
+    if labels is None and "GTcls" in variables and "Segmentation" in (variables["GTcls"].dtype.names or ()):
+        labels = variables["GTcls"]["Segmentation"].flat[0]
+    if labels is None:
+        raise InputError(f"{path} holds neither LabelMap nor GTcls.Segmentation, so no label map; replace the file")
+    labels = np.asarray(labels)
+    is_matrix = labels.ndim == 2 and labels.dtype.kind in "iu" and labels.size > 0
+    if not is_matrix or labels.min() < 0 or labels.max() > _LARGEST:
+        raise InputError(f"the label map in {path} is not a matrix of integers in 0-{_LARGEST}; replace the file")
+    return labels.astype(np.int32)
