@@ -12,7 +12,7 @@ from torch import Tensor
 
 from encnet.data.labels import IGNORE
 from encnet.errors import InputError
-from encnet.losses import EncNetLoss, HardPixels, presence_targets
+from encnet.losses import EncNetLoss, HardPixels, presence_targets, soft_jaccard_loss
 from encnet.model.encnet import EncNetOutput
 
 CLASSES = 4
@@ -79,7 +79,8 @@ def test_nothing_labelled_is_a_zero_loss_with_a_zero_gradient(
 ) -> None:
     tensors = [torch.randn(*shape, requires_grad=True) for shape in ((2, CLASSES, 5, 6), (2, CLASSES)) for _ in "ab"]
     output = EncNetOutput(tensors[0], tensors[2], tensors[1], tensors[3])
-    terms = EncNetLoss(CLASSES, class_weights=weights, hard_pixels=hard)(output, torch.full((2, 5, 6), IGNORE))
+    loss = EncNetLoss(CLASSES, class_weights=weights, hard_pixels=hard, jaccard_weight=1.0)
+    terms = loss(output, torch.full((2, 5, 6), IGNORE))
     assert [term.item() for term in terms] == [0, 0, 0, 0]
     terms.total.backward()
     assert all(tensor.grad is not None and not tensor.grad.any() for tensor in tensors)
@@ -108,6 +109,50 @@ def test_hard_pixels_are_the_unsure_ones_and_at_least_a_fraction(seed: int, conf
     assert loss.pixel.item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**16), ignored=st.sampled_from([0.0, 0.5]))
+def test_soft_jaccard_of_decisions_is_one_minus_the_mean_iou(seed: int, ignored: float) -> None:
+    labels = random_labels(seed, ignored=ignored)
+    decisions = random_labels(seed + 1, ignored=0.0)
+    loss = soft_jaccard_loss(torch.nn.functional.one_hot(decisions, CLASSES).permute(0, 3, 1, 2).float(), labels)
+    ious = []
+    for c in range(CLASSES):
+        of_class, chosen = labels == c, (decisions == c) & (labels != IGNORE)
+        if of_class.any():
+            ious.append(float((of_class & chosen).sum() / (of_class | chosen).sum()))
+    assert loss.item() == pytest.approx(1 - sum(ious) / len(ious), abs=1e-6)
+
+
+def test_soft_jaccard_equals_loops_and_has_its_derivative() -> None:
+    torch.manual_seed(0)
+    labels = random_labels(3)
+    logits = torch.randn(2, CLASSES, 5, 6, dtype=torch.float64, requires_grad=True)
+    probabilities = logits.detach().softmax(dim=1)
+    losses = []
+    for c in range(CLASSES):
+        intersection = union = 0.0
+        for b, y, x in (labels != IGNORE).nonzero().tolist():
+            p, is_class = float(probabilities[b, c, y, x]), float(labels[b, y, x] == c)
+            intersection += p * is_class
+            union += p + is_class - p * is_class
+        losses.append(1 - intersection / union)
+    assert soft_jaccard_loss(probabilities, labels).item() == pytest.approx(sum(losses) / CLASSES, rel=1e-12)
+    assert torch.autograd.gradcheck(lambda x: soft_jaccard_loss(x.softmax(dim=1), labels), (logits,))
+
+
+def test_the_jaccard_term_is_part_of_both_pixel_terms() -> None:
+    torch.manual_seed(0)
+    labels = random_labels(2)
+    output = EncNetOutput(torch.randn(2, CLASSES, 5, 6), None, torch.randn(2, CLASSES, 5, 6))
+    assert output.aux_logits is not None
+    without, with_it = EncNetLoss(CLASSES)(output, labels), EncNetLoss(CLASSES, jaccard_weight=0.5)(output, labels)
+    for ours, plain, logits in (
+        (with_it.pixel, without.pixel, output.logits),
+        (with_it.aux, without.aux, output.aux_logits),
+    ):
+        torch.testing.assert_close(ours - plain, 0.5 * soft_jaccard_loss(logits.softmax(dim=1), labels))
+
+
 def test_autocast_computes_in_float32() -> None:
     torch.manual_seed(0)
     labels, logits = random_labels(3), torch.randn(2, CLASSES, 5, 6)
@@ -123,6 +168,7 @@ def test_autocast_computes_in_float32() -> None:
     ("arguments", "message"),
     [
         ({"se_weight": -0.1}, "must not be negative"),
+        ({"jaccard_weight": -1.0}, "jaccard_weight -1.0 must not be negative"),
         ({"presence_loss": "hinge"}, "'bce' or 'mse'"),
         ({"class_weights": [1.0, 2.0]}, "4 positive numbers"),
         ({"class_weights": [1.0, 2.0, 0.0, 1.0]}, "4 positive numbers"),

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from encnet.inference.protocol import Protocol
     from encnet.inference.segmentation import Segmentation
     from encnet.losses import EncNetLoss, LossTerms
+    from encnet.model.build import build_encnet
     from encnet.model.context import ContextEncoding
     from encnet.model.encnet import EncNet, EncNetOutput
     from encnet.model.encoding import Encoding
-    from encnet.model.variants import build_encnet, create_model, list_models
-    from encnet.weights.checkpoint import load
+    from encnet.model.loading import load
+    from encnet.model.variants import create_model, list_models
 
 _HOMES = {
     "ContextEncoding": "encnet.model.context",
@@ -32,11 +33,11 @@ _HOMES = {
     "Predictor": "encnet.inference.predictor",
     "Protocol": "encnet.inference.protocol",
     "Segmentation": "encnet.inference.segmentation",
-    "build_encnet": "encnet.model.variants",
+    "build_encnet": "encnet.model.build",
     "create_model": "encnet.model.variants",
     "evaluate": "encnet.evaluation",
     "list_models": "encnet.model.variants",
-    "load": "encnet.weights.checkpoint",
+    "load": "encnet.model.loading",
 }
 
 __all__ = [

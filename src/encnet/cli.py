@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from encnet.commands.command import INTERRUPTED, WRONG_INPUT, Command
 from encnet.errors import InputError
 
-VERBS = ("demo", "check", "train", "evaluate", "predict", "benchmark")
+VERBS = ("demo", "check", "train", "evaluate", "predict", "convert", "benchmark")
 """In the order of a user's way; each is a module of :mod:`encnet.commands`."""
 
 
@@ -57,7 +60,7 @@ def _parse(name: str, verb: Command, arguments: list[str]) -> Any:
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = Parser(prog=f"encnet {name}", description=verb.SUMMARY)
     verb.add_arguments(parser)
-    return parser.instantiate(parser.parse_args(_recipe_first(arguments)))
+    return parser.instantiate(parser.parse_args(_protocol_first(_recipe_first(arguments))))
 
 
 def _recipe_first(arguments: list[str]) -> list[str]:
@@ -69,6 +72,20 @@ def _recipe_first(arguments: list[str]) -> list[str]:
 
             rest = arguments[:i] + arguments[i + (1 if value else 2) :]
             return ["--recipe", str(recipe_path(value or arguments[i + 1])), *rest]
+    return arguments
+
+
+def _protocol_first(arguments: list[str]) -> list[str]:
+    """Puts the numbers of a protocol in the place of its name, and before every argument that changes one of them."""
+    for i, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name in ("--protocol", "--protocol.name") and (value or i + 1 < len(arguments)):
+            protocol, rest = value or arguments[i + 1], arguments[:i] + arguments[i + (1 if value else 2) :]
+            if Path(protocol).suffix or protocol.startswith("{"):  # a YAML file, or its text
+                return arguments
+            from encnet.inference.protocol import named_protocol
+
+            return ["--protocol", json.dumps(asdict(named_protocol(protocol))), *rest]
     return arguments
 
 

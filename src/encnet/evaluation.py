@@ -44,6 +44,7 @@ class EvaluationReport:
     images: int
     """Number of images scored."""
     protocol: Protocol
+    """How the model was run, with all its numbers."""
     device: str
     precision: str
     seconds: float
@@ -52,6 +53,12 @@ class EvaluationReport:
     @property
     def images_per_second(self) -> float:
         return self.images / self.seconds
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean IoU as the protocol counts it, 0-1: absent classes left out, or as 0."""
+        zero = self.protocol.absent_classes == "zero"
+        return self.scores.mean_iou_absent_zero if zero else self.scores.mean_iou
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON types."""
@@ -62,6 +69,7 @@ class EvaluationReport:
             "split": self.split,
             "images": self.images,
             "protocol": self.protocol.to_dict(),
+            "mean_iou": None if math.isnan(self.mean_iou) else self.mean_iou,
             "device": self.device,
             "precision": self.precision,
             "seconds": round(self.seconds, 3),
@@ -75,7 +83,7 @@ class EvaluationReport:
             self.scores,
             f"{self.variant} on {self.dataset}, {self.split}: {self.images} images",
             f"{self.protocol.describe()}\n{self.images_per_second:.2f} images/s on {self.device}, "
-            f"{self.precision}; scores in %",
+            f"{self.precision}; scores in %\nmean IoU by this protocol: {_percent(self.mean_iou)}",
         )
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
@@ -127,7 +135,7 @@ def evaluate(
     model: EncNet | str | os.PathLike[str],
     index: DatasetIndex,
     split: str = "val",
-    protocol: Protocol = Protocol(),  # noqa: B008 (frozen)
+    protocol: Protocol | str = "plain",
     batch_size: int = 1,
     device: str | torch.device = "auto",
     precision: Precision = "fp32",
@@ -141,7 +149,7 @@ def evaluate(
         model: as :class:`Predictor` takes it.
         index: the data set; its classes must be the model's.
         split: with label maps.
-        protocol: how the model is run over an image.
+        protocol: how the model is run over an image, or the name of a protocol.
         batch_size: images read together; those of one size also run together, and none is padded.
         device: as :class:`Predictor` takes it.
         precision: as :class:`Predictor` takes it.
@@ -188,7 +196,7 @@ def evaluate(
         dataset=index.name,
         split=split,
         images=len(samples),
-        protocol=protocol,
+        protocol=predictor.protocol,
         device=str(predictor.device),
         precision=precision,
         seconds=time.perf_counter() - started,

@@ -43,6 +43,34 @@ def presence_targets(labels: Tensor, num_classes: int) -> Tensor:
     return exists.scatter_(1, index, 1.0)[:, :num_classes]
 
 
+def soft_jaccard_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """One minus the mean IoU of the batch, with probabilities in place of decisions::
+
+        J = 1 - mean_c  Σ_i p_ic y_ic / Σ_i (p_ic + y_ic - p_ic y_ic)
+
+    over the labelled pixels i of the whole batch and the classes c that occur in it. Cross-entropy counts pixels, this
+    counts classes: thin and rare ones weigh as much as the road. With decisions (0 or 1) it is one minus the mean IoU.
+
+    Args:
+        probabilities: (B, classes, H, W), 0-1.
+        labels: (B, H, W), int64, class indices or ``IGNORE``.
+
+    Returns:
+        scalar, 0-1; 0 where nothing is labelled.
+    """
+    num_classes = probabilities.shape[1]
+    valid = labels != IGNORE
+    known = labels.masked_fill(~valid, 0)
+    true_class = (probabilities.gather(1, known[:, None])[:, 0] * valid).flatten()
+    zeros = probabilities.new_zeros(num_classes)
+    intersection = zeros.index_add(0, known.flatten(), true_class)
+    labelled = zeros.index_add(0, known.flatten(), valid.flatten().to(zeros.dtype))
+    predicted = (probabilities * valid[:, None]).sum(dim=(0, 2, 3))
+    occurs = labelled > 0
+    iou = intersection / (predicted + labelled - intersection).clamp(min=torch.finfo(zeros.dtype).tiny)
+    return ((1 - iou) * occurs).sum() / occurs.sum().clamp(min=1)
+
+
 @dataclass(frozen=True)
 class HardPixels:
     """Online hard example mining: only pixels that the network is not sure of count.
@@ -57,12 +85,13 @@ class HardPixels:
 class EncNetLoss(nn.Module):
     """The training loss (paper, section 3.2)::
 
-        total = CE(logits) + se_weight · Σ_stages SE(presence) + aux_weight · CE(aux_logits)
+        total = pixel(logits) + se_weight · Σ_stages SE(presence) + aux_weight · pixel(aux_logits)
+        pixel = CE + jaccard_weight · J
 
     CE averages over the pixels that are not ignored (by their weights, if classes have weights); SE is the binary
     cross-entropy, or the mean squared error, between presence and :func:`presence_targets`, averaged over classes
-    and over the images that have a labelled pixel. Where nothing is labelled every term is zero, with a gradient of
-    zero, not NaN. All is computed in float32.
+    and over the images that have a labelled pixel; J is :func:`soft_jaccard_loss`, an option. Where nothing is labelled
+    every term is zero, with a gradient of zero, not NaN. All is computed in float32.
 
     Args:
         num_classes: number of classes.
@@ -71,6 +100,7 @@ class EncNetLoss(nn.Module):
         presence_loss: "bce" or "mse", as the model's.
         class_weights: weight of each class in CE, positive; None weighs them equally.
         hard_pixels: OHEM of both CE terms; None takes all pixels.
+        jaccard_weight: weight of J; 0 leaves it out.
 
     Shapes:
         (:class:`EncNetOutput`, labels (B, H, W) of class indices or ``IGNORE``) -> :class:`LossTerms`.
@@ -89,21 +119,24 @@ class EncNetLoss(nn.Module):
         presence_loss: str = "bce",
         class_weights: Sequence[float] | Tensor | None = None,
         hard_pixels: HardPixels | None = None,
+        jaccard_weight: float = 0.0,
     ) -> None:
         super().__init__()
-        if se_weight < 0 or aux_weight < 0:
-            raise InputError(f"se_weight {se_weight} and aux_weight {aux_weight} must not be negative")
+        if min(se_weight, aux_weight, jaccard_weight) < 0:
+            weights = f"se_weight {se_weight}, aux_weight {aux_weight} and jaccard_weight {jaccard_weight}"
+            raise InputError(f"{weights} must not be negative")
         if presence_loss not in ("bce", "mse"):
             raise InputError(f"presence_loss is {presence_loss!r}; it must be 'bce' or 'mse'")
-        weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
-        if weights is not None and (weights.shape != (num_classes,) or bool((weights <= 0).any())):
+        per_class = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
+        if per_class is not None and (per_class.shape != (num_classes,) or bool((per_class <= 0).any())):
             raise InputError(f"class_weights must be {num_classes} positive numbers, one for each class")
         self.num_classes = num_classes
         self.se_weight = se_weight
         self.aux_weight = aux_weight
         self.presence_loss = presence_loss
         self.hard_pixels = hard_pixels
-        self.register_buffer("class_weights", weights, persistent=False)
+        self.jaccard_weight = jaccard_weight
+        self.register_buffer("class_weights", per_class, persistent=False)
 
     def forward(self, output: EncNetOutput, labels: Tensor) -> LossTerms:
         labels = labels.long()
@@ -114,21 +147,24 @@ class EncNetLoss(nn.Module):
 
     def _pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast(logits.device.type, enabled=False):
-            logits = logits.float()
-            losses = F.cross_entropy(logits, labels, self.class_weights, ignore_index=IGNORE, reduction="none")
+            log_probabilities = logits.float().log_softmax(dim=1)
+            losses = F.nll_loss(log_probabilities, labels, self.class_weights, ignore_index=IGNORE, reduction="none")
             counts = labels != IGNORE
             if self.hard_pixels is not None:
-                counts = counts & self._hard(logits.detach(), labels)
+                counts = counts & self._hard(log_probabilities.detach(), labels)
             weights = counts.float()
             if self.class_weights is not None:
                 weights = weights * self.class_weights[labels.masked_fill(~counts, 0)]
-            return (losses * counts).sum() / weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
+            cross_entropy = (losses * counts).sum() / weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
+            if not self.jaccard_weight:
+                return cross_entropy
+            return cross_entropy + self.jaccard_weight * soft_jaccard_loss(log_probabilities.exp(), labels)
 
-    def _hard(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def _hard(self, log_probabilities: Tensor, labels: Tensor) -> Tensor:
         """(B, H, W), whether a pixel counts under OHEM; ignored pixels come out as anything."""
         assert self.hard_pixels is not None
         valid = labels != IGNORE
-        true_class = logits.softmax(dim=1).gather(1, labels.masked_fill(~valid, 0)[:, None])[:, 0]
+        true_class = log_probabilities.gather(1, labels.masked_fill(~valid, 0)[:, None])[:, 0].exp()
         confidence = true_class[valid]
         kept = int(self.hard_pixels.fraction * confidence.numel())
         if kept == 0:

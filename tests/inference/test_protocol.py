@@ -1,5 +1,7 @@
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from encnet.errors import InputError
-from encnet.inference.protocol import Protocol, segment
+from encnet.inference.protocol import Protocol
+from encnet.inference.tiling import segment
 from encnet.model.encnet import EncNet, EncNetOutput
 from encnet.model.variants import create_model
 
@@ -23,6 +26,7 @@ class Toy(nn.Module):
 
     num_classes = CLASSES
     align_corners = False
+    info = SimpleNamespace(mean=[0.4, 0.5, 0.25], std=[0.2, 0.25, 0.5])
 
     def __init__(self, context: float = 1.0, presence: bool = True) -> None:
         super().__init__()
@@ -51,32 +55,50 @@ def pictures(height: int, width: int, batch: int = 1, seed: int = 0) -> Tensor:
     return torch.randn(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
 
 
+BLACK = torch.tensor([[[-2.0]], [[-2.0]], [[-0.5]]])  # (0 - mean) / std
+
+
 def starts(side: int, crop: int, step: int) -> list[int]:
-    found, start = [], 0
-    while start + crop < side:
-        found.append(start)
-        start += step
-    return [*found, max(0, side - crop)]
+    found = [0]
+    while found[-1] + crop < side:
+        found.append(found[-1] + step)
+    return found
+
+
+def tiles(image: Tensor, protocol: Protocol) -> Iterator[tuple[int, int, Tensor]]:
+    """Top, left and pixels of each tile; one that is filled up reaches beyond the image."""
+    height, width = image.shape[-2:]
+    crop = protocol.crop if protocol.mode == "sliding" and protocol.crop else (height, width)
+    if protocol.edge == "shift":
+        crop = (min(crop[0], height), min(crop[1], width))
+    canvas = BLACK.repeat(1, height + crop[0], width + crop[1])[None]
+    canvas[..., :height, :width] = image
+    for top in starts(height, crop[0], max(1, int(crop[0] * protocol.stride + 1e-9))):
+        for left in starts(width, crop[1], max(1, int(crop[1] * protocol.stride + 1e-9))):
+            if protocol.edge == "shift":
+                top, left = min(top, height - crop[0]), min(left, width - crop[1])
+            yield top, left, canvas[..., top : top + crop[0], left : left + crop[1]]
 
 
 def tile_mean(function: Any, image: Tensor, protocol: Protocol) -> np.ndarray:
     """Pixel by pixel, the mean of what ``function`` says of the tiles that cover it."""
     height, width = image.shape[-2:]
-    crop = protocol.crop or (height, width)
-    if protocol.mode == "whole":
-        crop = (height, width)
-    elif protocol.pad:
-        image = F.pad(image, (0, max(0, crop[1] - width), 0, max(0, crop[0] - height)))
-    total = np.zeros((CLASSES, *image.shape[-2:]))
-    count = np.zeros(image.shape[-2:])
-    for top in starts(image.shape[-2], crop[0], max(1, round(crop[0] * protocol.stride))):
-        for left in starts(image.shape[-1], crop[1], max(1, round(crop[1] * protocol.stride))):
-            scores = function(image[..., top : top + crop[0], left : left + crop[1]])
-            for y in range(scores.shape[1]):
-                for x in range(scores.shape[2]):
-                    total[:, top + y, left + x] += scores[:, y, x]
-                    count[top + y, left + x] += 1
-    return (total / count)[:, :height, :width]
+    total = np.zeros((CLASSES, height, width))
+    count = np.zeros((height, width))
+    for top, left, tile in tiles(image, protocol):
+        scores = function(tile)
+        for y in range(top, min(height, top + scores.shape[1])):
+            for x in range(left, min(width, left + scores.shape[2])):
+                total[:, y, x] += scores[:, y - top, x - left]
+                count[y, x] += 1
+    return total / count
+
+
+def scaled_size(height: int, width: int, scale: float) -> list[int]:
+    """As large as fits the sides at this scale."""
+    long, short = max(height, width), min(height, width)
+    factor = min(int(long * scale + 0.5) / long, int(short * scale + 0.5) / short)
+    return [max(1, int(side * factor + 0.5)) for side in (height, width)]
 
 
 def oracle(model: EncNet, image: Tensor, protocol: Protocol) -> np.ndarray:
@@ -87,15 +109,18 @@ def oracle(model: EncNet, image: Tensor, protocol: Protocol) -> np.ndarray:
         return found[0].double().numpy()
 
     orientations = [False, True] if protocol.flip else [False]
-    size = image.shape[-2:]
+    size = height, width = image.shape[-2], image.shape[-1]
     total = np.zeros((CLASSES, *size))
     for scale in protocol.scales:
-        target = [max(1, round(side * scale)) for side in size]
-        scaled = image if scale == 1 else F.interpolate(image, target, mode="bilinear", antialias=True)
+        scaled = F.interpolate(
+            image, scaled_size(height, width, scale), mode="bilinear", antialias=protocol.resize[0] == "a"
+        )
         if protocol.average == "exp":
             parts = [tile_mean(lambda t: np.exp(sum(logits(t, m) for m in orientations)), scaled, protocol)]
         else:
-            parts = [tile_mean(lambda t, m=m: logits(t, m), scaled, protocol) for m in orientations]
+            views = [scaled.flip(-1) if mirrored else scaled for mirrored in orientations]
+            parts = [tile_mean(lambda t: logits(t, False), view, protocol) for view in views]
+            parts[1:] = [part[..., ::-1].copy() for part in parts[1:]]
         for part in parts:
             part = F.interpolate(torch.tensor(part)[None], size, mode="bilinear")[0].numpy()
             if protocol.average == "softmax":
@@ -109,10 +134,11 @@ protocols = st.builds(
     mode=st.sampled_from(["whole", "sliding"]),
     crop=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     stride=st.sampled_from([0.3, 2 / 3, 1.0]),
-    pad=st.booleans(),
+    edge=st.sampled_from(["shift", "pad"]),
     scales=st.lists(st.sampled_from([0.5, 1.0, 1.5]), min_size=1, max_size=2).map(tuple),
     flip=st.booleans(),
     average=st.sampled_from(["softmax", "exp"]),
+    resize=st.sampled_from(["antialias", "bilinear", "model"]),
 )
 
 
@@ -128,7 +154,7 @@ def test_probabilities_are_those_of_the_definition(protocol: Protocol, height: i
 @given(protocols, st.integers(2, 9), st.integers(2, 9))
 def test_tiling_changes_nothing_where_context_is_nothing(protocol: Protocol, height: int, width: int) -> None:
     image = pictures(height, width, batch=2)
-    sliding = Protocol("sliding", protocol.crop, protocol.stride, protocol.pad, (1.0,), protocol.flip, protocol.average)
+    sliding = replace(protocol, mode="sliding", scales=(1.0,))
     expected, _ = segment(toy(context=0), image, Protocol(flip=protocol.flip, average=protocol.average))
     probabilities, _ = segment(toy(context=0), image, sliding)
     torch.testing.assert_close(probabilities, expected, atol=1e-5, rtol=0)
@@ -233,7 +259,12 @@ def test_large_logits_do_not_overflow() -> None:
     ("wrong", "message"),
     [
         ({"mode": "tiles"}, "mode of the protocol is tiles"),
-        ({"mode": "sliding"}, "crop of the protocol is None"),
+        ({"edge": "cut"}, "edge of the protocol is cut"),
+        ({"resize": "nearest"}, "resize"),
+        ({"absent_classes": "one"}, "absent_classes"),
+        ({"long_side": 0}, "long_side"),
+        ({"short_side": -1}, "short_side"),
+        ({"name": "best"}, "name of the protocol is best; it must be one of plain, mmseg"),
         ({"crop": (0, 4)}, "crop"),
         ({"stride": 0}, "stride"),
         ({"stride": 1.5}, "stride"),
@@ -251,6 +282,7 @@ def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:
 def test_dict_rebuilds_the_protocol(protocol: Protocol) -> None:
     values = json.loads(json.dumps(protocol.to_dict()))
     values |= {"crop": tuple(values["crop"]), "scales": tuple(values["scales"])}
+    assert tuple(values.pop("changed")) == protocol.changed
     assert Protocol(**values) == protocol
 
 
@@ -258,11 +290,16 @@ def test_description_says_what_differs() -> None:
     variants = [
         Protocol(),
         Protocol("sliding", (480, 480)),
-        Protocol("sliding", (480, 480), pad=True),
+        Protocol("sliding", (480, 480), edge="pad"),
         Protocol("sliding", (480, 480), stride=0.5),
         Protocol(scales=(0.5, 1.0)),
         Protocol(flip=True),
         Protocol(average="exp", flip=True),
+        Protocol(long_side=640),
+        Protocol(short_side=640),
+        Protocol(resize="bilinear"),
+        Protocol(absent_classes="zero"),
+        Protocol(name="mmseg"),
     ]
     lines = [protocol.describe() for protocol in variants]
     assert len(set(lines)) == len(lines)

@@ -17,11 +17,15 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import encnet
+from encnet.data.formats import read_dataset
 from encnet.errors import InputError
+from encnet.model.info import ModelInfo
 from encnet.training.callbacks import Interrupted
-from encnet.training.config import LossConfig, TrainConfig
+from encnet.training.config import LossConfig, ModelConfig, TrainConfig
+from encnet.training.datamodule import TrainingData
+from encnet.training.initial import start_from
 from encnet.training.module import TrainingModule
-from encnet.training.run import class_weights, resume, train
+from encnet.training.run import resume, train
 
 
 def same_weights(a: Path, b: Path) -> bool:
@@ -80,6 +84,7 @@ def test_an_interrupted_run_resumes_as_if_nothing_had_happened(
     squares: Path, settings: TrainConfig, tmp_path: Path, interrupt_at: Any, step: int, ema: float
 ) -> None:
     settings.epochs, settings.ema = 3, ema
+    settings.loss = LossConfig(class_weight_power=0.5, class_weight_fade=True)
     train(squares, settings, tmp_path / "whole", quiet=True)
     interrupt_at(step)
     with pytest.raises(Interrupted):
@@ -99,23 +104,34 @@ def test_an_interrupted_run_resumes_as_if_nothing_had_happened(
         {"loss": LossConfig(aux_weight=1.0)},
         {"loss": LossConfig(class_weight_power=1.0)},
         {"loss": LossConfig(hard_pixels=True)},
+        {"loss": LossConfig(jaccard_weight=1.0)},
         {"optimizer.name": "adamw"},
         {"optimizer.lr": 0.01},
         {"optimizer.head_lr_factor": 5.0},
         {"optimizer.weight_decay": 0.1},
         {"optimizer.power": 0.1},
+        {"optimizer.min_lr": 0.01},
+        {"optimizer.lr_batch": 6},
         {"optimizer.warmup_steps": 0},
         {"optimizer.clip_norm": 0.01},
         {"optimizer.accumulate": 2},
         {"data.batch_size": 2},
         {"data.crop": (48, 32)},
         {"data.scale": (1.0, 1.0)},
+        {"data.base_size": 100},
         {"data.long_side": 100},
+        {"data.max_class_share": 0.6},
+        {"data.photometric": True},
+        {"data.blur": 1.0},
         {"data.rotation": 0.0},
         {"data.flip": False},
         {"data.jitter": 0.0},
         {"model.stage3_se": True},
         {"model.lateral": True},
+        {"model.backbone_dilations": [2, 4]},
+        {"model.jpu": True},
+        {"model.conv_in_kernel": 1},
+        {"model.full_resolution": True},
         {"model.dropout": 0.5},
         {"model.presence_loss": "mse"},
         {"steps": 2},
@@ -179,34 +195,99 @@ def test_missing_splits_are_named(squares: Path, settings: TrainConfig, tmp_path
         train(squares, settings, tmp_path / "run")
 
 
-def test_weights_are_median_frequency_over_frequency() -> None:
-    pixels = np.array([100, 400, 0, 1600])
-    weights = class_weights(pixels, power=0.5)
-    raw = np.sqrt(400 / np.array([100, 400, 100, 1600]))
-    expected = raw / (raw * pixels).sum() * pixels.sum()
-    np.testing.assert_allclose(weights.numpy(), expected, rtol=1e-6)
-    assert class_weights(np.zeros(3, np.int64), 0.5).tolist() == [1, 1, 1]
-
-
-def test_schedule_warms_up_and_decays_to_zero(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
-    settings.epochs = 4  # of 3 steps each
-    rates: list[tuple[float, float]] = []
+@pytest.fixture
+def rates(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+    """Fills with the learning rates of backbone and head at each step of the next run."""
+    found: list[tuple[float, float]] = []
     original = pl.Trainer.fit
 
     def fit(self: pl.Trainer, model: Any, **arguments: Any) -> None:
         class Rates(pl.Callback):
             def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
-                rates.append(tuple(group["lr"] for group in optimizer.param_groups))
+                found.append(tuple(group["lr"] for group in optimizer.param_groups))
 
         self.callbacks.append(Rates())  # pyright: ignore[reportAttributeAccessIssue]
         original(self, model, **arguments)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pl.Trainer, "fit", fit)
-        train(squares, settings, tmp_path / "run", quiet=True)
+    monkeypatch.setattr(pl.Trainer, "fit", fit)
+    return found
+
+
+def test_schedule_warms_up_and_decays_to_zero(
+    squares: Path, settings: TrainConfig, tmp_path: Path, rates: list[tuple[float, float]]
+) -> None:
+    settings.epochs = 4  # of 3 steps each
+    train(squares, settings, tmp_path / "run", quiet=True)
     expected = [0.02 * min(1, (step + 1) / 3) * (1 - step / 12) ** 0.9 for step in range(12)]
     assert [rate for rate, _ in rates] == pytest.approx(expected)
     assert [rate for _, rate in rates] == pytest.approx([2 * rate for rate in expected])
+
+
+def test_schedule_ends_at_the_least_rate(
+    squares: Path, settings: TrainConfig, tmp_path: Path, rates: list[tuple[float, float]]
+) -> None:
+    settings.epochs, settings.optimizer.warmup_steps, settings.optimizer.min_lr = 4, 0, 0.004
+    train(squares, settings, tmp_path / "run", quiet=True)
+    for part, rate in enumerate((0.02, 0.04)):
+        expected = [(rate - 0.004) * (1 - step / 12) ** 0.9 + 0.004 for step in range(12)]
+        assert [pair[part] for pair in rates] == pytest.approx(expected)
+
+
+def test_the_rate_follows_the_images_in_a_step(
+    squares: Path, settings: TrainConfig, tmp_path: Path, rates: list[tuple[float, float]]
+) -> None:
+    settings.epochs, settings.optimizer.warmup_steps = 2, 0
+    settings.optimizer.lr_batch, settings.optimizer.accumulate = 24, 2  # 3 images x 2 batches
+    train(squares, settings, tmp_path / "run", quiet=True)
+    assert rates[0] == pytest.approx((0.02 / 4, 0.04 / 4))
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_the_base_is_of_the_side_that_is_asked_for(squares: Path, settings: TrainConfig, side: Any) -> None:
+    data = settings.data
+    data.base_size, data.base_side, data.scale, data.rotation, data.jitter = 96, side, (1.0, 1.0), 0.0, 0.0
+    data.crop = (96, 128)
+    info = ModelInfo("custom", {}, mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 1.0])
+    _, labels = TrainingData(read_dataset(squares), data, info, seed=0).train_dataloader().dataset[0]
+    # The images are 48 x 64, all labelled but for the last 4 rows: they become 96 x 128, or 72 x 96 and filled up.
+    rows = (labels != 255).any(dim=1).sum()
+    assert rows == (66 if side == "long" else 88)
+
+
+def test_a_run_starts_from_another_ones_checkpoint(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    settings.model.dropout, settings.epochs = 0.3, 1
+    first = train(squares, settings, tmp_path / "first", quiet=True)
+    settings.optimizer.lr, settings.model = 1e-12, ModelConfig(variant="encnet_lite0")
+    settings.initial = str(first)
+    second = encnet.load(train(squares, settings, tmp_path / "second", quiet=True))
+    assert second.info.variant == "encnet_tiny"
+    assert second.info.options["dropout"] == 0.3
+    weights, before = second.state_dict(), load_file(first)
+    for name, _ in second.named_parameters():
+        torch.testing.assert_close(weights[name], before[name])
+
+    model, anew = start_from(first, 3, {})
+    assert model.num_classes == 3
+    of_classes = ("head.classifier.", "head.presence.", "aux_head.2.")
+    assert anew == [name for name in model.state_dict() if name.startswith(of_classes)]
+    assert len(anew) == 6
+    with pytest.raises(InputError, match="has the backbone resnet10t, which the settings change"):
+        start_from(first, 3, {"backbone": "resnet18", "backbone_options": None})
+
+
+def test_a_run_that_started_from_a_checkpoint_resumes_without_it(
+    squares: Path, settings: TrainConfig, tmp_path: Path, interrupt_at: Any
+) -> None:
+    settings.epochs = 1
+    first = train(squares, settings, tmp_path / "first", quiet=True)
+    settings.initial, settings.epochs = str(first), 2
+    train(squares, settings, tmp_path / "whole", quiet=True)
+    interrupt_at(4)
+    with pytest.raises(Interrupted):
+        train(squares, settings, tmp_path / "stopped", quiet=True)
+    first.unlink()
+    resume(tmp_path / "stopped")
+    assert same_weights(tmp_path / "whole/last.safetensors", tmp_path / "stopped/last.safetensors")
 
 
 def test_devices_that_are_not_there_are_one_sentence(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:

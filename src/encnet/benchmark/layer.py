@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import platform
-import resource
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from encnet.benchmark.measure import added_megabytes, machine, median_seconds
 from encnet.errors import InputError
 from encnet.files import write_text
 from encnet.model.encoding import Encoding
@@ -59,7 +55,7 @@ def benchmark_layer(
     results = {}
     for name in PASSES:
         runs = {form: _run(form, shape, num_codes, backward=name != "forward") for form in FORMS}
-        seconds = _medians(runs, repeats)
+        seconds = median_seconds(runs, repeats)
         megabytes = {form: _memory(form, shape, num_codes, name != "forward") for form in FORMS}
         results[name] = {
             "seconds": seconds,
@@ -67,10 +63,9 @@ def benchmark_layer(
             "times_faster": seconds[FORMS[1]] / seconds[FORMS[0]],
             "share_of_memory": megabytes[FORMS[0]] / megabytes[FORMS[1]],
         }
-    machine = {"processor": platform.machine(), "threads": torch.get_num_threads(), "torch": torch.__version__}
     Console(width=110).print(_table(results, shape, num_codes))
     path = Path(folder) / "layer.json"
-    write_text(path, json.dumps({"sizes": sizes, "machine": machine, "results": results}, indent=2) + "\n")
+    write_text(path, json.dumps({"sizes": sizes, "machine": machine(), "results": results}, indent=2) + "\n")
     return path
 
 
@@ -89,40 +84,11 @@ def _run(form: str, shape: tuple[int, ...], num_codes: int, backward: bool) -> C
     return run
 
 
-def _medians(runs: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Median seconds of each run; they take turns, so that a drift of the machine's speed meets all of them."""
-    seconds: dict[str, list[float]] = {form: [] for form in runs}
-    for repeat in range(repeats + 1):
-        for form, run in runs.items():
-            started = time.perf_counter()
-            run()
-            if repeat > 0:
-                seconds[form].append(time.perf_counter() - started)
-    return {form: statistics.median(values) for form, values in seconds.items()}
-
-
 def _memory(form: str, shape: tuple[int, ...], num_codes: int, backward: bool) -> float:
     """Megabytes by which one pass raises the peak of a fresh process."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_peak_of_one_pass, (form, shape, num_codes, backward))
-
-
-def _peak_of_one_pass(form: str, shape: tuple[int, ...], num_codes: int, backward: bool) -> float:
-    _run(form, (1, shape[1], 2, 2), num_codes, backward)()  # what the libraries themselves take on first use
-    run = _run(form, shape, num_codes, backward)
-    before = _peak()
-    run()
-    return max(_peak() - before, 0.1)
-
-
-def _peak() -> float:
-    """Most megabytes that this process has held."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # Linux, where getrusage would count what the parent held before it started this process
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
+    return added_megabytes(
+        _run, (form, shape, num_codes, backward), small=(form, (1, shape[1], 2, 2), num_codes, backward)
+    )
 
 
 def _table(results: dict[str, dict], shape: tuple[int, ...], num_codes: int) -> Table:

@@ -29,6 +29,8 @@ def run(arguments: Any) -> int:
     console = Console()
     index = read_dataset(arguments.dataset, arguments.format)
     report = check_dataset(index, progress=True)
+    for split, reason in index.absent.items():
+        print(f"note: there is no split '{split}': {reason}", file=sys.stderr)
     for problem in report.problems:
         print(f"encnet: {problem.message}", file=sys.stderr)
     for warning in report.warnings:

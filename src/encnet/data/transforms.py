@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -24,7 +24,11 @@ def training_transform(
     rotation: float = 10.0,
     flip: bool = True,
     jitter: float = 0.0,
-    long_side: int | None = None,
+    base_size: int | None = None,
+    base_side: Literal["long", "short"] = "long",
+    max_class_share: float = 1.0,
+    photometric: bool = False,
+    blur: float = 0.0,
 ) -> v2.Compose:
     """The published augmentation: scale, crop, rotate, flip, change colours, normalise.
 
@@ -38,7 +42,11 @@ def training_transform(
         rotation: largest angle in degrees to either side.
         flip: whether half of the images are mirrored.
         jitter: strength, 0-1, of the change of brightness, contrast and saturation.
-        long_side: length in pixels that a factor of 1 gives the long side; None: the image's own.
+        base_size: length in pixels that a factor of 1 gives ``base_side``; None: the image's own.
+        base_side: "long" or "short".
+        max_class_share: as :class:`MixedCrop` has it; 1 takes every crop.
+        photometric: whether :class:`PhotometricDistortion` follows.
+        blur: share of the images that are blurred by a Gaussian of up to one pixel.
 
     Returns:
         a transform of (``tv_tensors.Image`` uint8 (3, h, w), ``tv_tensors.Mask`` uint8 (h, w)) ->
@@ -46,9 +54,9 @@ def training_transform(
     """
     fill = {tv_tensors.Image: [255 * value for value in mean], tv_tensors.Mask: IGNORE}
     steps: list[torch.nn.Module] = [
-        RandomScale(scale, long_side),
+        RandomScale(scale, base_size, base_side),
         # Cropped before it is rotated, with just the margin whose corners the rotation turns away.
-        v2.RandomCrop(_margin(crop, rotation), pad_if_needed=True, fill=fill),  # pyright: ignore[reportArgumentType]
+        MixedCrop(_margin(crop, rotation), fill, max_class_share),
     ]
     if rotation:
         rotate = v2.RandomRotation(
@@ -61,6 +69,11 @@ def training_transform(
         steps.append(v2.RandomHorizontalFlip())
     if jitter:
         steps.append(v2.ColorJitter(jitter, jitter, jitter))
+    if photometric:
+        steps.append(PhotometricDistortion())
+    if blur:
+        # Seven pixels hold three standard deviations to each side.
+        steps.append(v2.RandomApply([v2.GaussianBlur(7, (0.01, 1.0))], p=blur))
     return v2.Compose([*steps, *_to_network(mean, std)])
 
 
@@ -74,24 +87,81 @@ def evaluation_transform(mean: Sequence[float], std: Sequence[float], long_side:
 
 
 class RandomScale(v2.Transform):
-    """Scales image and label map by one factor, drawn uniformly from ``scale``, relative to ``long_side``."""
+    """Scales image and label map by one factor, drawn uniformly from ``scale``.
 
-    def __init__(self, scale: tuple[float, float], long_side: int | None = None) -> None:
+    Args:
+        scale: range of the factor.
+        base_size: length in pixels that a factor of 1 gives ``base_side``; None: the image's own.
+        base_side: "long" or "short".
+    """
+
+    def __init__(
+        self,
+        scale: tuple[float, float],
+        base_size: int | None = None,
+        base_side: Literal["long", "short"] = "long",
+    ) -> None:
         super().__init__()
         self.scale = scale
-        self.long_side = long_side
+        self.base_size = base_size
+        self.base_side = base_side
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         height, width = flat_inputs[0].shape[-2:]
         factor = torch.empty(()).uniform_(*self.scale).item()
-        if self.long_side is not None:
-            factor *= self.long_side / max(height, width)
+        if self.base_size is not None:
+            factor *= self.base_size / (max if self.base_side == "long" else min)(height, width)
         return {"size": [max(1, round(height * factor)), max(1, round(width * factor))]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         if isinstance(inpt, tv_tensors.Mask):  # torchvision resizes every Mask to the nearest pixel
             return functional.resize(inpt, params["size"])
         return functional.resize(inpt, params["size"], antialias=True)
+
+
+class MixedCrop(v2.RandomCrop):
+    """A random crop, filled up where the image is smaller, that is not of (almost) one class alone.
+
+    While one class has ``max_class_share`` of the crop's labelled pixels or more, or nothing is labelled, another is
+    drawn, up to ten times (``cat_max_ratio`` of MMSegmentation).
+    """
+
+    _DRAWS = 10
+
+    def __init__(self, size: tuple[int, int], fill: dict[type, Any], max_class_share: float) -> None:
+        super().__init__(size, pad_if_needed=True, fill=fill)  # pyright: ignore[reportArgumentType]
+        self.max_class_share = max_class_share
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        params = super().make_params(flat_inputs)
+        if self.max_class_share < 1:
+            label = next(inpt for inpt in flat_inputs if isinstance(inpt, tv_tensors.Mask)).as_subclass(Tensor)
+            for _ in range(self._DRAWS - 1):
+                if self._is_mixed(label, params):
+                    break
+                params = super().make_params(flat_inputs)
+        return params
+
+    def _is_mixed(self, label: Tensor, params: dict[str, Any]) -> bool:
+        left, top = params["left"] - params["padding"][0], params["top"] - params["padding"][1]
+        rows = slice(max(0, top), max(0, top + params["height"]))
+        columns = slice(max(0, left), max(0, left + params["width"]))
+        crop = label[rows, columns]
+        pixels = crop[crop != IGNORE].bincount().tolist()  # Python's numbers: a tensor would round the share
+        return bool(pixels) and max(pixels) < self.max_class_share * sum(pixels)
+
+
+class PhotometricDistortion(v2.RandomPhotometricDistort):
+    """Brightness by ±1/8, contrast and saturation by 0.5 to 1.5, hue by ±1/10 of its circle, each with probability 1/2.
+
+    The ranges are MMSegmentation's; brightness is multiplied here and added there, and colours keep their channels.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(hue=(-0.1, 0.1))
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        return {**super().make_params(flat_inputs), "channel_permutation": None}
 
 
 class ResizeImage(v2.Transform):

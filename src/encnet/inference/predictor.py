@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,10 +18,11 @@ from encnet.data.images import read_image
 from encnet.data.labels import Color, distinct_palette
 from encnet.errors import InputError
 from encnet.inference.preprocessing import Preprocessing, rgb_image
-from encnet.inference.protocol import Protocol, segment
+from encnet.inference.protocol import Protocol, named_protocol
 from encnet.inference.segmentation import Segmentation
+from encnet.inference.tiling import segment
 from encnet.model.encnet import EncNet
-from encnet.weights import checkpoint
+from encnet.model.loading import load
 
 ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -34,18 +36,19 @@ class Predictor:
     Args:
         model: a model, or what ``encnet.load`` takes: the path of a checkpoint or a repository of the hub. A model is
             used in place: it is put into eval mode and moved to the device.
-        protocol: how the model is run over an image.
+        protocol: how the model is run over an image, or the name of a protocol. What it leaves to the model, see
+            :meth:`Protocol.for_model`, is filled in.
         device: "cpu", "cuda", "cuda:1", ...; "auto" is the GPU if there is one.
         precision: "fp32", or "bf16" or "fp16" by autocast.
 
     Raises:
-        InputError: the checkpoint, the device or the precision cannot be used.
+        InputError: the checkpoint, the protocol, the device or the precision cannot be used.
     """
 
     def __init__(
         self,
         model: EncNet | str | os.PathLike[str],
-        protocol: Protocol = Protocol(),  # noqa: B008 (frozen)
+        protocol: Protocol | str = "plain",
         device: str | torch.device = "auto",
         precision: Precision = "fp32",
     ) -> None:
@@ -53,9 +56,8 @@ class Predictor:
             raise InputError(f"the precision is {precision!r}; it must be fp32, bf16 or fp16")
         self.device = _device(device)
         self.source = str(model) if isinstance(model, str | os.PathLike) else None
-        self.model = checkpoint.load(model) if isinstance(model, str | os.PathLike) else model
+        self.model = load(model) if isinstance(model, str | os.PathLike) else model
         self.model.eval().to(self.device).to(memory_format=torch.channels_last)
-        self.protocol = protocol
         self.precision: Precision = precision
         info, classes = self.model.info, self.model.num_classes
         if len(info.classes) not in (0, classes) or len(info.palette) not in (0, classes):
@@ -63,7 +65,11 @@ class Predictor:
                 f"the model has {classes} classes, but names {len(info.classes)} and colours {len(info.palette)};"
                 " correct model.info.classes and model.info.palette"
             )
+        protocol = named_protocol(protocol) if isinstance(protocol, str) else protocol
+        self.protocol = protocol.for_model(info)
         self.preprocessing = Preprocessing.of(info)
+        if self.protocol.long_side is not None or self.protocol.short_side is not None:
+            self.preprocessing = replace(self.preprocessing, long_side=None)  # the protocol resizes the image itself
         self.names: tuple[str, ...] = tuple(info.classes) or tuple(f"class {i}" for i in range(classes))
         self.palette: tuple[Color, ...] = tuple((r, g, b) for r, g, b in info.palette) or distinct_palette(classes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import timm
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from encnet.errors import InputError
 from encnet.model.blocks import speed_up_dilated_depthwise
+from encnet.model.recompute import recompute
 
 
 class Stages(NamedTuple):
@@ -33,6 +34,12 @@ class DilatedBackbone(nn.Module):
         output_stride: 8, 16 or 32.
         in_channels: channels of the images.
         options: further arguments of the timm constructor.
+        dilations: of stages 3 and 4 of a ResNet, in place of those that follow from ``output_stride``; strides stay.
+            As everywhere here, the first 3x3 convolution of a stage has the dilation of the stage before.
+        whole_stage_dilation: let the first block of a dilated ResNet stage have the dilation of its other blocks, and a
+            shortcut without average pool, as in PaddleSeg's ResNet_vd.
+        recompute_stages: of a ResNet, 0 to 4: how many stages, from the first, compute their inner features again for
+            the derivative, instead of keeping them (:func:`encnet.model.recompute.recompute`).
 
     Attributes:
         channels: channels of the stem (0 where there is none) and of stages 1 to 4.
@@ -46,7 +53,14 @@ class DilatedBackbone(nn.Module):
     """
 
     def __init__(
-        self, name: str, output_stride: int = 8, in_channels: int = 3, options: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        output_stride: int = 8,
+        in_channels: int = 3,
+        options: Mapping[str, Any] | None = None,
+        dilations: Sequence[int] | None = None,
+        whole_stage_dilation: bool = False,
+        recompute_stages: int = 0,
     ) -> None:
         super().__init__()
         if not timm.is_model(name):
@@ -62,6 +76,13 @@ class DilatedBackbone(nn.Module):
                 f"backbone {name!r} cannot be built as a feature extractor with output_stride {output_stride} "
                 f"({error}); choose one that timm can dilate, a ResNet for example"
             ) from error
+        if dilations is not None:
+            _dilate(self.network, name, dilations)
+        if whole_stage_dilation:
+            _dilate_first_blocks(self.network, name)
+        if recompute_stages > 0:
+            for stage in _resnet_stages(self.network, name)[:recompute_stages]:
+                recompute(stage)
         speed_up_dilated_depthwise(self.network)
         features: Any = self.network.feature_info
         strides = features.reduction()
@@ -75,3 +96,47 @@ class DilatedBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Stages:
         return Stages(*[None, *self.network(images)][-5:])
+
+
+def _dilate(network: nn.Module, name: str, dilations: Sequence[int]) -> None:
+    """Gives stages 3 and 4 of a timm ResNet these dilations, whatever their strides."""
+    stages = _resnet_stages(network, name)[2:]
+    if len(dilations) != len(stages) or min(dilations) < 1:
+        raise InputError(
+            f"backbone_dilations is {list(dilations)}; it must be two positive numbers, for stages 3 and 4"
+        )
+    before = 1
+    for stage, dilation in zip(stages, dilations, strict=True):
+        convs = _convolutions(stage)
+        for index, conv in enumerate(convs):
+            rate = before if index == 0 else dilation
+            conv.dilation = conv.padding = (rate, rate)
+        before = dilation
+
+
+def _dilate_first_blocks(network: nn.Module, name: str) -> None:
+    """Gives the first block of each dilated stage what ``whole_stage_dilation`` says; strides stay."""
+    for stage in _resnet_stages(network, name)[2:]:
+        convs = _convolutions(stage)
+        if convs[-1].dilation == (1, 1):
+            continue
+        convs[0].dilation = convs[0].padding = convs[-1].dilation
+        pools = [path for path, module in stage.named_modules() if isinstance(module, nn.AvgPool2d)]
+        for path in pools:
+            stage.set_submodule(path, nn.Identity())
+
+
+def _resnet_stages(network: nn.Module, name: str) -> list[nn.Module]:
+    """Stages 1 to 4 of a timm ResNet."""
+    modules = (getattr(network, f"layer{number}", None) for number in (1, 2, 3, 4))
+    stages = [module for module in modules if isinstance(module, nn.Module)]
+    if len(stages) != 4:
+        raise InputError(
+            f"backbone {name!r} is no ResNet of timm's; leave out dilations of its own and recompute_stages"
+        )
+    return stages
+
+
+def _convolutions(stage: nn.Module) -> list[nn.Conv2d]:
+    """Its 3x3 convolutions, in the order in which features go through them."""
+    return [module for module in stage.modules() if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3)]

@@ -46,12 +46,18 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], Mo
             info = _info(path, file.metadata() or {})
             return {name: file.get_tensor(name) for name in file.keys()}, info  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is not a readable safetensors file ({error}); give one that encnet wrote") from error
+        raise InputError(
+            f"{path} is not a readable safetensors file ({error}); give one that encnet wrote, or turn a checkpoint of "
+            f"other code into one with `encnet convert {path}`"
+        ) from error
 
 
 def _info(path: str | os.PathLike[str], metadata: dict[str, str]) -> ModelInfo:
     if metadata.get("format") != FORMAT:
-        raise InputError(f"{path} is a safetensors file, but not a checkpoint of encnet; give one that encnet wrote")
+        raise InputError(
+            f"{path} is a safetensors file, but not a checkpoint of encnet; give one that encnet wrote, or turn a "
+            f"checkpoint of other code into one with `encnet convert {path}`"
+        )
     if metadata.get("version") != str(VERSION):
         raise InputError(
             f"{path} has checkpoint version {metadata.get('version')}, and this encnet reads {VERSION}; update encnet"

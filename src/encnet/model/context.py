@@ -30,14 +30,15 @@ class SemanticEncoding(nn.Module):
         in_channels: channels of the features.
         channels: C, channels that the 1x1 projection gives to the Encoding layer.
         num_codes: K, the number of codewords.
+        projection: from in_channels to C, in place of the 1x1 convolution with batch norm and ReLU.
 
     Shapes:
         input (B, in_channels, H, W) -> output (B, C), float32.
     """
 
-    def __init__(self, in_channels: int, channels: int, num_codes: int) -> None:
+    def __init__(self, in_channels: int, channels: int, num_codes: int, projection: nn.Module | None = None) -> None:
         super().__init__()
-        self.projection = conv_norm_relu(in_channels, channels, kernel_size=1)
+        self.projection = projection or conv_norm_relu(in_channels, channels, kernel_size=1)
         self.encoding = Encoding(channels, num_codes)
         self.norm = nn.BatchNorm1d(num_codes)
 
@@ -56,14 +57,15 @@ class ContextEncoding(nn.Module):
     Args:
         channels: C, channels of the features, of the encoded semantics and of the output.
         num_codes: K, the number of codewords.
+        projection: from C to C before the encoding, as in :class:`SemanticEncoding`.
 
     Shapes:
         input (B, C, H, W) -> :class:`EncodedContext` (semantics (B, C), features (B, C, H, W)).
     """
 
-    def __init__(self, channels: int, num_codes: int) -> None:
+    def __init__(self, channels: int, num_codes: int, projection: nn.Module | None = None) -> None:
         super().__init__()
-        self.semantics = SemanticEncoding(channels, channels, num_codes)
+        self.semantics = SemanticEncoding(channels, channels, num_codes, projection)
         self.gamma = nn.Linear(channels, channels)
 
     def forward(self, features: Tensor) -> EncodedContext:

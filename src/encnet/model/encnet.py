@@ -1,8 +1,9 @@
-"""EncNet: a dilated backbone, the EncHead, and what regularises stage 3."""
+"""EncNet: a backbone, perhaps a neck, the EncHead, and what regularises stage 3."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -10,8 +11,11 @@ from torch import Tensor, nn
 from encnet.errors import InputError
 from encnet.model.backbone import DilatedBackbone
 from encnet.model.checkpoint import write_checkpoint
+from encnet.model.fullres import FullResolutionHead
 from encnet.model.heads import EncHead, FCNHead, PresenceHead, resize
+from encnet.model.hub import save_folder, upload
 from encnet.model.info import ModelInfo
+from encnet.model.jpu import JPU
 
 
 class EncNetOutput(NamedTuple):
@@ -33,6 +37,7 @@ class EncNet(nn.Module):
         head: stages -> class scores and presence.
         aux_head: stage 3 -> class scores, used in training only.
         stage3_head: stage 3 -> presence, used in training only.
+        neck: stages -> stages, for the head; what regularises stage 3 reads the backbone's own.
         align_corners: how the logits are brought to the size of the images.
         presence_loss: with which loss presence is trained, which also says how it is read: "bce" (logits, the paper) or
             "mse" (the value itself is the estimate of 0 or 1).
@@ -48,16 +53,18 @@ class EncNet(nn.Module):
     def __init__(
         self,
         backbone: DilatedBackbone,
-        head: EncHead,
+        head: EncHead | FullResolutionHead,
         aux_head: FCNHead | None = None,
         stage3_head: PresenceHead | None = None,
         *,
+        neck: JPU | None = None,
         align_corners: bool = False,
         presence_loss: str = "bce",
         info: ModelInfo,
     ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.neck = neck
         self.head = head
         self.aux_head = aux_head
         self.stage3_head = stage3_head
@@ -83,7 +90,7 @@ class EncNet(nn.Module):
             raise InputError(f"EncNet: images of shape {tuple(images.shape)}; expected (B, {in_channels}, H, W)")
         size = images.shape[-2:]
         stages = self.backbone(images)
-        logits, presence = self.head(stages)
+        logits, presence = self.head(stages if self.neck is None else self.neck(stages))
         aux_logits = stage3_presence = None
         if self.training if auxiliary is None else auxiliary:
             if self.aux_head is not None:
@@ -104,3 +111,84 @@ class EncNet(nn.Module):
             InputError: the file cannot be written.
         """
         write_checkpoint(path, self.state_dict(), self.info)
+
+    def save_pretrained(self, folder: str | os.PathLike[str], *, license: str | None = None) -> list[Path]:
+        """Writes a folder that :meth:`from_pretrained` and ``encnet.load`` read: model.safetensors and a model card.
+
+        Args:
+            folder: is made if need be. A README.md in it that encnet did not write is left as it is.
+            license: the hub's identifier of the license of the weights, "apache-2.0" for example; None says nothing.
+
+        Returns:
+            The files written.
+
+        Raises:
+            InputError: the folder cannot be written to.
+        """
+        return save_folder(folder, self.state_dict(), self.info, license)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        license: str | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        commit_message: str = "Upload an EncNet",
+        create_pr: bool = False,
+    ) -> str:
+        """Commits what :meth:`save_pretrained` writes to a repository of the Hugging Face hub.
+
+        Args:
+            repo_id: "owner/name"; the repository is made if need be.
+            license: as for :meth:`save_pretrained`.
+            private: whether a repository made here is private; None is the owner's default.
+            token: for the hub; None is that of ``hf auth login``.
+            revision: branch to commit to; None is the main one.
+            commit_message: of the commit.
+            create_pr: open a pull request instead.
+
+        Returns:
+            Address of the commit, or of the pull request.
+
+        Raises:
+            InputError: the hub cannot be reached, or refuses.
+        """
+        return upload(
+            repo_id,
+            self.state_dict(),
+            self.info,
+            license=license,
+            private=private,
+            token=token,
+            revision=revision,
+            commit_message=commit_message,
+            create_pr=create_pr,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+    ) -> EncNet:
+        """The model of a folder, of a repository of the Hugging Face hub, or of a file, in eval mode.
+
+        It is ``encnet.load``, which says what the arguments mean and which errors there are.
+        """
+        from encnet.model.loading import load  # it builds this class
+
+        return load(
+            source,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            local_files_only=local_files_only,
+        )

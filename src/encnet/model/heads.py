@@ -15,7 +15,7 @@ from encnet.model.context import ContextEncoding, SemanticEncoding
 
 
 class HeadOutput(NamedTuple):
-    """What :class:`EncHead` returns, at the resolution of the finest features that it uses."""
+    """What a head returns, at the resolution of the finest features that it uses."""
 
     logits: Tensor  #: (B, classes, h, w)
     presence: Tensor | None  #: (B, classes), logits that each class exists in the image; None without SE branch
@@ -39,6 +39,7 @@ class EncHead(nn.Module):
         se: whether encoded semantics are turned into presence logits, for the SE-loss.
         dropout: probability with which a channel is dropped before the classifier.
         align_corners: how feature maps of different resolution are brought to one.
+        conv_in_kernel: size of the first convolution, 1 after a JPU.
 
     Shapes:
         input: :class:`encnet.model.backbone.Stages` -> :class:`HeadOutput`.
@@ -56,11 +57,12 @@ class EncHead(nn.Module):
         se: bool = True,
         dropout: float = 0.1,
         align_corners: bool = False,
+        conv_in_kernel: int = 3,
     ) -> None:
         super().__init__()
         stem, stage1, stage2, stage3, stage4 = in_channels
         self.align_corners = align_corners
-        self.conv_in = conv_norm_relu(stage4, channels, kernel_size=3)
+        self.conv_in = conv_norm_relu(stage4, channels, conv_in_kernel)
         self.lateral = (
             nn.ModuleList(conv_norm_relu(stage, channels, kernel_size=1) for stage in (stage2, stage3))
             if lateral

@@ -16,7 +16,7 @@ class ModelInfo:
     variant: str
     """Name of the builder, "encnet_resnet50" for example."""
     options: dict[str, Any]
-    """Every argument of :func:`encnet.model.variants.build_encnet` but the weights to start from."""
+    """Every argument of :func:`encnet.model.build.build_encnet` but the weights to start from."""
     mean: list[float]
     """Mean of each input channel, of values in 0-1, that is subtracted before the network."""
     std: list[float]

@@ -1,117 +1,14 @@
-"""The builders: each variant is a function that holds numbers."""
+"""The variants: each is a function that fills the builder's options with numbers."""
 
 from __future__ import annotations
 
 import inspect
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from encnet.errors import InputError
-from encnet.model.backbone import DilatedBackbone
+from encnet.model.build import build_encnet
 from encnet.model.encnet import EncNet
-from encnet.model.heads import EncHead, FCNHead, PresenceHead
-from encnet.model.info import ModelInfo
-from encnet.model.pretrained import load_backbone
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-def build_encnet(
-    num_classes: int,
-    *,
-    backbone: str,
-    backbone_options: Mapping[str, Any] | None = None,
-    output_stride: int = 8,
-    head_channels: int = 512,
-    num_codes: int = 32,
-    lateral: bool = False,
-    detail_channels: Sequence[int] = (),
-    context: bool = True,
-    se: bool = True,
-    stage3_se: bool = False,
-    aux: bool = True,
-    aux_channels: int = 256,
-    dropout: float = 0.1,
-    align_corners: bool = False,
-    presence_loss: str = "bce",
-    in_channels: int = 3,
-    mean: tuple[float, ...] = IMAGENET_MEAN,
-    std: tuple[float, ...] = IMAGENET_STD,
-    pretrained: str | os.PathLike[str] | None = None,
-    variant: str = "custom",
-) -> EncNet:
-    """Builds an EncNet from flat options; the variants are this function with numbers filled in.
-
-    Args:
-        num_classes: number of classes, 1 to 255.
-        backbone: a timm model that offers ``features_only`` with ``output_stride``.
-        backbone_options: further arguments of timm's constructor.
-        output_stride: 8, 16 or 32: input pixels per feature of stage 4.
-        head_channels: width of the head.
-        num_codes: codewords of each Encoding layer.
-        lateral: fuse stages 2 and 3 before the encoding.
-        detail_channels: widths of up to two refinements before the classifier, with stage 1 at stride 4 and with the
-            stem at stride 2.
-        context: have a Context Encoding Module; False is the FCN baseline.
-        se: have the SE branch on stage 4, which predicts the presence of each class.
-        stage3_se: have a second Encoding layer with an SE branch of its own on stage 3.
-        aux: have the auxiliary FCN head on stage 3.
-        aux_channels: its width.
-        dropout: probability with which a channel is dropped before a classifier.
-        align_corners: convention of every bilinear interpolation.
-        presence_loss: "bce" (presence holds logits, the paper) or "mse" (presence holds estimates of 0 or 1).
-        in_channels: channels of the images; with other than 3, ``mean`` and ``std`` must be given for each.
-        mean: mean of each input channel, of values in 0-1.
-        std: standard deviation of each input channel.
-        pretrained: first weights of the backbone: None, "timm" (downloaded), "package" (efficientnet_lite0),
-            or the path of a weights file.
-        variant: name that the checkpoint carries.
-
-    Raises:
-        InputError: an option is out of its range.
-    """
-    detail_channels = list(detail_channels)  # as JSON has it
-    options = {name: value for name, value in locals().items() if name not in ("pretrained", "variant", "mean", "std")}
-    _require(1 <= num_classes <= 255, "num_classes", num_classes, "from 1 to 255")
-    _require(num_codes >= 1, "num_codes", num_codes, "at least 1")
-    _require(head_channels >= 1, "head_channels", head_channels, "at least 1")
-    _require(aux_channels >= 1, "aux_channels", aux_channels, "at least 1")
-    widths_fit = len(detail_channels) <= 2 and min(detail_channels, default=1) >= 1
-    _require(widths_fit, "detail_channels", detail_channels, "at most two positive widths")
-    _require(in_channels >= 1, "in_channels", in_channels, "at least 1")
-    _require(0 <= dropout < 1, "dropout", dropout, "at least 0 and less than 1")
-    _require(presence_loss in ("bce", "mse"), "presence_loss", presence_loss, "'bce' or 'mse'")
-    _require(len(mean) == in_channels, "mean", tuple(mean), f"one value for each of the {in_channels} input channels")
-    _require(len(std) == in_channels, "std", tuple(std), f"one value for each of the {in_channels} input channels")
-    _require(min(std) > 0, "std", tuple(std), "positive")
-    network = DilatedBackbone(backbone, output_stride, in_channels, backbone_options)
-    if pretrained is not None:
-        load_backbone(network, backbone, pretrained)
-    stem_fits = len(detail_channels) < 2 or network.channels[0] > 0
-    _require(stem_fits, "detail_channels", detail_channels, f"one width: {backbone} has no features at stride 2")
-    stage3 = network.channels[3]
-    return EncNet(
-        network,
-        EncHead(
-            network.channels,
-            head_channels,
-            num_classes,
-            num_codes,
-            lateral=lateral,
-            detail_channels=detail_channels,
-            context=context,
-            se=se,
-            dropout=dropout,
-            align_corners=align_corners,
-        ),
-        FCNHead(stage3, aux_channels, num_classes, dropout) if aux else None,
-        PresenceHead(stage3, head_channels, num_classes, num_codes) if stage3_se else None,
-        align_corners=align_corners,
-        presence_loss=presence_loss,
-        info=ModelInfo(variant=variant, options=options, mean=list(mean), std=list(std)),
-    )
 
 
 def encnet_resnet18(num_classes: int, **options: Any) -> EncNet:
@@ -137,6 +34,40 @@ def encnet_resnet50s(num_classes: int, **options: Any) -> EncNet:
 def encnet_resnet101s(num_classes: int, **options: Any) -> EncNet:
     """ResNet-101 with the authors' stem (64-64-128)."""
     return _build("encnet_resnet101s", num_classes, options, backbone="resnet101s")
+
+
+def encnet_resnet50_fullres(num_classes: int, **options: Any) -> EncNet:
+    """The seed's own network: ResNet-50 with its plain 7x7 stem, and a classifier at full resolution.
+
+    No auxiliary head; presence is trained with the mean squared error. The seed has 33 classes.
+    """
+    return _build(
+        "encnet_resnet50_fullres",
+        num_classes,
+        options,
+        backbone="resnet50",
+        recompute_stages=2,
+        full_resolution=True,
+        aux=False,
+        dropout=0.0,
+        presence_loss="mse",
+    )
+
+
+def encnet_jpu_resnet50(num_classes: int, **options: Any) -> EncNet:
+    """ResNet-50 at stride 32 and a JPU, in FastFCN's form: stem of 64-64-128, 1x1 after the JPU, align_corners.
+
+    MMSegmentation's form: ``backbone="resnet50c", backbone_dilations=(2, 4), conv_in_kernel=3, align_corners=False``.
+    """
+    return _build("encnet_jpu_resnet50", num_classes, options, **_FASTFCN, backbone="resnet50s")
+
+
+def encnet_jpu_resnet101(num_classes: int, **options: Any) -> EncNet:
+    """ResNet-101 at stride 32 and a JPU, in FastFCN's form; MMSegmentation's as in :func:`encnet_jpu_resnet50`."""
+    return _build("encnet_jpu_resnet101", num_classes, options, **_FASTFCN, backbone="resnet101s")
+
+
+_FASTFCN: dict[str, Any] = {"output_stride": 32, "jpu": True, "conv_in_kernel": 1, "align_corners": True}
 
 
 def encnet_lite0(num_classes: int, **options: Any) -> EncNet:
@@ -184,6 +115,9 @@ VARIANTS: dict[str, Callable[..., EncNet]] = {
         encnet_resnet101,
         encnet_resnet50s,
         encnet_resnet101s,
+        encnet_resnet50_fullres,
+        encnet_jpu_resnet50,
+        encnet_jpu_resnet101,
     )
 }
 
@@ -199,7 +133,7 @@ def create_model(variant: str, num_classes: int, **options: Any) -> EncNet:
     Args:
         variant: one of :func:`list_models`.
         num_classes: number of classes.
-        options: arguments of :func:`build_encnet` that replace the variant's numbers.
+        options: arguments of :func:`encnet.build_encnet` that replace the variant's numbers.
 
     Raises:
         InputError: there is no such variant or option, or an option is out of its range.
@@ -214,8 +148,3 @@ def _build(variant: str, num_classes: int, options: Mapping[str, Any], **numbers
     if unknown:
         raise InputError(f"{variant} has no option {sorted(unknown)[0]!r}; `help(encnet.build_encnet)` lists them")
     return build_encnet(num_classes, **{**numbers, **options, "variant": variant})
-
-
-def _require(condition: bool, name: str, value: object, allowed: str) -> None:
-    if not condition:
-        raise InputError(f"{name} is {value}; it must be {allowed}")

@@ -20,10 +20,20 @@ class ModelConfig:
     """Another timm backbone."""
     output_stride: Literal[8, 16, 32] | None = None
     """Input pixels per feature of the last stage."""
+    backbone_dilations: list[int] | None = None
+    """Dilations of stages 3 and 4 of a ResNet, in place of those that follow from output_stride."""
+    recompute_stages: Literal[0, 1, 2, 3, 4] | None = None
+    """How many stages of a ResNet, from the first, training computes twice to keep less in memory."""
+    jpu: bool | None = None
+    """Have Joint Pyramid Upsampling between backbone and head."""
     head_channels: int | None = None
     """Width of the head."""
     num_codes: int | None = None
     """Codewords of the Encoding layer."""
+    conv_in_kernel: Literal[1, 3] | None = None
+    """Size of the head's first convolution."""
+    full_resolution: bool | None = None
+    """Have a classifier of two 3x3 convolutions at full resolution."""
     lateral: bool | None = None
     """Fuse stages 2 and 3 before the encoding."""
     detail_channels: list[int] | None = None
@@ -66,14 +76,24 @@ class DataConfig:
     """Height and width of training crops, in pixels."""
     scale: tuple[float, float] = (0.5, 2.0)
     """Range of the random scale."""
+    base_size: int | None = None
+    """Length in pixels that a random scale of 1 gives a side of a training image; none is the length that it has."""
+    base_side: Literal["long", "short"] = "long"
+    """The side that base_size is the length of."""
     long_side: int | None = None
     """Length in pixels to which the long side is brought before everything else, also when predicting."""
+    max_class_share: float = 1.0
+    """Crops in which one class has this share of the labelled pixels, or more, are drawn anew, up to ten times."""
     rotation: float = 10.0
     """Largest random rotation to either side, in degrees."""
     flip: bool = True
     """Mirror half of the images."""
     jitter: float = 0.3
     """Strength of the random change of colours, 0 to 1."""
+    photometric: bool = False
+    """Also change brightness, contrast, saturation and hue each in half of the images, as MMSegmentation does."""
+    blur: float = 0.0
+    """Share of the images that are blurred a little, 0 to 1."""
 
     def __post_init__(self) -> None:
         _require(self.batch_size >= 1, "data.batch_size", self.batch_size, "at least 1")
@@ -84,7 +104,11 @@ class DataConfig:
         )
         _require(0 <= self.rotation <= 45, "data.rotation", self.rotation, "from 0 to 45 degrees")
         _require(0 <= self.jitter <= 1, "data.jitter", self.jitter, "from 0 to 1")
-        _require(self.long_side is None or self.long_side >= 16, "data.long_side", self.long_side, "at least 16 pixels")
+        _require(0 <= self.blur <= 1, "data.blur", self.blur, "from 0 to 1")
+        _require(0 < self.max_class_share <= 1, "data.max_class_share", self.max_class_share, "above 0 and at most 1")
+        for name in ("base_size", "long_side"):
+            length = getattr(self, name)
+            _require(length is None or length >= 16, f"data.{name}", length, "at least 16 pixels")
 
 
 @dataclass
@@ -97,18 +121,25 @@ class LossConfig:
     """Weight of the auxiliary head's loss."""
     class_weight_power: float = 0.0
     """Classes weigh (median frequency / frequency) to this power: 0 is equal weights, 1 balances fully."""
+    class_weight_fade: bool = False
+    """Let that power fall linearly to 0 over the run: rare classes start quickly, and do not end too large."""
     hard_pixels: bool = False
     """Online hard example mining: only unsure pixels count."""
+    jaccard_weight: float = 0.0
+    """Weight of one minus the soft mean IoU, beside cross-entropy: classes count, not pixels."""
 
     def __post_init__(self) -> None:
         _require(self.se_weight >= 0, "loss.se_weight", self.se_weight, "at least 0")
         _require(self.aux_weight >= 0, "loss.aux_weight", self.aux_weight, "at least 0")
+        _require(self.jaccard_weight >= 0, "loss.jaccard_weight", self.jaccard_weight, "at least 0")
         _require(0 <= self.class_weight_power <= 1, "loss.class_weight_power", self.class_weight_power, "from 0 to 1")
+        fade_fits = self.class_weight_power > 0 or not self.class_weight_fade
+        _require(fade_fits, "loss.class_weight_fade", self.class_weight_fade, "false where class_weight_power is 0")
 
 
 @dataclass
 class OptimizerConfig:
-    """The optimiser and its schedule: linear warm-up, then (1 - step / steps) ** power."""
+    """The optimiser and its schedule: linear warm-up, then (lr - min_lr) * (1 - step / steps) ** power + min_lr."""
 
     name: Literal["sgd", "adamw"] = "adamw"
     """SGD with momentum 0.9, as published, or AdamW."""
@@ -116,10 +147,14 @@ class OptimizerConfig:
     """Learning rate of the backbone."""
     head_lr_factor: float = 10.0
     """The head's learning rate is this times the backbone's."""
+    lr_batch: int | None = None
+    """Images in a step, over all devices, that lr is meant for; with another number lr changes in proportion."""
     weight_decay: float = 1e-4
     """Weight decay."""
     power: float = 0.9
     """Exponent of the schedule."""
+    min_lr: float = 0.0
+    """Learning rate, of backbone and head alike, at which the schedule ends."""
     warmup_steps: int = 50
     """Steps over which the learning rate rises from near 0."""
     clip_norm: float = 0.0
@@ -130,6 +165,8 @@ class OptimizerConfig:
     def __post_init__(self) -> None:
         _require(self.lr > 0, "optimizer.lr", self.lr, "positive")
         _require(self.head_lr_factor > 0, "optimizer.head_lr_factor", self.head_lr_factor, "positive")
+        _require(self.lr_batch is None or self.lr_batch >= 1, "optimizer.lr_batch", self.lr_batch, "at least 1")
+        _require(0 <= self.min_lr < self.lr, "optimizer.min_lr", self.min_lr, f"at least 0 and less than lr {self.lr}")
         _require(self.weight_decay >= 0, "optimizer.weight_decay", self.weight_decay, "at least 0")
         _require(self.warmup_steps >= 0, "optimizer.warmup_steps", self.warmup_steps, "at least 0")
         _require(self.clip_norm >= 0, "optimizer.clip_norm", self.clip_norm, "at least 0")
@@ -144,6 +181,8 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    initial: str | None = None
+    """Checkpoint whose network and weights the run starts from, in place of model.variant; other classes start anew."""
     epochs: int = 60
     """Times that every image is seen."""
     steps: int | None = None

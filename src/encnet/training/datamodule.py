@@ -44,7 +44,11 @@ class TrainingData(pl.LightningDataModule):
             rotation=config.rotation,
             flip=config.flip,
             jitter=config.jitter,
-            long_side=config.long_side,
+            base_size=config.base_size or config.long_side,
+            base_side=config.base_side if config.base_size else "long",
+            max_class_share=config.max_class_share,
+            photometric=config.photometric,
+            blur=config.blur,
         )
         dataset = SegmentationDataset(self.index.split(config.train), self.index.labels, transform, self.seed)
         rank, processes = self._place()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -22,18 +23,26 @@ class TrainingModule(pl.LightningModule):
         model: the network.
         loss: what is minimised.
         optimizer: the optimiser's settings.
+        batch_size: images in a batch on each device.
         seed: of dropout; each step draws from a stream of its own, so that resuming changes nothing.
         channels_last: memory layout of the images.
     """
 
     def __init__(
-        self, model: EncNet, loss: EncNetLoss, optimizer: OptimizerConfig, seed: int = 0, channels_last: bool = True
+        self,
+        model: EncNet,
+        loss: EncNetLoss,
+        optimizer: OptimizerConfig,
+        batch_size: int,
+        seed: int = 0,
+        channels_last: bool = True,
     ) -> None:
         super().__init__()
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model = model.to(memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]
         self.loss = loss
         self.optimizer_config = optimizer
+        self.batch_size = batch_size
         self.seed = seed
         self.metrics = SegmentationMetrics(
             model.num_classes, tuple(model.info.classes), presence=model.head.presence is not None
@@ -66,7 +75,10 @@ class TrainingModule(pl.LightningModule):
         backbone = [p for p in self.model.backbone.parameters() if p.requires_grad]
         of_backbone = {id(p) for p in backbone}
         head = [p for p in self.model.parameters() if p.requires_grad and id(p) not in of_backbone]
-        groups = [{"params": backbone, "lr": config.lr}, {"params": head, "lr": config.lr * config.head_lr_factor}]
+        images_in_step = self.batch_size * self.trainer.world_size * config.accumulate
+        in_proportion = images_in_step / config.lr_batch if config.lr_batch else 1.0
+        rates = [config.lr * in_proportion, config.lr * in_proportion * config.head_lr_factor]
+        groups = [{"params": part, "lr": rate} for part, rate in zip((backbone, head), rates, strict=True)]
         optimizer = (
             torch.optim.SGD(groups, momentum=0.9, weight_decay=config.weight_decay)
             if config.name == "sgd"
@@ -74,9 +86,14 @@ class TrainingModule(pl.LightningModule):
         )
         steps = int(self.trainer.estimated_stepping_batches)
 
-        def factor(step: int) -> float:
-            warmup = min(1.0, (step + 1) / (config.warmup_steps + 1))
-            return warmup * max(0.0, 1 - step / steps) ** config.power
+        def schedule(rate: float) -> Callable[[int], float]:
+            end = min(1.0, config.min_lr / rate)
 
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+            def factor(step: int) -> float:
+                warmup = min(1.0, (step + 1) / (config.warmup_steps + 1))
+                return warmup * ((1 - end) * max(0.0, 1 - step / steps) ** config.power + end)
+
+            return factor
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, [schedule(rate) for rate in rates])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

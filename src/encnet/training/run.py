@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import time
@@ -9,7 +10,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -27,9 +27,12 @@ from encnet.losses import EncNetLoss, HardPixels
 from encnet.metrics import Scores
 from encnet.model.encnet import EncNet
 from encnet.model.variants import create_model
-from encnet.training.callbacks import BEST_MODEL, LAST_STATE, AveragedWeights, ResumableState, Validation
+from encnet.training.allocator import keep_freed_memory
+from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE, AveragedWeights, ResumableState, Validation
+from encnet.training.class_weights import FadingClassWeights, class_weights
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
+from encnet.training.initial import start_from
 from encnet.training.module import TrainingModule
 from encnet.training.precision import LIGHTNING_NAMES, resolve_precision
 from encnet.training.progress import TrainingProgress
@@ -87,16 +90,23 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
         index.split(split)
     report = check_dataset(index, progress=True)
     report.raise_if_problems()
+    keep_freed_memory()
     pl.seed_everything(config.seed, verbose=False)
-    model = build_model(index, config)
+    if config.initial and state is not None:  # the state has all weights; this says what network they are of
+        config = dataclasses.replace(config, initial=str(folder / LAST_MODEL))
+    model, anew = build_model(index, config)
     trainer, validation = _trainer(config, folder, console)
+    if config.loss.class_weight_fade:
+        pixels = report.class_pixels[config.data.train]
+        trainer.callbacks.append(FadingClassWeights(pixels, config.loss.class_weight_power))  # pyright: ignore[reportAttributeAccessIssue]
     if trainer.is_global_zero and state is None:
         console.print(index.labels.table(), markup=False, highlight=False)
         console.print(report.table())
+        if config.initial:
+            console.print(f"starts from {config.initial}, anew: {', '.join(anew) or 'nothing'}", highlight=False)
         save_config(config, dataset.resolve(), folder / CONFIG_FILE)
-    module = TrainingModule(
-        model, build_loss(model, report, config), config.optimizer, config.seed, config.channels_last
-    )
+    loss = build_loss(model, report, config)
+    module = TrainingModule(model, loss, config.optimizer, config.data.batch_size, config.seed, config.channels_last)
     started = time.perf_counter()
     with warnings.catch_warnings():
         # Lightning's advice (more workers, a shorter logging interval) does not fit machines with few cores.
@@ -111,14 +121,24 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
     return folder / BEST_MODEL
 
 
-def build_model(index: DatasetIndex, config: TrainConfig) -> EncNet:
-    """The network of ``config`` for the classes of ``index``."""
-    model = create_model(config.model.variant, index.labels.num_classes, **config.model.options())
+def build_model(index: DatasetIndex, config: TrainConfig) -> tuple[EncNet, list[str]]:
+    """The network of ``config`` for the classes of ``index``, and what of ``config.initial`` did not fit it."""
+    classes, options, anew = index.labels.num_classes, config.model.options(), []
+    if config.initial:
+        model, anew = start_from(config.initial, classes, options)
+    else:
+        model = create_model(config.model.variant, classes, **options)
     model.info.classes = list(index.labels.names)
     model.info.palette = [list(color) for color in index.labels.palette]
     model.info.long_side = config.data.long_side
-    model.info.training = {"dataset": index.name, "crop": list(config.data.crop), "seed": config.seed}
-    return model
+    model.info.training = {
+        "dataset": index.name,
+        "crop": list(config.data.crop),
+        "base_size": config.data.base_size,
+        "base_side": config.data.base_side,
+        "seed": config.seed,
+    }
+    return model, anew
 
 
 def build_loss(model: EncNet, report: CheckReport, config: TrainConfig) -> EncNetLoss:
@@ -131,27 +151,8 @@ def build_loss(model: EncNet, report: CheckReport, config: TrainConfig) -> EncNe
         model.presence_loss,
         class_weights(pixels, config.loss.class_weight_power) if config.loss.class_weight_power else None,
         HardPixels() if config.loss.hard_pixels else None,
+        config.loss.jaccard_weight,
     )
-
-
-def class_weights(pixels: np.ndarray, power: float) -> torch.Tensor:
-    """(median frequency / frequency)^power, scaled so that the average pixel weighs 1.
-
-    Args:
-        pixels: (classes,) number of pixels of each class; a class without any gets the largest weight of the others.
-        power: 0-1.
-
-    Returns:
-        (classes,) float32, positive.
-    """
-    counts = pixels.astype(np.float64)
-    seen = counts > 0
-    if not seen.any():
-        return torch.ones(len(counts))
-    counts[~seen] = counts[seen].min()
-    weights = (np.median(counts[seen]) / counts) ** power
-    weights /= (weights * pixels).sum() / pixels.sum()
-    return torch.as_tensor(weights, dtype=torch.float32)
 
 
 def _trainer(config: TrainConfig, folder: Path, console: Console) -> tuple[pl.Trainer, Validation]:

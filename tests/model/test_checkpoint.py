@@ -60,13 +60,14 @@ def test_loading_downloads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_wrong_files_are_named(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "text.safetensors").write_text("nothing of the kind")
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    (tmp_path / "folder").mkdir()
     (tmp_path / "cut.safetensors").write_bytes(saved.read_bytes()[:5000])
     for name, message in (
         ("missing.safetensors", "there is no checkpoint"),
         ("text.safetensors", "not a readable safetensors file"),
         ("cut.safetensors", "not a readable safetensors file"),
         ("other.safetensors", "not a checkpoint of encnet"),
-        ("", "there is no checkpoint"),
+        ("folder", "there is no checkpoint .*folder/model.safetensors"),
     ):
         with pytest.raises(InputError, match=message):
             encnet.load(tmp_path / name)
@@ -89,5 +90,7 @@ def test_wrong_metadata_is_named(saved: Path) -> None:
 def test_an_id_of_the_hub_without_network_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    with pytest.raises(InputError, match="somebody/encnet is neither a file here nor a repository on the hub"):
+    with pytest.raises(
+        InputError, match="somebody/encnet is neither a file or folder here nor a repository on the hub"
+    ):
         encnet.load("somebody/encnet")

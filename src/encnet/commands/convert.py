@@ -1,0 +1,57 @@
+"""`encnet convert`: turns a checkpoint of another code base into one of encnet."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+SUMMARY = "reads a checkpoint of MMSegmentation, PyTorch-Encoding, FastFCN, PaddleSeg, the seed; or a ResNet"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    from encnet.weights.sources import SOURCES
+
+    numbers = list[float] | None
+    parser.add_argument("file", type=str, help="a checkpoint: .pth, .pt, .pth.tar, .safetensors or .pdparams")
+    parser.add_argument("--out", type=str | None, default=None, help="file to write; none is FILE.encnet.safetensors")
+    parser.add_argument(
+        "--align_corners", "--align-corners", type=bool | None, default=None, help="how the network interpolates"
+    )
+    parser.add_argument(
+        "--classes", type=str | None, default=None, help="names: folder of a data set, dataset.yaml, or one a line"
+    )
+    parser.add_argument("--format", type=str | None, default=None, help="of that data set; none finds out")
+    parser.add_argument("--mean", type=numbers, default=None, help="of red, green and blue, 0 to 1")
+    parser.add_argument("--std", type=numbers, default=None, help="of red, green and blue, 0 to 1")
+    parser.add_argument("--source", type=str | None, default=None, help=f"one of {', '.join(SOURCES)}; none finds out")
+
+
+def run(arguments: Any) -> int:
+    from pathlib import Path
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from encnet.weights.convert import MisfitError, convert_file
+    from encnet.weights.sources import Answers
+
+    answers = Answers(arguments.source, arguments.align_corners, arguments.mean, arguments.std)
+    out = arguments.out or f"{Path(arguments.file).stem}.encnet.safetensors"
+    try:
+        converted = convert_file(arguments.file, out, answers, arguments.classes, arguments.format)
+    except MisfitError as error:
+        for tensor in error.tensors:
+            print(f"encnet: {tensor}", file=sys.stderr)
+        raise
+    table = Table("setting", "value", "from")
+    for row in converted.rows:
+        table.add_row(*row)
+    Console().print(table)
+    if converted.backbone is not None:
+        print(f"wrote {out}: first weights, for --model.backbone {converted.backbone} --model.pretrained {out}")
+    else:
+        print(f"wrote {out}; `encnet predict {out} IMAGES` uses it")
+    return 0

@@ -1,0 +1,26 @@
+"""Memory that a training step has freed, kept for the next one."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+# From glibc's malloc.h.
+_TRIM_THRESHOLD = -1
+_MMAP_THRESHOLD = -3
+
+
+def keep_freed_memory() -> bool:
+    """Has the C library keep large freed blocks instead of giving them back to the system.
+
+    Each step on a CPU allocates and frees the same gigabytes of features; without this, glibc maps and unmaps them
+    every time, and the kernel fills each page with zeros again: a tenth of the processor's time in the training of
+    ``encnet_lite0``. The peak stays what it is, it is only not given back in between.
+
+    Returns:
+        whether it was done: only glibc has the setting.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL("libc.so.6").mallopt
+    return bool(mallopt(_MMAP_THRESHOLD, 2**30)) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1))

@@ -1,0 +1,198 @@
+"""A checkpoint of another code base -> one of ours, with the same tensors and every setting that changes the result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from encnet.data.formats import read_dataset
+from encnet.data.formats.dataset_yaml import read_dataset_yaml
+from encnet.data.labels import LabelSet, distinct_palette
+from encnet.errors import InputError
+from encnet.model.backbone import DilatedBackbone
+from encnet.model.build import build_encnet
+from encnet.model.encnet import EncNet
+from encnet.model.variants import VARIANTS, create_model
+from encnet.weights import timm_torchvision
+from encnet.weights.distance import refuse_positive_scale, refuse_squared_factor
+from encnet.weights.reading import read_foreign
+from encnet.weights.sources import SOURCES, Answers, Conversion, ForeignFile, Source, source
+
+
+class MisfitError(InputError):
+    """The file's tensors and the network's are not the same."""
+
+    def __init__(self, message: str, tensors: Sequence[str]) -> None:
+        super().__init__(message)
+        self.tensors = tensors
+        """One line for each tensor that does not fit: name and shape, and why."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion wrote, and on what it rests."""
+
+    out: Path
+    rows: Sequence[tuple[str, str, str]]
+    """Setting, value and where it comes from."""
+    backbone: str | None
+    """timm's name where the file was a backbone, first weights for training; None for a whole network."""
+
+
+def convert_file(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    answers: Answers | None = None,
+    classes: str | os.PathLike[str] | None = None,
+    format: str | None = None,
+) -> Converted:
+    """Converts the checkpoint ``path`` and writes ``out``; nothing is written unless every tensor has its place.
+
+    Args:
+        path: a PyTorch or safetensors file, or PaddlePaddle's .pdparams.
+        out: the file to write, for ``encnet.load``; of a backbone, for ``pretrained=``.
+        answers: settings that the file does not say.
+        classes: where names and palette are: a data set's folder, its dataset.yaml, or a text file of one name a line.
+            None takes what the file says, else class_0, class_1, ...
+        format: of that data set; None finds out.
+
+    Raises:
+        InputError: the file cannot be read, is of no source or of a refused one, or does not say enough.
+        MisfitError: tensors are left over, missing, or of another shape.
+    """
+    answers = answers or Answers()
+    if Path(out).resolve() == Path(path).resolve():
+        raise InputError(f"{out} is the file to convert; give another path for the result")
+    file = read_foreign(path)
+    if answers.source is None and timm_torchvision.recognise(file.tensors):
+        return _convert_backbone(file, Path(out))
+    refuse_squared_factor(file, answers)
+    chosen = _source(file, answers.source)
+    conversion = chosen.convert(file, answers)
+    refuse_positive_scale(file, conversion.tensors)
+    model = _fill(file, conversion)
+    names = _name_classes(model, conversion, None if classes is None else _read_classes(Path(classes), format))
+    rows = [
+        ("source", conversion.source, "keys" if answers.source is None else "argument"),
+        ("variant", conversion.variant, "keys"),
+        *((name, _text(setting.value), setting.origin) for name, setting in conversion.settings.items()),
+        ("classes", _text(model.info.classes), names),
+    ]
+    model.info.training = {
+        "converted_from": conversion.source,
+        "file": file.path.name,
+        "settings": {name: [value, origin] for name, value, origin in rows},
+        **({} if conversion.crop is None else {"crop": list(conversion.crop)}),
+    }
+    model.save(out)
+    return Converted(Path(out), rows, None)
+
+
+def _source(file: ForeignFile, name: str | None) -> Source:
+    if name is not None and name not in SOURCES:
+        raise InputError(f"there is no source {name!r}; choose one of {', '.join(SOURCES)}")
+    candidates = (source(candidate) for candidate in SOURCES if name in (None, candidate))
+    found = next((candidate for candidate in candidates if candidate.recognise(file.tensors)), None)
+    if found is None:
+        first = next(iter(file.tensors), "none")
+        raise InputError(
+            f"{file.path} is no EncNet of {name or ', '.join(SOURCES)}, nor a ResNet of timm or torchvision: its "
+            f"{len(file.tensors)} tensors have other names, the first {first}; another timm backbone needs no "
+            "conversion: give it as --model.pretrained"
+        )
+    return found
+
+
+def _fill(file: ForeignFile, conversion: Conversion) -> EncNet:
+    """The network of the settings, with the file's tensors."""
+    options = {name: setting.value for name, setting in conversion.settings.items()}
+    if conversion.variant in VARIANTS:
+        model = create_model(conversion.variant, **options)
+    else:
+        model = build_encnet(**options, variant=conversion.variant)
+    _load(file, model, conversion.tensors, conversion.unknown)
+    return model.eval()
+
+
+def _load(file: ForeignFile, network: nn.Module, tensors: Mapping[str, Tensor], unknown: Mapping[str, Tensor]) -> None:
+    wanted = network.state_dict()
+    left_over = {**unknown, **{name: tensor for name, tensor in tensors.items() if name not in wanted}}
+    lines = [f"{name} {tuple(tensor.shape)}: the network has no place for it" for name, tensor in left_over.items()]
+    for name, place in wanted.items():
+        if name not in tensors and not name.endswith("num_batches_tracked"):  # which PyTorch before 0.4.1 did not have
+            lines.append(f"{name} {tuple(place.shape)}: not in the file")
+        elif name in tensors and tensors[name].shape != place.shape:
+            lines.append(f"{name} {tuple(place.shape)}: has the shape {tuple(tensors[name].shape)} in the file")
+    if lines:
+        raise MisfitError(
+            f"{file.path} does not fit: {len(lines)} tensors are left over, missing or of another shape, the first "
+            f"{lines[0]}; convert the state dict of a whole, unchanged network",
+            lines,
+        )
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            wanted[name].copy_(tensor)
+
+
+def _convert_backbone(file: ForeignFile, out: Path) -> Converted:
+    name, tensors = timm_torchvision.backbone_weights(file.tensors)
+    network = DilatedBackbone(name).network
+    _load(file, network, tensors, {})
+    timm_torchvision.write_backbone(out, name, network.state_dict())
+    rows = [("source", timm_torchvision.NAME, "keys"), ("backbone", name, "keys")]
+    return Converted(out, rows, name)
+
+
+def _name_classes(model: EncNet, conversion: Conversion, given: LabelSet | None) -> str:
+    """Gives the model names and palette; returns where they are from."""
+    n = model.num_classes
+    names, palette, origin = list(conversion.classes), list(conversion.palette), "meta"
+    if given is not None:
+        names, palette, origin = list(given.names), list(given.palette), "argument"
+        if len(names) != n:
+            raise InputError(f"--classes has {len(names)} names, the network {n} classes; give those it was trained on")
+    if len(names) != n or not all(isinstance(name, str) for name in names):
+        names, palette, origin = [f"class_{i}" for i in range(n)], [], "convention"
+    if len(palette) != n or not all(_is_color(color) for color in palette):
+        palette = distinct_palette(n)
+    model.info.classes, model.info.palette = names, [list(color) for color in palette]
+    return origin
+
+
+def _read_classes(path: Path, format: str | None) -> LabelSet:
+    if path.is_dir():
+        return read_dataset(path, format).labels
+    if path.suffix in (".yaml", ".yml"):
+        return read_dataset_yaml(path).labels
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} gives no class names ({error}); give a data set's folder, a dataset.yaml, or one name a line"
+        ) from error
+    return LabelSet.plain([line.strip() for line in lines if line.strip()])
+
+
+def _is_color(color: object) -> bool:
+    return (
+        isinstance(color, list | tuple)
+        and len(color) == 3
+        and all(isinstance(level, int) and 0 <= level <= 255 for level in color)
+    )
+
+
+def _text(value: Any) -> str:
+    """A value as the table shows it."""
+    if isinstance(value, list | tuple):
+        if len(value) > 3:
+            return f"{len(value)}: {_text(value[0])}, {_text(value[1])}, ..., {_text(value[-1])}"
+        return ", ".join(_text(part) for part in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,72 @@
+"""PyTorch-Encoding, the authors' code base; FastFCN without JPU has the same names and conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from encnet.weights.key_map import rename, resnet_stages
+from encnet.weights.resnet import resnet_name
+from encnet.weights.sources import (
+    Answers,
+    Conversion,
+    ForeignFile,
+    align_corners,
+    head_settings,
+    normalisation,
+    resnet_setting,
+)
+
+NAME = "pytorch-encoding"
+
+CODEWORDS = "head.encmodule.encoding.3.codewords"
+
+MODULES = {
+    **resnet_stages("pretrained."),
+    "head.conv5.0": "head.conv_in.0",
+    "head.conv5.1": "head.conv_in.1",
+    "head.connect.0.0": "head.lateral.0.0",
+    "head.connect.0.1": "head.lateral.0.1",
+    "head.connect.1.0": "head.lateral.1.0",
+    "head.connect.1.1": "head.lateral.1.1",
+    "head.fusion.0": "head.fusion.0",
+    "head.fusion.1": "head.fusion.1",
+    "head.encmodule.encoding.0": "head.context.semantics.projection.0",
+    "head.encmodule.encoding.1": "head.context.semantics.projection.1",
+    "head.encmodule.encoding.3": "head.context.semantics.encoding",
+    "head.encmodule.encoding.4": "head.context.semantics.norm",
+    "head.encmodule.fc.0": "head.context.gamma",
+    "head.encmodule.selayer": "head.presence",
+    "head.conv6.1": "head.classifier",
+    "auxlayer.conv5.0": "aux_head.0.0",
+    "auxlayer.conv5.1": "aux_head.0.1",
+    "auxlayer.conv5.4": "aux_head.2",
+}
+"""Its modules and ours. The backbone's classifier, ``pretrained.fc``, has no place: no network ever ran it."""
+
+VARIANTS = {
+    "resnet18": "encnet_resnet18",
+    "resnet50c": "encnet_resnet50",
+    "resnet101c": "encnet_resnet101",
+    "resnet50s": "encnet_resnet50s",
+    "resnet101s": "encnet_resnet101s",
+}
+"""Backbone -> the variant that has it; others are built as "custom"."""
+
+
+def recognise(tensors: Mapping[str, Tensor]) -> bool:
+    return CODEWORDS in tensors and not any(name.startswith("jpu.") for name in tensors)
+
+
+def convert(file: ForeignFile, answers: Answers) -> Conversion:
+    kept = {name: tensor for name, tensor in file.tensors.items() if not name.startswith("pretrained.fc.")}
+    tensors, unknown = rename(kept, MODULES)
+    backbone = resnet_setting(file.path, resnet_name(tensors, "backbone.network."))
+    settings = {
+        **backbone,
+        **head_settings(file.path, tensors),
+        **align_corners(answers, convention=True),
+        **normalisation(answers),
+    }
+    return Conversion(NAME, VARIANTS.get(backbone["backbone"].value, "custom"), settings, tensors, unknown)
