@@ -1,0 +1,149 @@
+"""What the documentation names exists: files, functions, lines of code, commands, Python names."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+import encnet
+from encnet.cli import VERBS, _command, _parse
+from encnet.data.formats import read_dataset
+from encnet.training.recipes import list_recipes, recipe_path
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
+REFERENCE = re.compile(r"`((?:src|tests)/[\w/.]+\.py)(?:::([\w.]+))?`")
+ROW = re.compile(r"`(src/[\w/.]+\.py)::([\w.]+)`\]\([^)]*\) \| `([^`]+)` \|$", flags=re.MULTILINE)
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def definition(path: str, dotted: str) -> str:
+    """The source of a function, class or assigned name, ``Class.method`` too; the parts must exist."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    node: ast.AST = ast.parse(text)
+    for part in dotted.split("."):
+        found = [child for child in ast.iter_child_nodes(node) if part in names_of(child)]
+        assert found, f"{path} has no {dotted}"
+        node = found[0]
+    return ast.get_source_segment(text, node) or ""
+
+
+def names_of(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def without_spaces(code: str) -> str:
+    """Code as its characters, so that it may be broken into lines differently."""
+    return re.sub(r"\s|,(?=\s*[)\]])", "", code)
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The arguments of each `encnet VERB ...` in fenced blocks, and of those in code spans that have arguments."""
+    blocks = [match[2].replace("\\\n", " ") for match in FENCE.finditer(text) if match[1] not in ("python", "yaml")]
+    spans = re.findall(r"`(encnet \w+ [^`]+)`", FENCE.sub("", text))
+    for line in [line for block in blocks for line in block.splitlines() if line.startswith("encnet ")] + spans:
+        words = shlex.split(line, comments=True)
+        if "..." not in words:
+            yield words[1:]
+
+
+def snippets(text: str) -> list[str]:
+    return [match[2] for match in FENCE.finditer(text) if match[1] == "python"]
+
+
+def test_there_is_documentation() -> None:
+    assert {"docs/coming_from.md", "docs/equations.md"} <= {name(page) for page in PAGES}
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    assert sum(len(list(commands(text))) for text in texts) >= 30
+    assert sum(len(snippets(text)) for text in texts) >= 10
+    assert sum(len(ROW.findall(text)) for text in texts) >= 25
+
+
+def test_the_readme_lists_every_recipe() -> None:
+    section = PAGES[0].read_text(encoding="utf-8").split("## Recipes\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert sorted(re.findall(r"`(\w+)`", "".join(rows))) == list_recipes()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_and_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for path, dotted in REFERENCE.findall(text):
+        assert (ROOT / path).is_file(), path
+        if dotted:
+            definition(path, dotted)
+    for target in re.findall(r"\]\(([^)#:]+)\)", FENCE.sub("", text)):
+        assert (page.parent / target).exists(), f"{name(page)} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_lines_of_code_are_where_they_are_said_to_be(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for path, dotted, code in ROW.findall(text):
+        assert without_spaces(code) in without_spaces(definition(path, dotted)), f"{path}::{dotted} has no {code}"
+    if page.name == "equations.md":  # every row has all three
+        rows = [line for line in text.splitlines() if line.startswith("|") and "::" in line]
+        assert len(rows) == len(ROW.findall(text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_parse(page: Path) -> None:
+    for verb, *arguments in commands(page.read_text(encoding="utf-8")):
+        assert verb in VERBS, f"encnet {verb}"
+        if "--help" not in arguments:
+            _parse(verb, _command(verb), arguments)
+
+
+@pytest.mark.parametrize("recipe", list_recipes())
+def test_commands_in_recipes_parse(recipe: str) -> None:
+    comment = [line for line in recipe_path(recipe).read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    text = " ".join(line.removeprefix("#").strip() for line in comment)
+    for line in re.findall(r"encnet (?:train|evaluate) [^(]*?(?= \(| Batch:| Differs:| Published:|$)", text):
+        verb, *arguments = shlex.split(line)[1:]
+        _parse(verb, _command(verb), arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_snippets_compile_and_name_what_exists(page: Path) -> None:
+    for snippet in snippets(page.read_text(encoding="utf-8")):
+        tree = ast.parse(snippet)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "encnet":
+                module = importlib.import_module(node.module or "")
+                for alias in node.names:
+                    assert hasattr(module, alias.name), f"{node.module} has no {alias.name}"
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "encnet":
+                assert node.attr in encnet.__all__, f"encnet has no {node.attr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_descriptions_of_data_sets_are_read(page: Path, tmp_path: Path) -> None:
+    blocks = [match[2] for match in FENCE.finditer(page.read_text(encoding="utf-8")) if match[1] == "yaml"]
+    for number, block in enumerate(blocks):
+        root = tmp_path / str(number)
+        document = yaml.safe_load(block)
+        for split in document["splits"].values():
+            for folder in (split["images"], split["labels"]):
+                (root / folder).mkdir(parents=True, exist_ok=True)
+                Image.new("L", (4, 4)).save(root / folder / "a.png")
+            if "list" in split:
+                (root / split["list"]).write_text("a.png\n")
+        (root / "dataset.yaml").write_text(block)
+        index = read_dataset(root)
+        assert index.labels.names == tuple(entry["name"] for entry in document["classes"])
+        assert all(len(samples) == 1 for samples in index.splits.values())
