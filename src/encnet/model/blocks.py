@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from encnet.model.wide_conv import WideConv
+
 
 def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int) -> nn.Sequential:
     """A convolution that keeps the size, batch norm, ReLU: (B, in_channels, H, W) -> (B, out_channels, H, W)."""
+    conv = nn.Conv2d if kernel_size == 1 else WideConv
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False),
+        conv(in_channels, out_channels, kernel_size, bias=False),
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )

@@ -12,6 +12,7 @@ from encnet.model.context import ContextEncoding
 from encnet.model.heads import HeadOutput
 from encnet.model.tiles import logits_by_tile, tiles_of
 from encnet.model.upsampled_conv import Grid, UpsampledConv, mean_of_map, variance_of_map
+from encnet.model.wide_conv import WideConv
 
 
 class FullResolutionHead(nn.Module):
@@ -59,7 +60,7 @@ class FullResolutionHead(nn.Module):
     ) -> None:
         super().__init__()
         hidden = max(channels // 2, 1)
-        self.conv_in = nn.Conv2d(in_channels[-1], channels, conv_in_kernel, padding=conv_in_kernel // 2)
+        self.conv_in = WideConv(in_channels[-1], channels, conv_in_kernel)
         self.context = (
             ContextEncoding(channels, num_codes, projection=nn.Conv2d(channels, channels, 1)) if context else None
         )
