@@ -107,7 +107,8 @@ def test_report_says_how_it_was_made(model: EncNet, index: DatasetIndex, tmp_pat
     assert saved["variant"] == "encnet_tiny"
     assert saved["checkpoint"] == str(tmp_path / "model.safetensors")
     assert (saved["dataset"], saved["split"], saved["images"]) == ("photos", "val", 5)
-    assert (saved["device"], saved["precision"], saved["protocol"]["flip"]) == ("cpu", "bf16", True)
+    assert (saved["engine"], saved["device"], saved["precision"]) == ("pytorch", "cpu", "bf16")
+    assert saved["protocol"]["flip"] is True
     assert report.images_per_second == pytest.approx(5 / report.seconds)
     assert run(model, index, limit=1).checkpoint is None
 

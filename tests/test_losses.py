@@ -1,4 +1,4 @@
-"""The loss against loops, and in the cases in which older implementations give NaN."""
+"""The loss against loops and against its plain form, and in the cases in which older implementations give NaN."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+import torch.nn.functional as F
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from encnet.data.labels import IGNORE
 from encnet.errors import InputError
 from encnet.losses import EncNetLoss, HardPixels, presence_targets, soft_jaccard_loss
 from encnet.model.encnet import EncNetOutput
+from encnet.model.variants import create_model
 
 CLASSES = 4
 
@@ -22,6 +24,41 @@ def random_labels(seed: int, batch: int = 2, ignored: float = 0.3) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, CLASSES, (batch, 5, 6), generator=generator)
     return labels.masked_fill(torch.rand(labels.shape, generator=generator) < ignored, IGNORE)
+
+
+def jaccard_of(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """The soft Jaccard loss of probabilities (B, classes, H, W)."""
+    labelled = labels != IGNORE
+    true_class = probabilities.gather(1, labels.masked_fill(~labelled, 0)[:, None])[:, 0]
+    predicted = (probabilities * labelled[:, None]).sum(dim=(0, 2, 3))
+    return soft_jaccard_loss(-true_class.log(), predicted, labels)
+
+
+def plain_pixel_loss(
+    logits: Tensor,
+    labels: Tensor,
+    align_corners: bool,
+    weights: Tensor | None,
+    hard_pixels: HardPixels | None,
+    jaccard_weight: float,
+) -> Tensor:
+    """CE + jaccard_weight · J with every tensor at full size; hard pixels by sorting, J class by class."""
+    z = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=align_corners)
+    probabilities, labelled = z.softmax(dim=1), labels != IGNORE
+    counted = labels
+    if hard_pixels is not None and labelled.any():
+        confidence = probabilities.detach().gather(1, labels.masked_fill(~labelled, 0)[:, None])[:, 0]
+        kept = int(hard_pixels.fraction * int(labelled.sum()))
+        limit = confidence[labelled].sort().values[kept - 1] if kept else confidence.new_tensor(0.0)
+        assume(int(((confidence - limit).abs() < 1e-9)[labelled].sum()) <= 1)  # rounding would break a tie
+        counted = labels.masked_fill((confidence >= hard_pixels.confidence) & (confidence > limit), IGNORE)
+    ce = F.cross_entropy(z, counted, weights, ignore_index=IGNORE) if (counted != IGNORE).any() else 0 * z.sum()
+    losses = []
+    for c in range(z.shape[1]):
+        if (labels == c).any():
+            p, y = probabilities[:, c][labelled], (labels == c)[labelled].to(z.dtype)
+            losses.append(1 - (p * y).sum() / (p + y - p * y).sum())
+    return ce + jaccard_weight * (torch.stack(losses).mean() if losses else 0)
 
 
 def cross_entropy_by_loops(logits: Tensor, labels: Tensor, weights: list[float]) -> float:
@@ -109,12 +146,98 @@ def test_hard_pixels_are_the_unsure_ones_and_at_least_a_fraction(seed: int, conf
     assert loss.pixel.item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 2**16),
+    size=st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    upsampled=st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    align_corners=st.booleans(),
+    ignored=st.sampled_from([0.0, 0.4, 1.0]),
+    weighted=st.booleans(),
+    hard_pixels=st.sampled_from([None, HardPixels(0.3, 0.0), HardPixels(0.2, 0.5)]),
+    jaccard_weight=st.sampled_from([0.0, 0.7]),
+)
+def test_logits_of_any_resolution_give_the_plain_forms_value_and_derivative(
+    seed: int,
+    size: tuple[int, int],
+    upsampled: tuple[int, int],
+    align_corners: bool,
+    ignored: float,
+    weighted: bool,
+    hard_pixels: HardPixels | None,
+    jaccard_weight: float,
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(2, CLASSES, *size, dtype=torch.float64, generator=generator)
+    labels = torch.randint(0, CLASSES, (2, *upsampled), generator=generator)
+    labels.masked_fill_(torch.rand(labels.shape, generator=generator) < ignored, IGNORE)
+    # Powers of two: float32, in which the loss has them, holds them exactly.
+    weights = torch.tensor([0.5, 1.0, 2.0, 4.0], dtype=torch.float64) if weighted else None
+    logits.requires_grad_()
+    expected = plain_pixel_loss(logits, labels, align_corners, weights, hard_pixels, jaccard_weight)
+    loss = EncNetLoss(
+        CLASSES,
+        class_weights=weights,
+        hard_pixels=hard_pixels,
+        jaccard_weight=jaccard_weight,
+        align_corners=align_corners,
+    ).double()
+    ours = loss(EncNetOutput(logits), labels).pixel
+    torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-12)
+    derivatives = [torch.autograd.grad(value, logits)[0] for value in (ours, expected)]
+    torch.testing.assert_close(*derivatives, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("variant", ["encnet_tiny", "encnet_resnet50_fullres"])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_a_network_trains_equally_on_logits_at_the_heads_own_resolution(variant: str, align_corners: bool) -> None:
+    torch.manual_seed(0)
+    options = {"head_channels": 8, "num_codes": 4, "dropout": 0.0, "align_corners": align_corners}
+    model = create_model(variant, CLASSES, aux=True, **options).train()
+    images, labels = torch.randn(2, 3, 37, 50), torch.randint(0, CLASSES, (2, 37, 50))
+    loss = EncNetLoss(CLASSES, align_corners=align_corners)
+    results = []
+    for full_size in (True, False):
+        torch.manual_seed(1)  # of the auxiliary head's dropout
+        output = model(images, full_size=full_size)
+        assert output.aux_logits is not None
+        same_size = [logits.shape[-2:] == images.shape[-2:] for logits in (output.logits, output.aux_logits)]
+        assert same_size == [full_size] * 2
+        model.zero_grad()
+        total = loss(output, labels).total
+        total.backward()
+        results.append((total.detach(), [p.grad.clone() for p in model.parameters() if p.grad is not None]))
+    torch.testing.assert_close(results[1][0], results[0][0], rtol=1e-5, atol=0)
+    largest = max(float(gradient.abs().max()) for gradient in results[0][1])
+    for ours, expected in zip(results[1][1], results[0][1], strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-5 * largest)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # the compiler's own
+def test_compiles_around_the_blocks() -> None:
+    torch.manual_seed(0)
+    classifier = torch.nn.Conv2d(3, CLASSES, 1)
+    loss, labels, images = EncNetLoss(CLASSES), random_labels(2), torch.randn(2, 3, 3, 4)
+
+    def total(images: Tensor) -> Tensor:
+        return loss(EncNetOutput(classifier(images), images.mean((2, 3)) @ images.new_ones(3, CLASSES)), labels).total
+
+    results = []
+    for step in (total, torch.compile(total, backend="aot_eager")):
+        classifier.zero_grad()
+        value = step(images)
+        value.backward()
+        assert classifier.weight.grad is not None
+        results.append((value.detach(), classifier.weight.grad.clone()))
+    torch.testing.assert_close(results[0], results[1])
+
+
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**16), ignored=st.sampled_from([0.0, 0.5]))
 def test_soft_jaccard_of_decisions_is_one_minus_the_mean_iou(seed: int, ignored: float) -> None:
     labels = random_labels(seed, ignored=ignored)
     decisions = random_labels(seed + 1, ignored=0.0)
-    loss = soft_jaccard_loss(torch.nn.functional.one_hot(decisions, CLASSES).permute(0, 3, 1, 2).float(), labels)
+    loss = jaccard_of(F.one_hot(decisions, CLASSES).permute(0, 3, 1, 2).float(), labels)
     ious = []
     for c in range(CLASSES):
         of_class, chosen = labels == c, (decisions == c) & (labels != IGNORE)
@@ -136,8 +259,8 @@ def test_soft_jaccard_equals_loops_and_has_its_derivative() -> None:
             intersection += p * is_class
             union += p + is_class - p * is_class
         losses.append(1 - intersection / union)
-    assert soft_jaccard_loss(probabilities, labels).item() == pytest.approx(sum(losses) / CLASSES, rel=1e-12)
-    assert torch.autograd.gradcheck(lambda x: soft_jaccard_loss(x.softmax(dim=1), labels), (logits,))
+    assert jaccard_of(probabilities, labels).item() == pytest.approx(sum(losses) / CLASSES, rel=1e-12)
+    assert torch.autograd.gradcheck(lambda x: jaccard_of(x.softmax(dim=1), labels), (logits,))
 
 
 def test_the_jaccard_term_is_part_of_both_pixel_terms() -> None:
@@ -150,7 +273,7 @@ def test_the_jaccard_term_is_part_of_both_pixel_terms() -> None:
         (with_it.pixel, without.pixel, output.logits),
         (with_it.aux, without.aux, output.aux_logits),
     ):
-        torch.testing.assert_close(ours - plain, 0.5 * soft_jaccard_loss(logits.softmax(dim=1), labels))
+        torch.testing.assert_close(ours - plain, 0.5 * jaccard_of(logits.softmax(dim=1), labels))
 
 
 def test_autocast_computes_in_float32() -> None:

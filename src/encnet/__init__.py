@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from encnet.errors import InputError
     from encnet.evaluation import evaluate
+    from encnet.export.run import export_model
     from encnet.inference.predictor import Predictor
     from encnet.inference.protocol import Protocol
     from encnet.inference.segmentation import Segmentation
@@ -36,6 +37,7 @@ _HOMES = {
     "build_encnet": "encnet.model.build",
     "create_model": "encnet.model.variants",
     "evaluate": "encnet.evaluation",
+    "export_model": "encnet.export.run",
     "list_models": "encnet.model.variants",
     "load": "encnet.model.loading",
 }
@@ -54,6 +56,7 @@ __all__ = [
     "build_encnet",
     "create_model",
     "evaluate",
+    "export_model",
     "list_models",
     "load",
 ]

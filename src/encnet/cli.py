@@ -13,7 +13,7 @@ from typing import Any, NoReturn, cast
 from encnet.commands.command import INTERRUPTED, WRONG_INPUT, Command
 from encnet.errors import InputError
 
-VERBS = ("demo", "check", "train", "evaluate", "predict", "convert", "benchmark")
+VERBS = ("demo", "check", "train", "evaluate", "predict", "convert", "export", "benchmark")
 """In the order of a user's way; each is a module of :mod:`encnet.commands`."""
 
 

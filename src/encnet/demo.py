@@ -49,7 +49,7 @@ def run_demo(folder: str | Path) -> Path:
     checkpoint = train(scenes, load_recipe("scenes_tiny"), run)
 
     predictor = Predictor(checkpoint)
-    evaluation = evaluate(predictor.model, index, split="test", progress=False)
+    evaluation = evaluate(checkpoint, index, split="test", progress=False)
     evaluation.save(folder / "evaluation")
     examples = []
     for sample in index.split("test")[:EXAMPLES]:

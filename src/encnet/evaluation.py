@@ -2,133 +2,28 @@
 
 from __future__ import annotations
 
-import io
-import json
-import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from encnet.data.dataset import DatasetIndex, SegmentationDataset
 from encnet.errors import InputError
-from encnet.files import replacing, write_text
-from encnet.inference.predictor import Precision, Predictor
+from encnet.evaluation_report import EvaluationReport, scores_table
+from encnet.inference.engines import EngineName, Precision
+from encnet.inference.predictor import Predictor
 from encnet.inference.protocol import Protocol
-from encnet.metrics import Scores, SegmentationMetrics
+from encnet.metrics import SegmentationMetrics
 from encnet.model.encnet import EncNet
-from encnet.visualize import confusion_figure, figure_png
 
-
-@dataclass(frozen=True, eq=False)
-class EvaluationReport:
-    """Scores, and all it takes to get them again."""
-
-    scores: Scores
-    variant: str
-    """Builder of the model."""
-    checkpoint: str | None
-    """Where the model was loaded from; None for a model in memory."""
-    dataset: str
-    """Name of the data set."""
-    split: str
-    images: int
-    """Number of images scored."""
-    protocol: Protocol
-    """How the model was run, with all its numbers."""
-    device: str
-    precision: str
-    seconds: float
-    """Wall-clock time from the first image read to the last scored."""
-
-    @property
-    def images_per_second(self) -> float:
-        return self.images / self.seconds
-
-    @property
-    def mean_iou(self) -> float:
-        """Mean IoU as the protocol counts it, 0-1: absent classes left out, or as 0."""
-        zero = self.protocol.absent_classes == "zero"
-        return self.scores.mean_iou_absent_zero if zero else self.scores.mean_iou
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON types."""
-        return {
-            "variant": self.variant,
-            "checkpoint": self.checkpoint,
-            "dataset": self.dataset,
-            "split": self.split,
-            "images": self.images,
-            "protocol": self.protocol.to_dict(),
-            "mean_iou": None if math.isnan(self.mean_iou) else self.mean_iou,
-            "device": self.device,
-            "precision": self.precision,
-            "seconds": round(self.seconds, 3),
-            "images_per_second": round(self.images_per_second, 3),
-            "scores": self.scores.to_dict(),
-        }
-
-    def table(self) -> Table:
-        """Scores by class in percent, then their means."""
-        return scores_table(
-            self.scores,
-            f"{self.variant} on {self.dataset}, {self.split}: {self.images} images",
-            f"{self.protocol.describe()}\n{self.images_per_second:.2f} images/s on {self.device}, "
-            f"{self.precision}; scores in %\nmean IoU by this protocol: {_percent(self.mean_iou)}",
-        )
-
-    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Writes evaluation.json, evaluation.txt (the table) and confusion.png into a folder, and returns their paths.
-
-        Raises:
-            InputError: the folder cannot be written to.
-        """
-        text = io.StringIO()
-        Console(file=text, width=120).print(self.table())
-        written = [Path(folder, name) for name in ("evaluation.json", "evaluation.txt", "confusion.png")]
-        write_text(written[0], json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-        write_text(written[1], text.getvalue())
-        with replacing(written[2]) as temporary:
-            temporary.write_bytes(figure_png(confusion_figure(self.scores.confusion, self.scores.names)))
-        return written
-
-
-def scores_table(scores: Scores, title: str, caption: str | None = None) -> Table:
-    """Scores by class in percent, then their means; a dash where a score is undefined."""
-    with_presence = scores.presence_f1 is not None
-    table = Table(title=title, caption=caption)
-    table.add_column("class")
-    for column in ("IoU", "accuracy", *(("presence AP", "presence F1") if with_presence else ())):
-        table.add_column(column, justify="right")
-
-    def add(name: str, *values: float | None) -> None:
-        shown = values if with_presence else values[:2]
-        table.add_row(name, *("" if value is None else _percent(value) for value in shown))
-
-    for i, name in enumerate(scores.names):
-        presence = () if scores.presence_average_precision is None else (scores.presence_average_precision[i],)
-        presence += () if scores.presence_f1 is None else (scores.presence_f1[i],)
-        add(name, scores.iou[i], scores.accuracy[i], *presence)
-    table.add_section()
-    add(
-        "mean, absent classes left out",
-        scores.mean_iou,
-        scores.mean_accuracy,
-        scores.mean_presence_average_precision,
-        scores.mean_presence_f1,
-    )
-    add("mean, absent classes as 0", scores.mean_iou_absent_zero, None, None, None)
-    add("mean, weighted by pixels", scores.frequency_weighted_iou, scores.pixel_accuracy, None, None)
-    return table
+__all__ = ["EvaluationReport", "evaluate", "scores_table"]
 
 
 def evaluate(
@@ -142,6 +37,7 @@ def evaluate(
     workers: int = 2,
     limit: int | None = None,
     progress: bool = True,
+    engine: EngineName = "auto",
 ) -> EvaluationReport:
     """Scores a model on a split, at the size of the label maps.
 
@@ -156,6 +52,7 @@ def evaluate(
         workers: processes that read files; 0 reads in this one.
         limit: score only so many images, the first ones; None is all.
         progress: show a bar on stderr.
+        engine: as :class:`Predictor` takes it.
 
     Raises:
         InputError: the classes differ, the split has no images or no label maps, or a file cannot be read.
@@ -164,7 +61,7 @@ def evaluate(
         raise InputError(
             f"batch_size is {batch_size}, workers {workers}, limit {limit}; they must be at least 1, 0 and 1"
         )
-    predictor = Predictor(model, protocol, device, precision)
+    predictor = Predictor(model, protocol, device, precision, engine)
     _require_same_classes(predictor, index)
     samples = index.split(split)[:limit]
     if not samples:
@@ -175,30 +72,30 @@ def evaluate(
         num_workers=min(workers, len(samples)),
         collate_fn=list,
     )
-    metrics: SegmentationMetrics | None = None
+    names = index.labels.names
+    metrics = SegmentationMetrics(len(names), names, predictor.description.presence)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     started = time.perf_counter()
     with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task(f"{index.name} {split}", total=len(samples))
         for batch in loader:
             for images, labels in _same_size(batch):
-                probabilities, presence = predictor.probabilities(images)
-                if metrics is None:
-                    names = index.labels.names
-                    metrics = SegmentationMetrics(len(names), names, presence is not None).to(predictor.device)
-                metrics.update(probabilities, labels.to(predictor.device), presence)
+                predicted, presence = predictor.labels(images)
+                metrics.update(
+                    torch.from_numpy(predicted), labels, None if presence is None else torch.from_numpy(presence)
+                )
             bar.advance(task, len(batch))
-    assert metrics is not None, "there is at least one image"
     return EvaluationReport(
         scores=metrics.compute(),
-        variant=predictor.model.info.variant,
+        variant=predictor.description.info.variant,
         checkpoint=predictor.source,
         dataset=index.name,
         split=split,
         images=len(samples),
         protocol=predictor.protocol,
-        device=str(predictor.device),
-        precision=precision,
+        engine=predictor.engine.name,
+        device=predictor.engine.device,
+        precision=predictor.engine.precision,
         seconds=time.perf_counter() - started,
     )
 
@@ -219,8 +116,8 @@ class _ErrorsAsItems(Dataset[Any]):
             return error
 
 
-def _same_size(batch: Sequence[tuple[Tensor, Tensor] | InputError]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images (B, 3, H, W) and label maps (B, H, W) of each size in a batch."""
+def _same_size(batch: Sequence[tuple[Tensor, Tensor] | InputError]) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Images (B, H, W, 3) and label maps (B, H, W) of each size in a batch, uint8."""
     groups: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
     for item in batch:
         if isinstance(item, InputError):
@@ -228,14 +125,14 @@ def _same_size(batch: Sequence[tuple[Tensor, Tensor] | InputError]) -> Iterator[
         groups.setdefault(item[1].shape, []).append(item)
     for group in groups.values():
         images, labels = zip(*group, strict=True)
-        yield torch.stack(images), torch.stack(labels)
+        yield torch.stack([image.permute(1, 2, 0) for image in images]).numpy(), torch.stack(labels)
 
 
 def _require_same_classes(predictor: Predictor, index: DatasetIndex) -> None:
-    own, asked = predictor.model.info.classes, index.labels.names
-    if predictor.model.num_classes != len(asked):
+    own, asked = predictor.description.info.classes, index.labels.names
+    if predictor.description.num_classes != len(asked):
         raise InputError(
-            f"the model has {predictor.model.num_classes} classes and {index.name} has {len(asked)}"
+            f"the model has {predictor.description.num_classes} classes and {index.name} has {len(asked)}"
             f"{_difference(own, asked)}; evaluate on data with the model's classes"
         )
     if own and list(own) != list(asked):
@@ -253,7 +150,3 @@ def _difference(own: Sequence[str], asked: Sequence[str]) -> str:
         i = next(i for i, (a, b) in enumerate(zip(own, asked, strict=True)) if a != b)
         parts = [f"their order differs: class {i} is '{own[i]}' in the model and '{asked[i]}' in the data"]
     return f" ({'; '.join(parts)})" if parts else ""
-
-
-def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.2f}"

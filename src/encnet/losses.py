@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from encnet.data.labels import IGNORE
 from encnet.errors import InputError
 from encnet.model.encnet import EncNetOutput
+from encnet.pixel_scores import pixel_scores, weighted_nll
 
 
 class LossTerms(NamedTuple):
@@ -43,7 +44,7 @@ def presence_targets(labels: Tensor, num_classes: int) -> Tensor:
     return exists.scatter_(1, index, 1.0)[:, :num_classes]
 
 
-def soft_jaccard_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
+def soft_jaccard_loss(nll: Tensor, predicted: Tensor, labels: Tensor) -> Tensor:
     """One minus the mean IoU of the batch, with probabilities in place of decisions::
 
         J = 1 - mean_c  Σ_i p_ic y_ic / Σ_i (p_ic + y_ic - p_ic y_ic)
@@ -51,21 +52,23 @@ def soft_jaccard_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
     over the labelled pixels i of the whole batch and the classes c that occur in it. Cross-entropy counts pixels, this
     counts classes: thin and rare ones weigh as much as the road. With decisions (0 or 1) it is one minus the mean IoU.
 
+    Of the probabilities it needs those of the true classes and the sum over each class, see
+    :func:`encnet.pixel_scores.pixel_scores`.
+
     Args:
-        probabilities: (B, classes, H, W), 0-1.
+        nll: (B, H, W), minus the log-probability of each pixel's true class.
+        predicted: (classes,), Σ_i p_ic over the labelled pixels.
         labels: (B, H, W), int64, class indices or ``IGNORE``.
 
     Returns:
         scalar, 0-1; 0 where nothing is labelled.
     """
-    num_classes = probabilities.shape[1]
     valid = labels != IGNORE
-    known = labels.masked_fill(~valid, 0)
-    true_class = (probabilities.gather(1, known[:, None])[:, 0] * valid).flatten()
-    zeros = probabilities.new_zeros(num_classes)
-    intersection = zeros.index_add(0, known.flatten(), true_class)
-    labelled = zeros.index_add(0, known.flatten(), valid.flatten().to(zeros.dtype))
-    predicted = (probabilities * valid[:, None]).sum(dim=(0, 2, 3))
+    known = labels.masked_fill(~valid, 0).flatten()
+    true_class = ((-nll).exp() * valid).flatten()
+    zeros = torch.zeros_like(predicted)
+    intersection = zeros.index_add(0, known, true_class)
+    labelled = zeros.index_add(0, known, valid.flatten().to(zeros.dtype))
     occurs = labelled > 0
     iou = intersection / (predicted + labelled - intersection).clamp(min=torch.finfo(zeros.dtype).tiny)
     return ((1 - iou) * occurs).sum() / occurs.sum().clamp(min=1)
@@ -93,6 +96,9 @@ class EncNetLoss(nn.Module):
     and over the images that have a labelled pixel; J is :func:`soft_jaccard_loss`, an option. Where nothing is labelled
     every term is zero, with a gradient of zero, not NaN. All is computed in float32.
 
+    Logits of another size than the labels are interpolated to it, block by block: no tensor of classes x H x W exists
+    (:mod:`encnet.pixel_scores`). So give it the logits of ``model(images, full_size=False)``.
+
     Args:
         num_classes: number of classes.
         se_weight: weight of the SE-loss of each stage.
@@ -101,12 +107,14 @@ class EncNetLoss(nn.Module):
         class_weights: weight of each class in CE, positive; None weighs them equally.
         hard_pixels: OHEM of both CE terms; None takes all pixels.
         jaccard_weight: weight of J; 0 leaves it out.
+        align_corners: how logits of another size than the labels are interpolated, as the model's.
 
     Shapes:
         (:class:`EncNetOutput`, labels (B, H, W) of class indices or ``IGNORE``) -> :class:`LossTerms`.
 
     Raises:
-        InputError: a weight is negative, ``class_weights`` has another length, ``presence_loss`` is unknown.
+        InputError: a weight is negative, ``class_weights`` has another length, ``presence_loss`` is unknown; logits and
+            labels have other dimensions, or are of different numbers of images.
     """
 
     class_weights: Tensor | None
@@ -120,6 +128,7 @@ class EncNetLoss(nn.Module):
         class_weights: Sequence[float] | Tensor | None = None,
         hard_pixels: HardPixels | None = None,
         jaccard_weight: float = 0.0,
+        align_corners: bool = False,
     ) -> None:
         super().__init__()
         if min(se_weight, aux_weight, jaccard_weight) < 0:
@@ -136,6 +145,7 @@ class EncNetLoss(nn.Module):
         self.presence_loss = presence_loss
         self.hard_pixels = hard_pixels
         self.jaccard_weight = jaccard_weight
+        self.align_corners = align_corners
         self.register_buffer("class_weights", per_class, persistent=False)
 
     def forward(self, output: EncNetOutput, labels: Tensor) -> LossTerms:
@@ -147,25 +157,30 @@ class EncNetLoss(nn.Module):
 
     def _pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast(logits.device.type, enabled=False):
-            log_probabilities = logits.float().log_softmax(dim=1)
-            losses = F.nll_loss(log_probabilities, labels, self.class_weights, ignore_index=IGNORE, reduction="none")
-            counts = labels != IGNORE
-            if self.hard_pixels is not None:
-                counts = counts & self._hard(log_probabilities.detach(), labels)
-            weights = counts.float()
-            if self.class_weights is not None:
-                weights = weights * self.class_weights[labels.masked_fill(~counts, 0)]
-            cross_entropy = (losses * counts).sum() / weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
-            if not self.jaccard_weight:
+            labelled = labels != IGNORE
+            if self.hard_pixels is None and not self.jaccard_weight:  # the weights do not depend on the logits
+                weights, total = self._weights(labels, labelled)
+                return weighted_nll(logits, labels, weights, self.align_corners) / total
+            nll, predicted = pixel_scores(logits, labels, self.align_corners, bool(self.jaccard_weight))
+            counts = labelled if self.hard_pixels is None else labelled & self._hard(nll.detach(), labelled)
+            weights, total = self._weights(labels, counts)
+            cross_entropy = (weights * nll).sum() / total
+            if predicted is None:
                 return cross_entropy
-            return cross_entropy + self.jaccard_weight * soft_jaccard_loss(log_probabilities.exp(), labels)
+            return cross_entropy + self.jaccard_weight * soft_jaccard_loss(nll, predicted, labels)
 
-    def _hard(self, log_probabilities: Tensor, labels: Tensor) -> Tensor:
+    def _weights(self, labels: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, H, W), by how much the loss of each pixel counts in the mean, and the sum of that."""
+        weights = counts.float()
+        if self.class_weights is not None:
+            weights = weights * self.class_weights[labels.masked_fill(~counts, 0)]
+        return weights, weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+
+    def _hard(self, nll: Tensor, labelled: Tensor) -> Tensor:
         """(B, H, W), whether a pixel counts under OHEM; ignored pixels come out as anything."""
         assert self.hard_pixels is not None
-        valid = labels != IGNORE
-        true_class = log_probabilities.gather(1, labels.masked_fill(~valid, 0)[:, None])[:, 0].exp()
-        confidence = true_class[valid]
+        true_class = (-nll).exp()
+        confidence = true_class[labelled]
         kept = int(self.hard_pixels.fraction * confidence.numel())
         if kept == 0:
             return true_class < self.hard_pixels.confidence

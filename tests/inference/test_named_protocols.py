@@ -303,8 +303,11 @@ def test_a_protocol_with_a_size_takes_the_place_of_the_model_s(model: EncNet) ->
     handle = model.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[-2:])))
     model.info.long_side = 64
     try:
-        for protocol in (Protocol(), Protocol(long_side=40), Protocol(short_side=40), Protocol(scales=(0.5,))):
-            Predictor(model, protocol, device="cpu").probabilities(torch.zeros(1, 3, 24, 48, dtype=torch.uint8))
+        protocols = (Protocol(), Protocol(long_side=40), Protocol(short_side=40), Protocol(scales=(0.5,)))
+        predictors = [Predictor(model, protocol, device="cpu") for protocol in protocols]
+        seen.clear()
+        for predictor in predictors:
+            predictor.probabilities(torch.zeros(1, 3, 24, 48, dtype=torch.uint8))
     finally:
         handle.remove()
         model.info.long_side = None

@@ -16,10 +16,10 @@ from encnet.model.variants import create_model
 NAMES = ["sky", "road", "car"]
 
 
-def varied_model() -> EncNet:
+def varied_model(align_corners: bool = False) -> EncNet:
     """Random weights that yet predict different classes: normalised activations, logits around zero."""
     torch.manual_seed(0)
-    model = create_model("encnet_tiny", num_classes=3)
+    model = create_model("encnet_tiny", num_classes=3, align_corners=align_corners)
     images = torch.stack([functional.pil_to_tensor(photo(64, 48, seed)) / 127.5 - 1 for seed in range(4)])
     with torch.no_grad():
         for _ in range(20):
@@ -119,7 +119,7 @@ def test_stream_is_lazy(predictor: Predictor) -> None:
             yield photo(24, 24, seed)
 
     next(predictor.stream(images(), batch_size=2))
-    assert len(read) == 3
+    assert len(read) == 5  # a batch, the image that ends it, and two read ahead
 
 
 def test_stream_leaves_out_what_cannot_be_read(predictor: Predictor, tmp_path: Path) -> None:
@@ -148,6 +148,44 @@ def test_long_side_is_undone(tmp_path: Path) -> None:
     assert result.palette == distinct_palette(3)
 
 
+@pytest.mark.parametrize("long_side", [None, 48])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_labels_are_the_most_probable_classes(long_side: int | None, align_corners: bool) -> None:
+    model = varied_model(align_corners)
+    model.info.long_side = long_side
+    predictor = Predictor(model, device="cpu")
+    pixels = np.stack([np.asarray(photo(57, 70, seed)) for seed in range(3)])
+    labels, presence = predictor.labels(pixels)
+    probabilities, same_presence = predictor.probabilities(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    assert labels.dtype == np.uint8
+    assert same_presence is not None
+    torch.testing.assert_close(torch.tensor(presence), same_presence)
+    two = probabilities.topk(2, dim=1).values
+    clear = (two[:, 0] - two[:, 1] > 1e-5).numpy()
+    assert clear.mean() > 0.99
+    np.testing.assert_array_equal(labels[clear], probabilities.argmax(dim=1).numpy()[clear])
+    for alone, image in zip(labels, pixels, strict=True):
+        assert (predictor(image).labels == alone).mean() > 0.999
+
+
+def test_other_protocols_decide_by_probabilities(model: EncNet) -> None:
+    predictor = Predictor(model, Protocol(flip=True), device="cpu")
+    pixels = np.stack([np.asarray(photo(40, 32, seed)) for seed in range(2)])
+    probabilities, _ = predictor.probabilities(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    np.testing.assert_array_equal(predictor.labels(pixels)[0], probabilities.argmax(dim=1).numpy())
+
+
+def test_the_model_may_go_on_training(model: EncNet) -> None:
+    trained = varied_model().train()
+    predictor = Predictor(trained, device="cpu")
+    before = predictor(photo(40, 32)).presence
+    assert trained.training
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter.zero_()
+    np.testing.assert_array_equal(predictor(photo(40, 32)).presence, before)
+
+
 def test_protocol_is_followed(model: EncNet) -> None:
     image = photo(64, 48)
     plain = Predictor(model, device="cpu")(image)
@@ -155,10 +193,9 @@ def test_protocol_is_followed(model: EncNet) -> None:
     assert (plain.labels != tiled.labels).any()
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_half_precision_is_close(model: EncNet, predictor: Predictor, precision) -> None:
+def test_half_precision_is_close(model: EncNet, predictor: Predictor) -> None:
     pixels = torch.tensor(np.asarray(photo(40, 32))).permute(2, 0, 1)[None]
-    half, _ = Predictor(model, device="cpu", precision=precision).probabilities(pixels)
+    half, _ = Predictor(model, device="cpu", precision="bf16").probabilities(pixels)
     full, _ = predictor.probabilities(pixels)
     assert half.dtype == torch.float32
     assert 0 < (half - full).abs().max() < 0.05
@@ -169,6 +206,8 @@ def test_wrong_settings_are_errors(model: EncNet) -> None:
         Predictor(model, device="gpu")
     with pytest.raises(InputError, match="precision is 'int4'"):
         Predictor(model, device="cpu", precision="int4")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputError, match="fp16 needs a GPU"):
+        Predictor(model, device="cpu", precision="fp16")
     unnamed = create_model("encnet_tiny", num_classes=3)
     unnamed.info.classes = ["one"]
     with pytest.raises(InputError, match="3 classes, but names 1"):
@@ -179,4 +218,4 @@ def test_wrong_settings_are_errors(model: EncNet) -> None:
 def test_a_missing_gpu_is_an_error(model: EncNet) -> None:
     with pytest.raises(InputError, match="'cuda' cannot be used"):
         Predictor(model, device="cuda")
-    assert Predictor(model).device.type == "cpu"
+    assert Predictor(model).engine.device == "cpu"

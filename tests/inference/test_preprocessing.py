@@ -6,9 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from torchvision import tv_tensors
 
+from encnet.data.transforms import evaluation_transform
 from encnet.errors import InputError
-from encnet.inference.preprocessing import Preprocessing, rgb_image
+from encnet.inference.preprocessing import Preprocessing, pixels_of, rgb_image
 from encnet.model.info import ModelInfo
 
 PREPROCESSING = Preprocessing((0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
@@ -20,36 +22,61 @@ def pixels(height: int = 3, width: int = 4) -> np.ndarray:
 
 def test_values_are_normalised_by_channel() -> None:
     array = pixels()
-    tensor = PREPROCESSING(array)
+    tensor = PREPROCESSING.normalised(torch.tensor(array).permute(2, 0, 1))
     assert tensor.shape == (3, 3, 4)
+    assert tensor.dtype == torch.float32
     for (y, x, channel), value in np.ndenumerate(array):
         expected = (int(value) / 255 - PREPROCESSING.mean[channel]) / PREPROCESSING.std[channel]
         assert float(tensor[channel, y, x]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_arrays_pictures_and_tensors_are_one() -> None:
-    array = pixels()
-    expected = PREPROCESSING(array)
-    torch.testing.assert_close(PREPROCESSING(Image.fromarray(array)), expected)
-    torch.testing.assert_close(PREPROCESSING(torch.tensor(array).permute(2, 0, 1)[None])[0], expected)
+def test_training_normalises_alike() -> None:
+    tensor = torch.tensor(pixels(20, 30)).permute(2, 0, 1)
+    transform = evaluation_transform(PREPROCESSING.mean, PREPROCESSING.std)
+    expected, _ = transform(tv_tensors.Image(tensor), tv_tensors.Mask(torch.zeros(20, 30, dtype=torch.uint8)))
+    torch.testing.assert_close(PREPROCESSING.normalised(tensor), expected, atol=1e-6, rtol=1e-6)
+
+
+def test_memory_layout_is_kept() -> None:
+    images = torch.tensor(pixels(20, 30))[None].permute(0, 3, 1, 2)
+    assert PREPROCESSING.normalised(images).is_contiguous(memory_format=torch.channels_last)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40))
 def test_long_side_is_reached_in_proportion(height: int, width: int, long_side: int) -> None:
-    tensor = Preprocessing((0, 0, 0), (1, 1, 1), long_side)(pixels(height, width))
-    assert max(tensor.shape[1:]) == long_side
+    image = Preprocessing((0, 0, 0), (1, 1, 1), long_side).resized(Image.fromarray(pixels(height, width)))
+    assert max(image.size) == long_side
     scale = long_side / max(height, width)
-    assert abs(tensor.shape[1] - height * scale) <= 1
-    assert abs(tensor.shape[2] - width * scale) <= 1
+    assert abs(image.height - height * scale) <= 1
+    assert abs(image.width - width * scale) <= 1
 
 
-def test_resizing_is_that_of_pillow() -> None:
-    ramp = np.linspace(0, 255, 64).astype(np.uint8)
-    array = np.stack([np.tile(ramp, (48, 1))] * 3, axis=2)
-    tensor = Preprocessing((0, 0, 0), (1, 1, 1), 32)(array)
-    expected = np.asarray(Image.fromarray(array).resize((32, 24), Image.Resampling.BILINEAR))
-    assert np.abs(tensor.permute(1, 2, 0).numpy() * 255 - expected).max() <= 1.01
+@settings(deadline=None)
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 60), st.integers(0, 99))
+def test_training_resizes_alike(height: int, width: int, long_side: int, seed: int) -> None:
+    """Its validation resizes with torchvision, by the same filter; levels differ by rounding."""
+    array = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    found = np.asarray(Preprocessing((0, 0, 0), (1, 1, 1), long_side).resized(Image.fromarray(array)))
+    transform = evaluation_transform((0.0,) * 3, (1.0,) * 3, long_side)
+    label = tv_tensors.Mask(torch.zeros(height, width, dtype=torch.uint8))
+    expected, _ = transform(tv_tensors.Image(torch.tensor(array).permute(2, 0, 1)), label)
+    assert found.shape == (*expected.shape[1:], 3)
+    assert np.abs(expected.permute(1, 2, 0).numpy() * 255 - found).max() <= 1.01
+
+
+def test_an_image_of_the_right_size_is_not_copied() -> None:
+    image = Image.fromarray(pixels(20, 30))
+    assert PREPROCESSING.resized(image) is image
+    assert Preprocessing((0, 0, 0), (1, 1, 1), 30).resized(image) is image
+
+
+def test_images_as_one_array() -> None:
+    images = [Image.fromarray(pixels()), Image.new("RGB", (4, 3), (1, 2, 3))]
+    array = pixels_of(images)
+    assert array.flags.writeable
+    np.testing.assert_array_equal(array[0], pixels())
+    np.testing.assert_array_equal(array[1, 2, 3], (1, 2, 3))
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "HSV"])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import time
 from itertools import pairwise
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from encnet.data.dataset import SampleKey
-from encnet.training.loader import EpochBatches, TrainLoader
+from encnet.training.loader import EpochBatches, TrainLoader, reading_processes
 
 
 class Keys(torch.utils.data.Dataset[list[int]]):
@@ -77,3 +80,28 @@ def test_resumes_with_the_next_batch_whatever_workers_have_read_ahead() -> None:
             assert before + rest == expected[0]
         else:
             assert (before, rest) == (expected[0], expected[1])
+
+
+def test_waiting_is_counted_where_a_batch_is_not_there_yet() -> None:
+    class Slow(Keys):
+        def __getitem__(self, key: SampleKey) -> list[int]:
+            time.sleep(0.02)
+            return super().__getitem__(key)
+
+    slow = TrainLoader(Slow(), EpochBatches(11, 3, seed=5), 0, pin_memory=False)  # pyright: ignore[reportArgumentType]
+    for epoch in (1, 2):
+        trained, waited_before, started = 0.0, slow.waited, time.perf_counter()
+        for _ in slow:
+            begin = time.perf_counter()
+            time.sleep(0.1 * epoch)  # training, which is not waiting
+            trained += time.perf_counter() - begin
+        waited = slow.waited - waited_before
+        assert waited >= 9 * 0.02
+        assert waited + trained == pytest.approx(time.perf_counter() - started, abs=0.05)
+
+
+def test_processes_that_read_leave_a_core_for_training() -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    assert reading_processes(None) == min(8, max(1, cores - 1))
+    assert reading_processes(None, devices=10 * cores) == 1
+    assert [reading_processes(number) for number in (0, 3, 40)] == [0, 3, 40]

@@ -1,10 +1,11 @@
-"""The Encoding layer against its equations written out with tensors of shape (B, N, K, C)."""
+"""The Encoding layer against its equations written out with tensors of shape (B, N, K, C), and its matrix products."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -16,8 +17,9 @@ from encnet.errors import InputError
 from encnet.files import write_text
 from encnet.model.encoding import Encoding
 
-FORMS = ("Encoding", "expanded form")
-PASSES = ("forward", "forward and backward")
+OURS, EXPANDED, PRODUCTS = FORMS = ("Encoding", "expanded form", "matrix products")
+FORWARD, BACKWARD = PASSES = ("forward", "forward and backward")
+LAYOUTS = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}
 
 
 def expanded_encoding(layer: Encoding, features: Tensor) -> Tensor:
@@ -28,10 +30,41 @@ def expanded_encoding(layer: Encoding, features: Tensor) -> Tensor:
     return (A.unsqueeze(3) * residuals).sum(dim=1)
 
 
+def matrix_products(layer: Encoding, features: Tensor, backward: bool) -> Callable[[], None]:
+    """The products of pixels, codewords and channels that the layer cannot do without, on ready factors of their shapes
+    and memory layout: two forward, X Dᵀ and AᵀX, and four backward, X Gᵀ, SᵀX, and A G + S D as one of both.
+    """
+    X = features.detach().permute(0, 2, 3, 1).flatten(1, 2)
+    D = layer.codewords.detach()
+    A, S = torch.rand(2, *X.shape[:2], len(D))
+    G = torch.randn(len(X), *D.shape)
+    W, M = torch.cat((A, S), dim=2), torch.cat((G, D.expand_as(G)), dim=1)
+    channels_last = X.is_contiguous()
+
+    def run() -> None:
+        torch.matmul(X, D.T)
+        torch.matmul(A.transpose(1, 2), X)
+        if backward:
+            torch.matmul(X, G.transpose(1, 2))
+            torch.matmul(S.transpose(1, 2), X)
+            if channels_last:
+                torch.matmul(W, M)
+            else:
+                torch.matmul(M.transpose(1, 2), W.transpose(1, 2))
+
+    return run
+
+
 def benchmark_layer(
-    folder: str | Path, channels: int = 512, num_codes: int = 32, side: int = 60, batch: int = 1, repeats: int = 5
+    folder: str | Path,
+    channels: int = 512,
+    num_codes: int = 32,
+    side: int = 60,
+    batch: int = 1,
+    repeats: int = 5,
+    layout: str = "channels last",
 ) -> Path:
-    """Times both forms in turn and measures the memory that each adds in a process of its own.
+    """Times all forms in turn, and measures the memory that the first two add in a process of its own.
 
     Args:
         folder: gets layer.json.
@@ -40,70 +73,83 @@ def benchmark_layer(
         side: height and width of the feature map.
         batch: B.
         repeats: timed runs of each form, after one that is not counted.
+        layout: of the features in memory, "channels last" as in this package's networks, or "contiguous".
 
     Returns:
-        path of layer.json: seconds (medians), megabytes and ratios by form and pass.
+        path of layer.json: for each pass seconds (medians) and megabytes by form, ``times_faster`` than the expanded
+        form and ``share_of_memory`` of it, and ``times_of_products``, the time as a multiple of that of the matrix
+        products alone.
 
     Raises:
-        InputError: a size or the number of repeats is less than 1.
+        InputError: a size or the number of repeats is less than 1, or there is no such layout.
     """
     sizes = {"channels": channels, "num_codes": num_codes, "side": side, "batch": batch, "repeats": repeats}
     for name, value in sizes.items():
         if value < 1:
             raise InputError(f"{name} is {value}; it must be at least 1")
+    if layout not in LAYOUTS:
+        raise InputError(f"there is no layout {layout!r}; take one of {', '.join(LAYOUTS)}")
     shape = (batch, channels, side, side)
     results = {}
     for name in PASSES:
-        runs = {form: _run(form, shape, num_codes, backward=name != "forward") for form in FORMS}
+        runs = {form: prepare(form, shape, num_codes, name, layout) for form in FORMS}
         seconds = median_seconds(runs, repeats)
-        megabytes = {form: _memory(form, shape, num_codes, name != "forward") for form in FORMS}
+        runs.clear()  # what they hold, before the processes that measure memory start
+        small = (batch, channels, 2, 2)
+        megabytes = {
+            form: added_megabytes(
+                prepare, (form, shape, num_codes, name, layout), small=(form, small, num_codes, name, layout)
+            )
+            for form in (OURS, EXPANDED)
+        }
         results[name] = {
             "seconds": seconds,
             "megabytes": megabytes,
-            "times_faster": seconds[FORMS[1]] / seconds[FORMS[0]],
-            "share_of_memory": megabytes[FORMS[0]] / megabytes[FORMS[1]],
+            "times_faster": seconds[EXPANDED] / seconds[OURS],
+            "share_of_memory": megabytes[OURS] / megabytes[EXPANDED],
+            "times_of_products": seconds[OURS] / seconds[PRODUCTS],
         }
-    Console(width=110).print(_table(results, shape, num_codes))
+    Console(width=110).print(_table(results, shape, num_codes, layout))
     path = Path(folder) / "layer.json"
-    write_text(path, json.dumps({"sizes": sizes, "machine": machine(), "results": results}, indent=2) + "\n")
+    report = {"sizes": sizes, "layout": layout, "machine": machine(), "results": results}
+    write_text(path, json.dumps(report, indent=2) + "\n")
     return path
 
 
-def _run(form: str, shape: tuple[int, ...], num_codes: int, backward: bool) -> Callable[[], None]:
+def prepare(form: str, shape: tuple[int, ...], num_codes: int, step: str, layout: str) -> Callable[[], None]:
     """One pass of a form over fixed random features."""
     torch.manual_seed(0)
+    backward = step == BACKWARD
     layer = Encoding(shape[1], num_codes)
-    features = torch.randn(shape, requires_grad=backward)
+    features = torch.randn(shape).contiguous(memory_format=LAYOUTS[layout]).requires_grad_(backward)
+    if form == PRODUCTS:
+        return matrix_products(layer, features, backward)
 
     def run() -> None:
+        for tensor in (features, *layer.parameters()):
+            tensor.grad = None
         with torch.set_grad_enabled(backward):
-            encoded = layer(features) if form == FORMS[0] else expanded_encoding(layer, features)
+            encoded = layer(features) if form == OURS else expanded_encoding(layer, features)
         if backward:
             encoded.square().sum().backward()
 
     return run
 
 
-def _memory(form: str, shape: tuple[int, ...], num_codes: int, backward: bool) -> float:
-    """Megabytes by which one pass raises the peak of a fresh process."""
-    return added_megabytes(
-        _run, (form, shape, num_codes, backward), small=(form, (1, shape[1], 2, 2), num_codes, backward)
-    )
-
-
-def _table(results: dict[str, dict], shape: tuple[int, ...], num_codes: int) -> Table:
-    table = Table(title=f"Encoding layer, features {tuple(shape)}, K = {num_codes}: medians")
-    for column in ("pass", "Encoding", "expanded form", "times faster", "memory", "of expanded", "share"):
-        table.add_column(column, justify="left" if column == "pass" else "right")
+def _table(results: dict[str, dict[str, Any]], shape: tuple[int, ...], num_codes: int, layout: str) -> Table:
+    table = Table(title=f"Encoding layer, features {tuple(shape)}, {layout}, K = {num_codes}: medians")
+    for column in ("pass", "form", "time", "of its products", "Encoding is", "memory added", "share"):
+        table.add_column(column, justify="left" if column in ("pass", "form") else "right")
     for name, result in results.items():
-        (own, other), (small, large) = result["seconds"].values(), result["megabytes"].values()
-        table.add_row(
-            name,
-            f"{1000 * own:.2f} ms",
-            f"{1000 * other:.1f} ms",
-            f"{result['times_faster']:.0f}",
-            f"{small:.1f} MB",
-            f"{large:.0f} MB",
-            f"{100 * result['share_of_memory']:.1f} %",
-        )
+        for form in FORMS:
+            expanded = form == EXPANDED
+            table.add_row(
+                name if form == OURS else "",
+                form,
+                f"{1000 * result['seconds'][form]:.2f} ms",
+                f"{result['times_of_products']:.2f} times" if form == OURS else "",
+                f"{result['times_faster']:.0f} times faster" if expanded else "",
+                f"{result['megabytes'][form]:.1f} MB" if form in result["megabytes"] else "",
+                f"{100 * result['share_of_memory']:.1f} %" if expanded else "",
+            )
     return table

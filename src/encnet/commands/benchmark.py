@@ -7,38 +7,102 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-SUMMARY = "measures, and prints a table"
+SUMMARY = "measures speed and memory beside rivals, and prints a table"
+
+SUBJECTS = {
+    "layer": "the Encoding layer beside its expanded form",
+    "inference": "prediction by every engine, beside rivals; without --variant two networks",
+    "training": "a training step, beside rivals",
+    "data": "reading training images",
+    "growth": "prediction by number of pixels and classes, and the memory of a large image",
+    "seed": "the classifier at full resolution",
+    "context": "what the context encoding is worth",
+    "document": "measures nothing: writes --page from what the others left in --out",
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     from typing import Literal
 
+    size, names = tuple[int, int] | None, list[str] | None
     parser.add_argument(
         "subject",
-        type=Literal["context", "layer", "seed"],
-        help="context: what the context encoding is worth; layer: speed and memory of the Encoding layer; "
-        "seed: speed and memory of the classifier at full resolution",
+        type=Literal["layer", "inference", "training", "data", "growth", "seed", "context", "document"],
+        help="; ".join(f"{name}: {meaning}" for name, meaning in SUBJECTS.items()),
     )
-    parser.add_argument("--out", type=str, default="runs/benchmark", help="folder for results, and runs of `context`")
-    parser.add_argument("--seeds", type=int, default=3, help="context: runs of each network")
-    parser.add_argument("--epochs", type=int | None, default=None, help="context: of each run; none is the recipe's")
-    parser.add_argument("--repeats", type=int, default=5, help="layer, seed: timed runs of each form")
+    parser.add_argument("--out", type=str, default="runs/benchmark", help="folder for JSON and pictures")
+    parser.add_argument("--repeats", type=int | None, default=None, help="timed runs of each form; none is 3 or 5")
+    parser.add_argument(
+        "--variant", type=str | None, default=None, help="inference, training, data, growth: the network"
+    )
+    parser.add_argument("--classes", type=int | None, default=None, help="inference, training, growth: how many; 150")
+    parser.add_argument("--size", type=size, default=None, help="inference, training: [height,width]; [512,512]")
+    parser.add_argument("--batch", type=int | None, default=None, help="inference, training, data: images at once")
+    parser.add_argument("--engines", type=names, default=None, help="inference: [pytorch,compile,onnxruntime,openvino]")
+    parser.add_argument(
+        "--rivals", type=names, default=None, help="inference, training: [plain,smp]; smp wants the extra `rivals`"
+    )
+    parser.add_argument(
+        "--peer_python",
+        "--peer-python",
+        type=str | None,
+        default=None,
+        help="inference, training: the Python of an environment that has MMSegmentation, a further rival",
+    )
+    parser.add_argument(
+        "--rival", type=str | None, default=None, help="inference, training: the one that times are compared with"
+    )
+    parser.add_argument("--large", type=size, default=(4000, 6000), help="growth: the large image; none leaves it out")
+    parser.add_argument("--dataset", type=str | None, default=None, help="data: folder of a data set; none is scenes")
     parser.add_argument(
         "--oracle", type=str | None, default=None, help="seed: a Python file that defines ENCNet, executed and compared"
     )
+    parser.add_argument("--seeds", type=int, default=3, help="context: runs of each network")
+    parser.add_argument("--epochs", type=int | None, default=None, help="context: of each run; none is the recipe's")
+    parser.add_argument("--page", type=str, default="docs/performance.md", help="document: the page to write")
 
 
 def run(arguments: Any) -> int:
-    if arguments.subject == "context":
+    def given(*names: str) -> dict[str, Any]:
+        """Those of these arguments that were given."""
+        return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+
+    if arguments.subject == "layer":
+        from encnet.benchmark.layer import benchmark_layer
+
+        benchmark_layer(arguments.out, **given("repeats"))
+    elif arguments.subject == "inference":
+        from encnet.benchmark.inference import benchmark_inference
+
+        options = given("variant", "classes", "size", "batch", "repeats", "engines", "rivals", "peer_python", "rival")
+        benchmark_inference(arguments.out, **options)
+        if arguments.variant is None:  # the network for CPUs, at CamVid's size
+            small = {"variant": "encnet_lite0", "classes": 11, "size": (360, 480)}
+            benchmark_inference(arguments.out, **small, **given("batch", "repeats", "engines", "rivals"))
+    elif arguments.subject == "training":
+        from encnet.benchmark.training import benchmark_training
+
+        options = given("variant", "classes", "size", "batch", "repeats", "rivals", "peer_python", "rival")
+        benchmark_training(arguments.out, **options)
+    elif arguments.subject == "data":
+        from encnet.benchmark.data import benchmark_data
+
+        benchmark_data(arguments.out, **given("dataset", "variant", "batch", "repeats"))
+    elif arguments.subject == "growth":
+        from encnet.benchmark.growth import benchmark_growth
+
+        options = given("variant", "classes", "repeats")
+        benchmark_growth(arguments.out, large=arguments.large, **options)
+    elif arguments.subject == "seed":
+        from encnet.benchmark.seed import benchmark_seed
+
+        benchmark_seed(arguments.out, arguments.oracle, **given("repeats"))
+    elif arguments.subject == "context":
         from encnet.benchmark.context import benchmark_context
 
         benchmark_context(arguments.out, arguments.seeds, arguments.epochs)
-    elif arguments.subject == "layer":
-        from encnet.benchmark.layer import benchmark_layer
-
-        benchmark_layer(arguments.out, repeats=arguments.repeats)
     else:
-        from encnet.benchmark.seed import benchmark_seed
+        from encnet.benchmark.document import write_document
 
-        benchmark_seed(arguments.out, arguments.oracle, repeats=arguments.repeats)
+        print(f"wrote {write_document(arguments.out, arguments.page)}")
     return 0

@@ -25,8 +25,18 @@ class Command(Protocol):
         ...
 
 
-def add_device(parser: ArgumentParser) -> None:
-    from typing import Literal
+def add_engine(parser: ArgumentParser) -> None:
+    """Where and with what a model is run: ``--engine``, ``--device``, ``--precision``."""
+    from encnet.inference.engines.engine import EngineName, Precision
 
+    parser.add_argument(
+        "--engine",
+        type=EngineName,
+        default="auto",
+        help="what runs the model; auto is by its file: onnxruntime for .onnx, openvino for .xml, else pytorch; "
+        "compile is pytorch with its compiler, and openvino takes .onnx too",
+    )
     parser.add_argument("--device", type=str, default="auto", help="cpu, cuda, cuda:1, ...; auto takes a GPU if any")
-    parser.add_argument("--precision", type=Literal["fp32", "bf16", "fp16"], default="fp32", help="of the computation")
+    parser.add_argument(
+        "--precision", type=Precision, default="fp32", help="of the computation; fp16 is for GPUs, int8 is in the file"
+    )

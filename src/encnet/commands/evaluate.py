@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from encnet.commands.command import add_device
+from encnet.commands.command import add_engine
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -15,7 +15,7 @@ SUMMARY = "scores a checkpoint on a data set"
 def add_arguments(parser: ArgumentParser) -> None:
     from encnet.inference.protocol import Protocol
 
-    parser.add_argument("checkpoint", type=str, help="a checkpoint")
+    parser.add_argument("checkpoint", type=str, help="a checkpoint, or an exported model: .onnx, .xml or .pt2")
     parser.add_argument("dataset", type=str, help="folder of the data set")
     parser.add_argument("--split", type=str, default="val", help="split to evaluate on")
     parser.add_argument("--format", type=str | None, default=None, help="of the data set; none finds out")
@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes that read images")
     parser.add_argument("--limit", type=int | None, default=None, help="evaluate only so many images")
     parser.add_argument("--protocol", type=Protocol, default=Protocol())
-    add_device(parser)
+    add_engine(parser)
 
 
 def run(arguments: Any) -> int:
@@ -41,6 +41,7 @@ def run(arguments: Any) -> int:
         precision=arguments.precision,
         workers=arguments.workers,
         limit=arguments.limit,
+        engine=arguments.engine,
     )
     Console().print(report.table())
     if arguments.out is not None:

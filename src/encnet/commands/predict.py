@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from encnet.commands.command import WRONG_INPUT, add_device
+from encnet.commands.command import WRONG_INPUT, add_engine
 from encnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ SUMMARY = "segments photographs"
 def add_arguments(parser: ArgumentParser) -> None:
     from encnet.inference.protocol import Protocol
 
-    parser.add_argument("checkpoint", type=str, help="a checkpoint")
+    parser.add_argument("checkpoint", type=str, help="a checkpoint, or an exported model: .onnx, .xml or .pt2")
     parser.add_argument("images", type=str, nargs="+", help="image files, folders of them, or globs")
     parser.add_argument("--out", type=str, default="predictions", help="folder for label maps, overlays and presence")
     parser.add_argument("--overlay", type=bool, default=True, help="write overlays too")
     parser.add_argument("--opacity", type=float, default=0.5, help="of the overlays' colours, 0 to 1")
     parser.add_argument("--batch_size", type=int, default=4, help="images of one size that are predicted together")
     parser.add_argument("--protocol", type=Protocol, default=Protocol())
-    add_device(parser)
+    add_engine(parser)
 
 
 def run(arguments: Any) -> int:
@@ -33,7 +33,9 @@ def run(arguments: Any) -> int:
     paths = expand_inputs(arguments.images)
     if not 0 <= arguments.opacity <= 1:
         raise InputError(f"--opacity is {arguments.opacity}; it must be from 0 to 1")
-    predictor = Predictor(arguments.checkpoint, arguments.protocol, arguments.device, arguments.precision)
+    predictor = Predictor(
+        arguments.checkpoint, arguments.protocol, arguments.device, arguments.precision, arguments.engine
+    )
     failures: list[InputError] = []
     stems = dict(zip(paths, output_stems(paths), strict=True))
     with _bar() as bar:

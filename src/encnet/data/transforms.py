@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from encnet.data.labels import IGNORE
+from encnet.data.scaled_crop import RandomScaledCrop
 
 
 def training_transform(
@@ -44,7 +46,7 @@ def training_transform(
         jitter: strength, 0-1, of the change of brightness, contrast and saturation.
         base_size: length in pixels that a factor of 1 gives ``base_side``; None: the image's own.
         base_side: "long" or "short".
-        max_class_share: as :class:`MixedCrop` has it; 1 takes every crop.
+        max_class_share: as :class:`RandomScaledCrop` has it; 1 takes every crop.
         photometric: whether :class:`PhotometricDistortion` follows.
         blur: share of the images that are blurred by a Gaussian of up to one pixel.
 
@@ -52,25 +54,21 @@ def training_transform(
         a transform of (``tv_tensors.Image`` uint8 (3, h, w), ``tv_tensors.Mask`` uint8 (h, w)) ->
         (float32 (3, height, width), uint8 (height, width)).
     """
-    fill = {tv_tensors.Image: [255 * value for value in mean], tv_tensors.Mask: IGNORE}
+    fill = [round(255 * value) for value in mean]
+    # Cropped before it is rotated, with just the margin whose corners the rotation turns away. What comes out of the
+    # crop is a Pillow image, whose colours Pillow changes several times faster than tensors are changed.
     steps: list[torch.nn.Module] = [
-        RandomScale(scale, base_size, base_side),
-        # Cropped before it is rotated, with just the margin whose corners the rotation turns away.
-        MixedCrop(_margin(crop, rotation), fill, max_class_share),
+        RandomScaledCrop(_margin(crop, rotation), fill, scale, base_size, base_side, max_class_share)
     ]
     if rotation:
-        rotate = v2.RandomRotation(
-            rotation,  # pyright: ignore[reportArgumentType]
-            interpolation=v2.InterpolationMode.BILINEAR,
-            fill=fill,  # pyright: ignore[reportArgumentType]
-        )
-        steps += [rotate, v2.CenterCrop(list(crop))]
+        steps.append(RandomRotation(rotation, crop, fill))
     if flip:
         steps.append(v2.RandomHorizontalFlip())
     if jitter:
         steps.append(v2.ColorJitter(jitter, jitter, jitter))
     if photometric:
         steps.append(PhotometricDistortion())
+    steps.append(v2.ToImage())
     if blur:
         # Seven pixels hold three standard deviations to each side.
         steps.append(v2.RandomApply([v2.GaussianBlur(7, (0.01, 1.0))], p=blur))
@@ -86,69 +84,44 @@ def evaluation_transform(mean: Sequence[float], std: Sequence[float], long_side:
     return v2.Compose([*([ResizeImage(long_side)] if long_side else []), *_to_network(mean, std)])
 
 
-class RandomScale(v2.Transform):
-    """Scales image and label map by one factor, drawn uniformly from ``scale``.
+class RandomRotation(v2.Transform):
+    """Turns image and label map by one angle, drawn uniformly, and cuts out their middle.
 
     Args:
-        scale: range of the factor.
-        base_size: length in pixels that a factor of 1 gives ``base_side``; None: the image's own.
-        base_side: "long" or "short".
+        degrees: largest angle to either side.
+        size: (height, width) of the middle, in pixels. What comes in should be larger by the :func:`_margin` that the
+            rotation turns away.
+        fill: colour, 0-255, of what is turned in from outside; in the label map it is ignored.
     """
 
-    def __init__(
-        self,
-        scale: tuple[float, float],
-        base_size: int | None = None,
-        base_side: Literal["long", "short"] = "long",
-    ) -> None:
+    _transformed_types = (Image.Image, tv_tensors.Mask)
+
+    def __init__(self, degrees: float, size: tuple[int, int], fill: Sequence[int]) -> None:
         super().__init__()
-        self.scale = scale
-        self.base_size = base_size
-        self.base_side = base_side
+        self.degrees = degrees
+        self.size = size
+        self.fill = tuple(fill)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        height, width = flat_inputs[0].shape[-2:]
-        factor = torch.empty(()).uniform_(*self.scale).item()
-        if self.base_size is not None:
-            factor *= self.base_size / (max if self.base_side == "long" else min)(height, width)
-        return {"size": [max(1, round(height * factor)), max(1, round(width * factor))]}
+        return {"angle": torch.empty(()).uniform_(-self.degrees, self.degrees).item()}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        if isinstance(inpt, tv_tensors.Mask):  # torchvision resizes every Mask to the nearest pixel
-            return functional.resize(inpt, params["size"])
-        return functional.resize(inpt, params["size"], antialias=True)
+        if isinstance(inpt, tv_tensors.Mask):
+            label = Image.fromarray(inpt.numpy())
+            turned = self._turned(label, params["angle"], Image.Resampling.NEAREST, IGNORE)
+            return tv_tensors.Mask(functional.pil_to_tensor(turned)[0])
+        return self._turned(inpt, params["angle"], Image.Resampling.BILINEAR, self.fill)
 
-
-class MixedCrop(v2.RandomCrop):
-    """A random crop, filled up where the image is smaller, that is not of (almost) one class alone.
-
-    While one class has ``max_class_share`` of the crop's labelled pixels or more, or nothing is labelled, another is
-    drawn, up to ten times (``cat_max_ratio`` of MMSegmentation).
-    """
-
-    _DRAWS = 10
-
-    def __init__(self, size: tuple[int, int], fill: dict[type, Any], max_class_share: float) -> None:
-        super().__init__(size, pad_if_needed=True, fill=fill)  # pyright: ignore[reportArgumentType]
-        self.max_class_share = max_class_share
-
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        params = super().make_params(flat_inputs)
-        if self.max_class_share < 1:
-            label = next(inpt for inpt in flat_inputs if isinstance(inpt, tv_tensors.Mask)).as_subclass(Tensor)
-            for _ in range(self._DRAWS - 1):
-                if self._is_mixed(label, params):
-                    break
-                params = super().make_params(flat_inputs)
-        return params
-
-    def _is_mixed(self, label: Tensor, params: dict[str, Any]) -> bool:
-        left, top = params["left"] - params["padding"][0], params["top"] - params["padding"][1]
-        rows = slice(max(0, top), max(0, top + params["height"]))
-        columns = slice(max(0, left), max(0, left + params["width"]))
-        crop = label[rows, columns]
-        pixels = crop[crop != IGNORE].bincount().tolist()  # Python's numbers: a tensor would round the share
-        return bool(pixels) and max(pixels) < self.max_class_share * sum(pixels)
+    def _turned(
+        self, image: Image.Image, angle: float, resample: Image.Resampling, fill: int | tuple[int, ...]
+    ) -> Image.Image:
+        """One pass from what came in to the middle: point p of it is at c + R (p - m), c and m being both centres."""
+        height, width = self.size
+        cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+        x = image.width / 2 - cos * width / 2 + sin * height / 2
+        y = image.height / 2 - sin * width / 2 - cos * height / 2
+        matrix = (cos, -sin, x, sin, cos, y)
+        return image.transform((width, height), Image.Transform.AFFINE, matrix, resample, fillcolor=fill)
 
 
 class PhotometricDistortion(v2.RandomPhotometricDistort):
@@ -192,7 +165,7 @@ def _margin(crop: tuple[int, int], rotation: float) -> tuple[int, int]:
 def _to_network(mean: Sequence[float], std: Sequence[float]) -> list[torch.nn.Module]:
     return [
         v2.ToDtype({tv_tensors.Image: torch.float32, "others": None}, scale=True),  # pyright: ignore[reportArgumentType]
-        v2.Normalize(list(mean), list(std)),
+        v2.Normalize(list(mean), list(std), inplace=True),  # of the floats that were just made
         ToPlainTensor(),
     ]
 

@@ -1,11 +1,31 @@
-"""Image -> :class:`Segmentation`."""
+"""Image -> :class:`Segmentation`.
 
-from encnet.inference.inputs import expand_inputs, output_stems
-from encnet.inference.predictor import Predictor
-from encnet.inference.preprocessing import Preprocessing
-from encnet.inference.protocol import Protocol, named_protocol
-from encnet.inference.segmentation import Segmentation
-from encnet.inference.tiling import segment
+Each name is imported when it is first used: an exported model predicts without PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from encnet.inference.inputs import expand_inputs, output_stems
+    from encnet.inference.predictor import Predictor
+    from encnet.inference.preprocessing import Preprocessing
+    from encnet.inference.protocol import Protocol, named_protocol
+    from encnet.inference.segmentation import Segmentation
+    from encnet.inference.tiling import segment
+
+_HOMES = {
+    "Predictor": "predictor",
+    "Preprocessing": "preprocessing",
+    "Protocol": "protocol",
+    "Segmentation": "segmentation",
+    "expand_inputs": "inputs",
+    "named_protocol": "protocol",
+    "output_stems": "inputs",
+    "segment": "tiling",
+}
 
 __all__ = [
     "Predictor",
@@ -17,3 +37,9 @@ __all__ = [
     "output_stems",
     "segment",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'encnet.inference' has no attribute {name!r}")
+    return getattr(import_module(f"encnet.inference.{_HOMES[name]}"), name)

@@ -1,48 +1,47 @@
-"""From images to segmentations: the model, its preprocessing, the protocol and the device in one object."""
+"""From images to segmentations: the engine, the preprocessing and the protocol in one object."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
-from torchvision.transforms.v2 import functional
 
-from encnet.data.images import read_image
-from encnet.data.labels import Color, distinct_palette
+from encnet.data.labels import Color
 from encnet.errors import InputError
-from encnet.inference.preprocessing import Preprocessing, rgb_image
+from encnet.inference.decide import most_probable
+from encnet.inference.engines import EngineName, Precision, open_engine
+from encnet.inference.preprocessing import Preprocessing, pixels_of, rgb_image
 from encnet.inference.protocol import Protocol, named_protocol
+from encnet.inference.reading import ImageInput, OpenedImage, open_ahead, open_input
 from encnet.inference.segmentation import Segmentation
-from encnet.inference.tiling import segment
-from encnet.model.encnet import EncNet
-from encnet.model.loading import load
 
-ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray
-Precision = Literal["fp32", "bf16", "fp16"]
-_Opened = tuple[Image.Image, Path | None]
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from encnet.inference.engines.pytorch import PyTorchEngine
+    from encnet.model.encnet import EncNet
 
 
 class Predictor:
     """Predicts images at their own size.
 
     Args:
-        model: a model, or what ``encnet.load`` takes: the path of a checkpoint or a repository of the hub. A model is
-            used in place: it is put into eval mode and moved to the device.
+        model: a model, of which a copy is used; what ``encnet.load`` takes, the path of a checkpoint or a repository of
+            the hub; or a file that ``encnet export`` wrote.
         protocol: how the model is run over an image, or the name of a protocol. What it leaves to the model, see
-            :meth:`Protocol.for_model`, is filled in.
+            :meth:`Protocol.for_model`, is filled in. Exported models see the image once, as in "plain".
         device: "cpu", "cuda", "cuda:1", ...; "auto" is the GPU if there is one.
-        precision: "fp32", or "bf16" or "fp16" by autocast.
+        precision: "fp32", "bf16", or on a GPU "fp16".
+        engine: "pytorch", "compile" (PyTorch's compiler), "onnxruntime", "openvino", or "auto", by the file: see
+            :func:`encnet.inference.engines.open_engine`.
 
     Raises:
-        InputError: the checkpoint, the protocol, the device or the precision cannot be used.
+        InputError: the model, the protocol, the device, the precision or the engine cannot be used.
     """
 
     def __init__(
@@ -51,27 +50,20 @@ class Predictor:
         protocol: Protocol | str = "plain",
         device: str | torch.device = "auto",
         precision: Precision = "fp32",
+        engine: EngineName = "auto",
     ) -> None:
-        if precision != "fp32" and precision not in _AUTOCAST:
-            raise InputError(f"the precision is {precision!r}; it must be fp32, bf16 or fp16")
-        self.device = _device(device)
         self.source = str(model) if isinstance(model, str | os.PathLike) else None
-        self.model = load(model) if isinstance(model, str | os.PathLike) else model
-        self.model.eval().to(self.device).to(memory_format=torch.channels_last)
-        self.precision: Precision = precision
-        info, classes = self.model.info, self.model.num_classes
-        if len(info.classes) not in (0, classes) or len(info.palette) not in (0, classes):
-            raise InputError(
-                f"the model has {classes} classes, but names {len(info.classes)} and colours {len(info.palette)};"
-                " correct model.info.classes and model.info.palette"
-            )
         protocol = named_protocol(protocol) if isinstance(protocol, str) else protocol
-        self.protocol = protocol.for_model(info)
-        self.preprocessing = Preprocessing.of(info)
+        self.engine = open_engine(model, engine, device, precision)
+        self.description = self.engine.description
+        self.protocol = protocol.for_model(self.description.info)
+        if not self.protocol.single_pass:
+            self._pytorch(f"the protocol {self.protocol.name}, as it is set, takes")
+        self.preprocessing = Preprocessing.of(self.description.info)
         if self.protocol.long_side is not None or self.protocol.short_side is not None:
             self.preprocessing = replace(self.preprocessing, long_side=None)  # the protocol resizes the image itself
-        self.names: tuple[str, ...] = tuple(info.classes) or tuple(f"class {i}" for i in range(classes))
-        self.palette: tuple[Color, ...] = tuple((r, g, b) for r, g, b in info.palette) or distinct_palette(classes)
+        self.names: tuple[str, ...] = self.description.names
+        self.palette: tuple[Color, ...] = self.description.palette
 
     def __call__(self, image: ImageInput) -> Segmentation:
         """Predicts one image.
@@ -93,10 +85,10 @@ class Predictor:
         Raises:
             InputError: as for one image.
         """
-        opened = [_open(image) for image in images]
+        opened = [open_input(image, self.preprocessing) for image in images]
         groups: dict[tuple[int, int], list[int]] = {}
-        for index, (image, _) in enumerate(opened):
-            groups.setdefault(image.size, []).append(index)
+        for index, each in enumerate(opened):
+            groups.setdefault(each.image.size, []).append(index)
         results: dict[int, Segmentation] = {}
         for indices in groups.values():
             results.update(zip(indices, self._predict([opened[index] for index in indices]), strict=True))
@@ -108,7 +100,9 @@ class Predictor:
         batch_size: int = 4,
         on_error: Callable[[InputError], None] | None = None,
     ) -> Iterator[Segmentation]:
-        """Predicts any number of images in their order, holding one batch in memory.
+        """Predicts any number of images in their order, holding two batches in memory.
+
+        While one batch is predicted, a thread reads the files of the next.
 
         Args:
             images: as for one image.
@@ -120,64 +114,97 @@ class Predictor:
         """
         if batch_size < 1:
             raise InputError(f"the batch size is {batch_size}; it must be at least 1")
-        waiting: list[_Opened] = []
-        for image in images:
-            try:
-                opened = _open(image)
-            except InputError as error:
-                if on_error is None:
-                    raise
-                on_error(error)
-                continue
-            if waiting and (len(waiting) == batch_size or opened[0].size != waiting[0][0].size):
+        waiting: list[OpenedImage] = []
+        with closing(open_ahead(images, self.preprocessing, ahead=batch_size)) as futures:
+            for future in futures:
+                try:
+                    opened = future.result()
+                except InputError as error:
+                    if on_error is None:
+                        raise
+                    on_error(error)
+                    continue
+                if waiting and (len(waiting) == batch_size or opened.image.size != waiting[0].image.size):
+                    yield from self._predict(waiting)
+                    waiting = []
+                waiting.append(opened)
+            if waiting:
                 yield from self._predict(waiting)
-                waiting = []
-            waiting.append(opened)
-        if waiting:
-            yield from self._predict(waiting)
+
+    def labels(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """The most probable class of every pixel of images of one size, by the protocol.
+
+        Args:
+            images: uint8 (B, H, W, 3), RGB.
+
+        Returns:
+            Class indices (B, H, W) uint8, and (B, classes) float32: the probability, 0-1, that each class is in the
+            image, or None if the model does not say.
+        """
+        return self._labels(self._seen(images), images.shape[1:3])
 
     def probabilities(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Class probabilities of images of one size: what the other methods take the most probable class of.
+        """Class probabilities of images of one size, which the labels are the greatest of.
+
+        They take much more memory than labels: 4 bytes for each class and pixel.
 
         Args:
             images: uint8 (B, 3, H, W), RGB.
 
         Returns:
             Probabilities (B, classes, H, W), and (B, classes) that a class is in the image, or None; on the device.
-        """
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, _AUTOCAST.get(self.precision), enabled=self.precision != "fp32"),
-        ):
-            pixels = self.preprocessing(images.to(self.device)).contiguous(memory_format=torch.channels_last)
-            return segment(self.model, pixels, self.protocol, (images.shape[-2], images.shape[-1]))
 
-    def _predict(self, opened: Sequence[_Opened]) -> list[Segmentation]:
+        Raises:
+            InputError: the model does not run in PyTorch.
+        """
+        pixels = images.permute(0, 2, 3, 1).cpu().numpy()
+        return self._probabilities(self._seen(pixels), pixels.shape[1:3])
+
+    def _labels(self, seen: np.ndarray, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray | None]:
+        """:meth:`labels` of the given size, (H, W), from the images as the network sees them."""
+        if self.protocol.single_pass:
+            logits, presence = self.engine(seen)
+            labels = most_probable(logits, (size[0], size[1]), self.description.align_corners)
+        else:
+            probabilities, presence = self._probabilities(seen, size)
+            labels = probabilities.argmax(dim=1).byte()
+        return _array(labels), None if presence is None else _array(presence)
+
+    def _probabilities(self, seen: np.ndarray, size: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
+        from encnet.inference.tiling import segment
+        from encnet.model.heads import resize
+
+        engine = self._pytorch("class probabilities take")
+        if self.protocol.single_pass:
+            logits, presence = cast("tuple[Tensor, Tensor | None]", engine(seen))
+            return resize(logits, size, self.description.align_corners).softmax(dim=1), presence
+        with engine.computing():
+            return segment(engine.network, engine.normalised(seen), self.protocol, (size[0], size[1]))
+
+    def _predict(self, opened: Sequence[OpenedImage]) -> list[Segmentation]:
         """Predicts images of one size."""
-        probabilities, presence = self.probabilities(
-            torch.stack([functional.pil_to_tensor(image) for image, _ in opened])
-        )
-        labels = probabilities.argmax(dim=1).to(torch.uint8).cpu().numpy()
-        found = [None] * len(opened) if presence is None else presence.cpu().numpy()
+        first = opened[0].image
+        labels, presence = self._labels(pixels_of([each.seen for each in opened]), (first.height, first.width))
+        found = [None] * len(opened) if presence is None else presence
         return [
-            Segmentation(own_labels, own_presence, self.names, self.palette, image, path)
-            for own_labels, own_presence, (image, path) in zip(labels, found, opened, strict=True)
+            Segmentation(own_labels, own_presence, self.names, self.palette, each.image, each.path)
+            for own_labels, own_presence, each in zip(labels, found, opened, strict=True)
         ]
 
+    def _seen(self, images: np.ndarray) -> np.ndarray:
+        """What the network sees of images, both uint8 (B, H, W, 3)."""
+        if self.preprocessing.long_side in (None, max(images.shape[1:3])):
+            return images
+        return pixels_of([self.preprocessing.resized(rgb_image(image)) for image in images])
 
-def _open(image: ImageInput) -> _Opened:
-    if isinstance(image, str | os.PathLike):
-        return read_image(Path(image)), Path(image)
-    return rgb_image(image), None
+    def _pytorch(self, what: str) -> PyTorchEngine:
+        if self.engine.name not in ("pytorch", "compile"):
+            raise InputError(
+                f"{what} PyTorch and a checkpoint, but {self.source} runs in {self.engine.name}; give the"
+                " checkpoint that it was exported from, or take the protocol plain"
+            )
+        return cast("PyTorchEngine", self.engine)
 
 
-def _device(name: str | torch.device) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"the device {str(name)!r} cannot be used ({reason}); choose auto, cpu or cuda") from error
-    return device
+def _array(values: np.ndarray | Tensor) -> np.ndarray:
+    return values if isinstance(values, np.ndarray) else values.cpu().numpy()

@@ -1,17 +1,19 @@
-"""Image -> what the network takes."""
+"""Image -> what the network takes. Only what works on tensors needs PyTorch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from encnet.errors import InputError
 from encnet.model.info import ModelInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _UNRANGED_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 
@@ -38,16 +40,33 @@ class Preprocessing:
             raise InputError(f"{info.variant} takes images of {len(info.mean)} channels; prediction needs an RGB model")
         return cls((info.mean[0], info.mean[1], info.mean[2]), (info.std[0], info.std[1], info.std[2]), info.long_side)
 
-    def __call__(self, image: Image.Image | np.ndarray | Tensor) -> Tensor:
-        """One image, as :func:`rgb_image` takes it, or uint8 tensors (..., 3, H, W) -> float32 (..., 3, H', W')."""
-        pixels = image if isinstance(image, Tensor) else functional.pil_to_tensor(rgb_image(image))
-        height, width = pixels.shape[-2:]
-        if self.long_side is not None and self.long_side != max(height, width):
-            scale = self.long_side / max(height, width)
-            size = [max(1, round(height * scale)), max(1, round(width * scale))]
-            pixels = functional.resize(pixels, size, antialias=True)
-        pixels = functional.to_dtype(pixels, torch.float32, scale=True)
-        return functional.normalize(pixels, list(self.mean), list(self.std))
+    def resized(self, image: Image.Image) -> Image.Image:
+        """An RGB image of the size at which the network is to see it; the image itself where it has that size.
+
+        Smaller images are averages of what they are made of, as Pillow's and torchvision's bilinear filters have it.
+        """
+        long_side = max(image.size)
+        if self.long_side is None or self.long_side == long_side:
+            return image
+        scale = self.long_side / long_side
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        return image.resize(size, Image.Resampling.BILINEAR)
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Bytes, (..., 3, H, W), -> x, float32 of the same size, in the same memory layout."""
+        import torch
+
+        mean, std = (torch.tensor(values, dtype=torch.float64)[:, None, None] for values in (self.mean, self.std))
+        scale, shift = (each.float().to(images.device) for each in (1 / (255 * std), -mean / std))
+        return images.float().mul_(scale).add_(shift)
+
+
+def pixels_of(images: Sequence[Image.Image]) -> np.ndarray:
+    """RGB images of one size as one array, uint8 (B, H, W, 3)."""
+    pixels = np.empty((len(images), images[0].height, images[0].width, 3), np.uint8)
+    for own, image in zip(pixels, images, strict=True):
+        own[:] = np.asarray(image)
+    return pixels
 
 
 def rgb_image(image: Image.Image | np.ndarray) -> Image.Image:

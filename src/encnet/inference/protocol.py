@@ -84,6 +84,12 @@ class Protocol:
         rows, columns = (max(1, int(side * self.stride + 1e-6)) for side in self.crop)
         return rows, columns
 
+    @property
+    def single_pass(self) -> bool:
+        """Whether the network sees each image once and whole, and nothing is averaged: what any engine can do."""
+        resized = self.long_side is not None or self.short_side is not None or self.scales != (1.0,)
+        return self.mode == "whole" and self.average == "softmax" and not (resized or self.flip)
+
     def for_model(self, info: ModelInfo) -> Protocol:
         """The protocol with what it leaves to the model: tiles of the size of its training crops.
 

@@ -21,9 +21,9 @@ from encnet.model.jpu import JPU
 class EncNetOutput(NamedTuple):
     """What :class:`EncNet` returns, always."""
 
-    logits: Tensor  #: (B, classes, H, W), at the size of the images
+    logits: Tensor  #: (B, classes, H, W), at the size of the images, or (B, classes, h, w), at the head's resolution
     presence: Tensor | None = None  #: (B, classes): which classes exist in the image, from stage 4
-    aux_logits: Tensor | None = None  #: (B, classes, H, W), of the auxiliary FCN head on stage 3
+    aux_logits: Tensor | None = None  #: as ``logits``, of the auxiliary FCN head on stage 3
     stage3_presence: Tensor | None = None  #: (B, classes), as ``presence``, from stage 3
 
 
@@ -77,13 +77,16 @@ class EncNet(nn.Module):
         """Number of classes: the channels of the logits."""
         return self.head.classifier.out_channels
 
-    def forward(self, images: Tensor, auxiliary: bool | None = None) -> EncNetOutput:
+    def forward(self, images: Tensor, auxiliary: bool | None = None, full_size: bool = True) -> EncNetOutput:
         """Runs the network.
 
         Args:
             images: (B, in_channels, H, W), normalised.
             auxiliary: whether to compute what only the loss reads, ``aux_logits`` and ``stage3_presence``;
                 None does in training mode and leaves them None in eval mode.
+            full_size: whether the logits are brought to the size of the images. False leaves them at the resolution of
+                the head that computed them, which is all that :class:`encnet.EncNetLoss` needs; at stride 8 they are
+                64 times smaller.
         """
         in_channels = len(self.info.mean)
         if images.dim() != 4 or images.shape[1] != in_channels:
@@ -94,10 +97,13 @@ class EncNet(nn.Module):
         aux_logits = stage3_presence = None
         if self.training if auxiliary is None else auxiliary:
             if self.aux_head is not None:
-                aux_logits = resize(self.aux_head(stages.stage3), size, self.align_corners)
+                aux_logits = self.aux_head(stages.stage3)
             if self.stage3_head is not None:
                 stage3_presence = self.stage3_head(stages.stage3)
-        return EncNetOutput(resize(logits, size, self.align_corners), presence, aux_logits, stage3_presence)
+        if full_size:
+            logits = resize(logits, size, self.align_corners)
+            aux_logits = None if aux_logits is None else resize(aux_logits, size, self.align_corners)
+        return EncNetOutput(logits, presence, aux_logits, stage3_presence)
 
     def presence_probabilities(self, presence: Tensor) -> Tensor:
         """(B, classes) as the network returns it -> the probability, 0-1, that each class exists in the image."""

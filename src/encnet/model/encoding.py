@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from encnet.errors import InputError
+from encnet.model.encoding_function import assign, encode
 
 
 class Encoding(nn.Module):
@@ -21,7 +22,11 @@ class Encoding(nn.Module):
         ‖x_i - d_k‖² = ‖x_i‖² - 2 x_i·d_k + ‖d_k‖²
         E = AᵀX - diag(Σ_i a_i) D
 
-    Under autocast everything here stays in float32: squared distances lose their small differences in half precision.
+    The derivative is a closed formula too, of matrix products only, for which the features and A are kept:
+    :mod:`encnet.model.encoding_function`.
+
+    Under autocast, and with parameters in half precision, everything here is computed in float32: squared distances
+    lose their small differences in half precision.
 
     Args:
         channels: C, the number of channels of the features.
@@ -32,7 +37,8 @@ class Encoding(nn.Module):
         scale: (K,), -s, initialised in U(-1, 0): distance counts against a codeword where it is negative.
 
     Shapes:
-        input (B, C, H, W) of any float type -> output (B, K, C), float32 (float64 for float64 input).
+        input (B, C, H, W) of any float type, in any memory layout; contiguous and channels last are read in place ->
+        output (B, K, C), of the parameters' type.
 
     Raises:
         InputError: ``channels`` or ``num_codes`` is not positive, or the input has another shape.
@@ -51,16 +57,20 @@ class Encoding(nn.Module):
         channels = self.codewords.shape[1]
         if features.dim() != 4 or features.shape[1] != channels:
             raise InputError(f"Encoding: features of shape {tuple(features.shape)}; expected (B, {channels}, H, W)")
+        X = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, N, C)
         with torch.autocast(features.device.type, enabled=False):
-            X = features.flatten(2).transpose(1, 2).to(self.codewords.dtype)  # (B, N, C)
-            A = self.assign(X)
-            return A.transpose(1, 2) @ X - A.sum(dim=1).unsqueeze(2) * self.codewords
+            return encode(X, *self._parameters_in_full()).to(self.codewords.dtype)
 
     def assign(self, X: Tensor) -> Tensor:
         """The assignment A, (B, N, K), each row of which sums to 1, of features X, (B, N, C)."""
-        D = self.codewords
-        squared_distance = X.square().sum(dim=2, keepdim=True) - 2 * (X @ D.T) + D.square().sum(dim=1)
-        return torch.softmax(self.scale * squared_distance, dim=2)
+        D, scale = self._parameters_in_full()
+        with torch.autocast(X.device.type, enabled=False):
+            return assign(X.to(D.dtype), D, scale)
+
+    def _parameters_in_full(self) -> tuple[Tensor, Tensor]:
+        """D and scale, in float32 at least."""
+        dtype = torch.promote_types(self.codewords.dtype, torch.float32)
+        return self.codewords.to(dtype), self.scale.to(dtype)
 
     def extra_repr(self) -> str:
         num_codes, channels = self.codewords.shape

@@ -70,8 +70,8 @@ class DataConfig:
     """Split to validate on."""
     batch_size: int = 8
     """Images in a batch on each device."""
-    workers: int = 2
-    """Processes that read images."""
+    workers: int | None = None
+    """Processes that read images for each device; none is a core each, with one left for training, up to eight."""
     crop: tuple[int, int] = (480, 480)
     """Height and width of training crops, in pixels."""
     scale: tuple[float, float] = (0.5, 2.0)
@@ -97,7 +97,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         _require(self.batch_size >= 1, "data.batch_size", self.batch_size, "at least 1")
-        _require(self.workers >= 0, "data.workers", self.workers, "at least 0")
+        _require(self.workers is None or self.workers >= 0, "data.workers", self.workers, "at least 0")
         _require(min(self.crop) >= 16, "data.crop", self.crop, "at least 16 pixels high and wide")
         _require(
             0 < self.scale[0] <= self.scale[1], "data.scale", self.scale, "two positive factors, the smaller first"
@@ -193,6 +193,8 @@ class TrainConfig:
     """Stop after this many validations without a better mean IoU; 0 never does."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     """Precision of the computation; weights stay fp32. auto: bf16 where the device computes it natively, else fp32."""
+    compile: bool = False
+    """Compile the network: faster steps after minutes of compiling; wants a C++ compiler on a CPU, Triton on a GPU."""
     ema: float = 0.0
     """Decay of the average of weights that is validated and saved; 0 takes the weights themselves."""
     channels_last: bool = True

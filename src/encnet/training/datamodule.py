@@ -12,7 +12,7 @@ from encnet.data.dataset import DatasetIndex, SegmentationDataset
 from encnet.data.transforms import evaluation_transform, training_transform
 from encnet.model.info import ModelInfo
 from encnet.training.config import DataConfig
-from encnet.training.loader import EpochBatches, TrainLoader
+from encnet.training.loader import EpochBatches, TrainLoader, reading_processes
 
 
 class TrainingData(pl.LightningDataModule):
@@ -53,10 +53,15 @@ class TrainingData(pl.LightningDataModule):
         dataset = SegmentationDataset(self.index.split(config.train), self.index.labels, transform, self.seed)
         rank, processes = self._place()
         batches = EpochBatches(len(dataset), config.batch_size, self.seed, rank, processes)
-        self._loader = TrainLoader(dataset, batches, config.workers, pin_memory=torch.cuda.is_available())
+        self._loader = TrainLoader(dataset, batches, self._workers(), pin_memory=torch.cuda.is_available())
         if self._place_in_order:
             self._loader.load_state_dict(self._place_in_order)
         return self._loader
+
+    @property
+    def waited(self) -> float:
+        """Seconds that training has waited for its images so far."""
+        return self._loader.waited if self._loader is not None else 0.0
 
     # Lightning reads a loader's own state only if nobody has asked for the number of steps before, and the schedule of
     # the learning rate has; the data module's state it reads before anything else.
@@ -75,10 +80,13 @@ class TrainingData(pl.LightningDataModule):
         return DataLoader(
             mine,
             batch_size=1,
-            num_workers=self.config.workers,
-            persistent_workers=self.config.workers > 0,
+            num_workers=self._workers(),
+            persistent_workers=self._workers() > 0,
             pin_memory=torch.cuda.is_available(),
         )
+
+    def _workers(self) -> int:
+        return reading_processes(self.config.workers, self.trainer.num_devices if self.trainer is not None else 1)
 
     def _place(self) -> tuple[int, int]:
         """(number of this process, number of processes)."""

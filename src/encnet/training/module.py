@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from encnet.errors import InputError
+from encnet.inference.decide import most_probable
 from encnet.losses import EncNetLoss
 from encnet.metrics import SegmentationMetrics
 from encnet.model.encnet import EncNet
@@ -51,7 +52,8 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) * 1_009 + batch_idx * 97 + self.global_rank)
         images, labels = batch
-        terms = self.loss(self.model(images.contiguous(memory_format=self.memory_format)), labels)
+        images = images.contiguous(memory_format=self.memory_format)
+        terms = self.loss(self.model(images, full_size=False), labels)
         self.log("learning_rate", self.optimizers().param_groups[-1]["lr"])  # pyright: ignore[reportAttributeAccessIssue]
         self.log_dict({f"train/{name}_loss": value.detach() for name, value in terms._asdict().items()})
         if not torch.isfinite(terms.total):
@@ -63,12 +65,11 @@ class TrainingModule(pl.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, labels = batch
-        output = self.model(images.contiguous(memory_format=self.memory_format))
-        logits = output.logits
-        if logits.shape[-2:] != labels.shape[-2:]:  # data.long_side brought the image to another size
-            logits = torch.nn.functional.interpolate(logits.float(), labels.shape[-2:], mode="bilinear")
+        output = self.model(images.contiguous(memory_format=self.memory_format), full_size=False)
+        height, width = labels.shape[-2:]  # data.long_side may have brought the image to another size
+        predictions = most_probable(output.logits, (height, width), self.model.align_corners)
         presence = None if output.presence is None else self.model.presence_probabilities(output.presence)
-        self.metrics.update(logits.argmax(dim=1), labels, presence)
+        self.metrics.update(predictions, labels, presence)
 
     def configure_optimizers(self) -> Any:
         config = self.optimizer_config

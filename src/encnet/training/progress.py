@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
+from datetime import timedelta
 from typing import Any
 
 import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from encnet.training.throughput import Throughput, peak_megabytes
+
 
 class TrainingProgress(pl.Callback):
-    """One bar for the whole run: loss, learning rate of the head, images a second, time left.
+    """One bar for the whole run on standard error: loss, images a second, share of time waiting for data, time left.
 
-    Where standard error is no terminal, a line an epoch takes its place.
+    Where standard error or standard output is no terminal, standard output gets a plain line an epoch, so that a log
+    file says as much.
+
+    Args:
+        throughput: what measures; comes before this one in the list of callbacks.
     """
 
-    def __init__(self, images_per_step: int) -> None:
+    def __init__(self, throughput: Throughput) -> None:
         self.console = Console(stderr=True)
-        self.images_per_step = images_per_step
-        self._times: deque[float] = deque(maxlen=20)
-        self._speed = "-"
+        self._lines = Console()
+        self.throughput = throughput
         self._bar: Progress | None = None
         self._task = TaskID(0)
+        self._started = 0.0
+        self._steps_before = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._started, self._steps_before = time.perf_counter(), trainer.global_step
         if not trainer.is_global_zero:
             return
         self._bar = Progress(
             TextColumn("[bold]epoch {task.fields[epoch]}"),
             BarColumn(bar_width=None),  # what 80 columns leave
-            TextColumn("loss {task.fields[loss]} lr {task.fields[lr]} {task.fields[speed]} images/s, left"),
+            TextColumn("loss {task.fields[loss]} {task.fields[pace]}, left"),
             TimeRemainingColumn(),
             console=self.console,
             disable=not sys.stderr.isatty(),
@@ -41,33 +49,30 @@ class TrainingProgress(pl.Callback):
             "training",
             total=trainer.estimated_stepping_batches * trainer.accumulate_grad_batches,
             completed=trainer.global_step * trainer.accumulate_grad_batches,
-            epoch=f"{trainer.current_epoch + 1}/{trainer.max_epochs}",
+            epoch=self._epoch(trainer),
             loss="-",
-            lr="-",
-            speed="-",
+            pace=str(self.throughput.recent),
         )
         self._bar.start()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._bar is None:
-            return
-        self._times.append(time.perf_counter())
-        if len(self._times) > 1:
-            self._speed = f"{(len(self._times) - 1) * self.images_per_step / (self._times[-1] - self._times[0]):.1f}"
-        fields: dict[str, Any] = {"epoch": self._epoch(trainer), **self._figures(trainer)}
-        self._bar.update(self._task, advance=1, **fields)
+        if self._bar is not None:
+            loss = self._logged(trainer, "train/total_loss", ".3f")
+            fields: dict[str, Any] = {"epoch": self._epoch(trainer), "loss": loss, "pace": str(self.throughput.recent)}
+            self._bar.update(self._task, advance=1, **fields)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._bar is not None and self._bar.disable:
-            figures = self._figures(trainer)
-            self.console.print(
-                f"epoch {self._epoch(trainer)}  loss {figures['loss']}  lr {figures['lr']}  {figures['speed']} images/s"
-            )
-
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._times.clear()  # a validation is no slow step
+        if not trainer.is_global_zero or (sys.stdout.isatty() and sys.stderr.isatty()):
+            return
+        self._lines.print(
+            f"epoch {self._epoch(trainer)}  loss {self._logged(trainer, 'train/total_loss', '.3f')}  "
+            f"lr {self._logged(trainer, 'learning_rate', '.2e')}  {self.throughput.epoch}, "
+            f"peak memory {peak_megabytes(pl_module.device) / 1000:.1f} GB, left {self._left(trainer)}",
+            soft_wrap=True,  # a log has no width
+            highlight=False,
+        )
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self._bar is not None:
@@ -77,10 +82,12 @@ class TrainingProgress(pl.Callback):
     def _epoch(self, trainer: pl.Trainer) -> str:
         return f"{trainer.current_epoch + 1}" + ("" if trainer.max_epochs in (None, -1) else f"/{trainer.max_epochs}")
 
-    def _figures(self, trainer: pl.Trainer) -> dict[str, str]:
-        loss = trainer.callback_metrics.get("train/total_loss")
-        return {
-            "loss": "-" if loss is None else f"{loss.item():.3f}",
-            "lr": f"{trainer.optimizers[0].param_groups[-1]['lr']:.2e}",
-            "speed": self._speed,
-        }
+    def _logged(self, trainer: pl.Trainer, name: str, form: str) -> str:
+        value = trainer.callback_metrics.get(name)
+        return "-" if value is None else format(value.item(), form)
+
+    def _left(self, trainer: pl.Trainer) -> str:
+        """Time for the steps to come, validations included, at the speed of those of this process."""
+        done = trainer.global_step - self._steps_before
+        left = int(trainer.estimated_stepping_batches) - trainer.global_step
+        return str(timedelta(seconds=round((time.perf_counter() - self._started) / max(1, done) * left)))

@@ -30,6 +30,7 @@ from encnet.model.variants import create_model
 from encnet.training.allocator import keep_freed_memory
 from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE, AveragedWeights, ResumableState, Validation
 from encnet.training.class_weights import FadingClassWeights, class_weights
+from encnet.training.compiled import CompiledSteps, check_compilable
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.initial import start_from
@@ -37,6 +38,7 @@ from encnet.training.module import TrainingModule
 from encnet.training.precision import LIGHTNING_NAMES, resolve_precision
 from encnet.training.progress import TrainingProgress
 from encnet.training.recipes import load_run_config, save_config
+from encnet.training.throughput import Throughput, peak_megabytes
 
 CONFIG_FILE = "config.yaml"
 
@@ -95,7 +97,10 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
     if config.initial and state is not None:  # the state has all weights; this says what network they are of
         config = dataclasses.replace(config, initial=str(folder / LAST_MODEL))
     model, anew = build_model(index, config)
-    trainer, validation = _trainer(config, folder, console)
+    throughput = Throughput()
+    trainer, validation = _trainer(config, folder, console, throughput)
+    if config.compile:
+        check_compilable(model, trainer.strategy.root_device)
     if config.loss.class_weight_fade:
         pixels = report.class_pixels[config.data.train]
         trainer.callbacks.append(FadingClassWeights(pixels, config.loss.class_weight_power))  # pyright: ignore[reportAttributeAccessIssue]
@@ -117,7 +122,12 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
         if validation.step != trainer.global_step:  # the last step was not that of an epoch that is validated
             trainer.validate(module, datamodule=data, verbose=False)
     if trainer.is_global_zero:
-        console.print(f"{(time.perf_counter() - started) / 60:.1f} minutes; best model: {folder / BEST_MODEL}")
+        minutes, peak = (time.perf_counter() - started) / 60, peak_megabytes(trainer.strategy.root_device) / 1000
+        console.print(
+            f"{minutes:.1f} minutes, {throughput.run}, peak memory {peak:.1f} GB; best model: {folder / BEST_MODEL}",
+            soft_wrap=True,
+            highlight=False,
+        )
     return folder / BEST_MODEL
 
 
@@ -152,10 +162,13 @@ def build_loss(model: EncNet, report: CheckReport, config: TrainConfig) -> EncNe
         class_weights(pixels, config.loss.class_weight_power) if config.loss.class_weight_power else None,
         HardPixels() if config.loss.hard_pixels else None,
         config.loss.jaccard_weight,
+        model.align_corners,
     )
 
 
-def _trainer(config: TrainConfig, folder: Path, console: Console) -> tuple[pl.Trainer, Validation]:
+def _trainer(
+    config: TrainConfig, folder: Path, console: Console, throughput: Throughput
+) -> tuple[pl.Trainer, Validation]:
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)  # its notes on devices are not what a user waits for
 
@@ -165,8 +178,10 @@ def _trainer(config: TrainConfig, folder: Path, console: Console) -> tuple[pl.Tr
 
     average = AveragedWeights(config.ema) if config.ema else None
     validation = Validation(folder, show)
-    progress = TrainingProgress(config.data.batch_size)
-    callbacks: list[pl.Callback] = [validation, *([average] if average else []), progress]
+    progress = TrainingProgress(throughput)
+    callbacks: list[pl.Callback] = [validation, *([average] if average else []), throughput, progress]
+    if config.compile:
+        callbacks.append(CompiledSteps())
     if config.patience:
         callbacks.append(EarlyStopping("val/mean_iou", mode="max", patience=config.patience, check_finite=False))
     callbacks.append(ResumableState(folder, average, progress.console.print))

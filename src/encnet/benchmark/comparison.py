@@ -1,0 +1,207 @@
+"""Several programs that do the same job, measured in turn: seconds, arithmetic, memory."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from encnet.benchmark.measure import Memory, interleaved, memory_of_run, timed
+from encnet.benchmark.peak import KERNELS, Kernel, Peak
+from encnet.errors import InputError
+
+Shape = tuple[int, int, int]
+"""Images, height, width."""
+
+SMALL_SIDE = 64
+"""Side in pixels of the images of the run in which libraries take the memory that they take on first use."""
+
+PAUSE = 0.1
+"""Seconds between two runs: engines let their threads wait busily for a moment after their work."""
+
+PLAIN = "plain form"
+MMSEGMENTATION = "MMSegmentation"
+
+
+@dataclass(frozen=True)
+class Form(ABC):
+    """One of the programs."""
+
+    name: str
+    """What the table calls it."""
+    precision: str
+    """fp32, bf16 or int8."""
+
+    @abstractmethod
+    def timed(self, shape: Shape) -> AbstractContextManager[Callable[[], float]]:
+        """Holds ready a run that returns its seconds."""
+
+    @abstractmethod
+    def memory(self, shape: Shape) -> Memory:
+        """What a run takes in a process of its own."""
+
+    @abstractmethod
+    def gigaflop(self, shape: Shape) -> float | None:
+        """Multiplications and additions of a run, in 10⁹; None where nobody counts them."""
+
+
+@dataclass(frozen=True)
+class PreparedForm(Form):
+    """A program that this Python runs; it can be pickled, and prepared in another process."""
+
+    @abstractmethod
+    def prepare(self, shape: Shape) -> Callable[[], object]:
+        """Builds what a run needs; returns the run."""
+
+    @contextmanager
+    def timed(self, shape: Shape) -> Iterator[Callable[[], float]]:
+        yield timed(self.prepare(shape))
+
+    def memory(self, shape: Shape) -> Memory:
+        return memory_of_run(self.prepare, (shape,), small=((shape[0], SMALL_SIDE, SMALL_SIDE),))
+
+
+def compare(
+    forms: Sequence[Form], shape: Shape, repeats: int, kernels: Sequence[Kernel] = KERNELS, rival: str | None = None
+) -> dict[str, Any]:
+    """Measures all forms: the runs of all, and of the kernels that show the machine's best rate, take turns.
+
+    Args:
+        forms: names must differ.
+        shape: images, height and width of a run.
+        repeats: timed runs of each, after one that is not counted.
+        kernels: for the best rate of fp32 and bf16.
+        rival: name of the form with which all are compared; None is MMSegmentation, or else the plain form, or else the
+            first.
+
+    Returns:
+        As JSON has it: "peak", :meth:`Peak.best`; "rival", its name; "forms", of each the "name", "precision",
+        "seconds" of all runs, "median_seconds", "images_per_second", "times_faster" than the rival, "gigaflop",
+        "gflop_per_second", "share_of_peak" (None where something is unknown), "added_megabytes" and "peak_megabytes".
+
+    Raises:
+        InputError: there is no form ``rival``, or a form cannot run.
+    """
+    names = [form.name for form in forms]
+    reference = chosen_rival(names, rival)
+    with Console(stderr=True).status("") as status:
+        gigaflop = {}
+        for form in forms:
+            status.update(f"arithmetic of: {form.name}")
+            gigaflop[form.name] = form.gigaflop(shape)
+        peak = Peak([form.precision for form in forms], kernels)
+        with ExitStack() as stack:
+            runs = {}
+            for form in forms:
+                status.update(f"making ready: {form.name}")
+                runs[form.name] = stack.enter_context(form.timed(shape))
+            seconds = interleaved({**runs, **peak.runs}, repeats, PAUSE, lambda name: status.update(f"timing: {name}"))
+            runs.clear()  # their networks, before the processes that measure memory start
+        memory = {}
+        for form in forms:
+            status.update(f"memory of: {form.name}")
+            memory[form.name] = form.memory(shape)
+        best = peak.best(seconds)
+        medians = {name: statistics.median(seconds[name]) for name in names}
+        rows = []
+        for form in forms:
+            median, gflop = medians[form.name], gigaflop[form.name]
+            rate = None if gflop is None else gflop / median
+            peak_rate = best.get(form.precision, {}).get("gflop_per_second")
+            rows.append(
+                {
+                    "name": form.name,
+                    "precision": form.precision,
+                    "seconds": seconds[form.name],
+                    "median_seconds": median,
+                    "images_per_second": shape[0] / median,
+                    "times_faster": medians[reference] / median,
+                    "gigaflop": gflop,
+                    "gflop_per_second": rate,
+                    "share_of_peak": None if rate is None or peak_rate is None else rate / peak_rate,
+                    "added_megabytes": _known(memory[form.name].added),
+                    "peak_megabytes": _known(memory[form.name].peak),
+                }
+            )
+    return {"peak": best, "rival": reference, "forms": rows}
+
+
+def chosen_rival(names: Sequence[str], rival: str | None) -> str:
+    """The form with which all are compared.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if rival is not None and rival not in names:
+        raise InputError(f"there is no rival {rival!r} in this run; choose one of: {'; '.join(names)}")
+    return rival or next((name for name in (MMSEGMENTATION, PLAIN) if name in names), names[0])
+
+
+def printed_table(title: str, result: Mapping[str, Any]) -> Table:
+    """What :func:`compare` returns, for the terminal."""
+    table = Table(title=f"{title}\n{peak_sentence(result['peak'])}")
+    for heading in headings(result["rival"]):
+        table.add_column(heading, justify="left" if heading == "form" else "right")
+    for row in result["forms"]:
+        table.add_row(*cells(row))
+    return table
+
+
+def headings(rival: str) -> tuple[str, ...]:
+    """Of the columns that :func:`cells` fills."""
+    return (
+        "form",
+        "median",
+        "images/s",
+        f"times faster than {rival}",
+        "GFLOP",
+        "GFLOP/s",
+        "of the peak",
+        "memory added",
+        "process at most",
+    )
+
+
+def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """One form's row, as text; empty where nothing is known."""
+
+    def text(name: str, form: str, factor: float = 1.0) -> str:
+        return "" if row[name] is None else form.format(factor * row[name])
+
+    return (
+        row["name"],
+        text("median_seconds", "{:.0f} ms" if row["median_seconds"] >= 0.1 else "{:.1f} ms", 1000),
+        text("images_per_second", "{:.2f}" if row["images_per_second"] < 10 else "{:.1f}"),
+        text("times_faster", "{:.2f}"),
+        text("gigaflop", "{:.0f}" if (row["gigaflop"] or 0) >= 10 else "{:.2f}"),
+        text("gflop_per_second", "{:.0f}"),
+        text("share_of_peak", "{:.0f} %", 100),
+        text("added_megabytes", "{:.0f} MB"),
+        text("peak_megabytes", "{:.0f} MB"),
+    )
+
+
+def peak_sentence(peak: Mapping[str, Mapping[str, Any]]) -> str:
+    """The machine's best rates, in words."""
+    rates = [
+        f"{precision} {best['gflop_per_second']:.0f} GFLOP/s ({best['kernel']})" for precision, best in peak.items()
+    ]
+    return f"Measured peak in the same run: {'; '.join(rates)}." if rates else "No peak was measured."
+
+
+def check_sizes(least: Mapping[str, int], **values: int) -> None:
+    """Raises :class:`InputError` where a value is below its least one, which is 1 unless ``least`` says otherwise."""
+    for name, value in values.items():
+        if value < least.get(name, 1):
+            raise InputError(f"{name} is {value}; it must be at least {least.get(name, 1)}")
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,180 @@
+"""Prediction, from uint8 images to label maps and presence: every engine, and rivals."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from encnet.benchmark.comparison import Form, PreparedForm, Shape, check_sizes, chosen_rival, compare, printed_table
+from encnet.benchmark.measure import Memory, machine, memory_of_run
+from encnet.benchmark.networks import drawn_images, forward_gigaflop, untrained
+from encnet.benchmark.peak import KERNELS, Kernel
+from encnet.benchmark.peer import peer_form
+from encnet.benchmark.picture import draw_comparison
+from encnet.benchmark.rivals import RIVALS, predicting_rivals
+from encnet.errors import InputError
+from encnet.export.openvino import read_onnx, save_openvino
+from encnet.export.quantization import quantize
+from encnet.export.run import export_model
+from encnet.files import write_text
+from encnet.inference.engines.description import METADATA_KEY, Description
+from encnet.inference.predictor import Predictor
+from encnet.training.precision import cpu_computes_bf16
+
+ENGINES = ("pytorch", "compile", "onnxruntime", "openvino")
+LABELS = {"pytorch": "PyTorch", "compile": "torch.compile", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+PRECISIONS = {
+    "pytorch": ("fp32", "bf16"),
+    "compile": ("fp32", "bf16"),
+    "onnxruntime": ("fp32",),
+    "openvino": ("fp32", "bf16", "int8"),
+}
+"""What is measured of each engine; bf16 only where the CPU computes it without emulation."""
+
+JPU = "encnet_jpu_resnet50"
+"""Measured beside a variant on a dilated ResNet-50."""
+
+CALIBRATION = (8, 256, 320)
+"""Images, height and width from which an int8 network that is only timed takes its ranges."""
+
+
+@dataclass(frozen=True)
+class EnginePrediction(PreparedForm):
+    """A network of this package through :class:`encnet.Predictor`, on the CPU."""
+
+    path: str = ""
+    """A checkpoint, or an exported file."""
+    engine: str = "pytorch"
+    variant: str = "encnet_resnet50"
+    classes: int = 150
+
+    def prepare(self, shape: Shape) -> Callable[[], object]:
+        computed: Any = "bf16" if self.precision == "bf16" else "fp32"
+        engine: Any = self.engine
+        predictor = Predictor(self.path, device="cpu", precision=computed, engine=engine)
+        images = drawn_images(shape)
+        return lambda: predictor.labels(images)
+
+    def gigaflop(self, shape: Shape) -> float:
+        return forward_gigaflop(self.variant, self.classes, shape)
+
+    def memory(self, shape: Shape) -> Memory:
+        if self.engine == "compile":  # a run that is not its first, in which it compiles
+            return memory_of_run(self.prepare, (shape,), small=None)
+        return super().memory(shape)
+
+
+def benchmark_inference(
+    folder: str | Path,
+    variant: str = "encnet_resnet50",
+    classes: int = 150,
+    size: tuple[int, int] = (512, 512),
+    batch: int = 1,
+    repeats: int = 5,
+    engines: Sequence[str] = ENGINES,
+    rivals: Sequence[str] = RIVALS,
+    peer_python: str | None = None,
+    rival: str | None = None,
+    kernels: Sequence[Kernel] = KERNELS,
+) -> Path:
+    """Times prediction from uint8 images to label maps and presence, with an untrained network, on the CPU.
+
+    Every engine and precision that this machine computes without emulation; with ``encnet_resnet50`` also its JPU
+    variant. Runs of all, and of the kernels that show the machine's best rate, take turns.
+
+    Args:
+        folder: gets inference_VARIANT.json and .png.
+        variant: of :func:`encnet.list_models`.
+        classes: number of classes.
+        size: height and width of the images.
+        batch: images at once.
+        repeats: timed runs of each, after one that is not counted.
+        engines: of :data:`ENGINES`.
+        rivals: of :data:`encnet.benchmark.rivals.RIVALS`.
+        peer_python: the Python of an environment that has MMSegmentation, another rival; None leaves it out.
+        rival: name of the one with which all are compared, as in the table; None as in :func:`compare`.
+        kernels: that show the machine's best rate.
+
+    Returns:
+        path of the JSON: "setting", "machine", and what :func:`compare` returns.
+
+    Raises:
+        InputError: an argument is out of its range, or a library or the environment is missing.
+    """
+    shape = (batch, *size)
+    check_sizes({"height": 16, "width": 16}, classes=classes, height=size[0], width=size[1], batch=batch)
+    check_sizes({}, repeats=repeats)
+    unknown = [engine for engine in engines if engine not in ENGINES]
+    if unknown:
+        raise InputError(f"there is no engine {unknown[0]!r}; choose of {', '.join(ENGINES)}")
+    variants = [variant, JPU] if variant == "encnet_resnet50" else [variant]
+    peer = None if peer_python is None else peer_form(peer_python, "inference", variant, classes)
+    others = predicting_rivals(rivals, variant, classes) + ([] if peer is None else [peer])
+    with tempfile.TemporaryDirectory(prefix="encnet-benchmark-") as models:
+        planned = [form for name in variants for form in engine_forms(name, classes, engines, Path(models))]
+        # what is wrong with the names, before minutes of exporting
+        chosen_rival([form.name for form in [*planned, *others]], rival)
+        for name in variants:
+            export_all(name, classes, engines, Path(models))
+        result = compare([*planned, *others], shape, repeats, kernels, rival)
+    setting = {
+        "variant": variant,
+        "classes": classes,
+        "height": size[0],
+        "width": size[1],
+        "batch": batch,
+        "repeats": repeats,
+        "peer": None if peer is None else peer.versions,
+    }
+    title = f"Prediction, {classes} classes, {size[0]}x{size[1]}, batch {batch}: medians of {repeats} runs"
+    Console(width=150).print(printed_table(title, result))
+    path = Path(folder) / f"inference_{variant}.json"
+    report = {"setting": setting, "machine": machine(), **result}
+    write_text(path, json.dumps(report, indent=2) + "\n")
+    draw_comparison(title, result, path.with_suffix(".png"))
+    return path
+
+
+def engine_forms(variant: str, classes: int, engines: Sequence[str], models: Path) -> list[Form]:
+    """A variant in all engines and precisions, whose files :func:`export_all` writes."""
+    forms: list[Form] = []
+    for engine in engines:
+        for precision in PRECISIONS[engine]:
+            if precision != "bf16" or cpu_computes_bf16():
+                label = LABELS[engine] + ("" if precision == "fp32" else f" {precision}")
+                path = str(file_of(variant, engine, precision, models))
+                forms.append(EnginePrediction(f"{variant}, {label}", precision, path, engine, variant, classes))
+    return forms
+
+
+def export_all(variant: str, classes: int, engines: Sequence[str], models: Path) -> None:
+    """Writes an untrained network as a checkpoint, and in the formats of the engines."""
+    model = untrained(variant, classes)
+    with Console(stderr=True).status("") as status:
+        for engine in engines:
+            status.update(f"exporting {variant} for {LABELS[engine]}")
+            path = file_of(variant, engine, "fp32", models)
+            if path.suffix == ".safetensors":
+                model.save(path)
+            else:
+                export_model(model, path)
+        if "openvino" in engines:
+            status.update(f"quantising {variant} for OpenVINO")
+            # Not export_model: it would measure on photographs how often both agree, which says nothing of a network
+            # that was never trained.
+            images = [image[None] for image in drawn_images(CALIBRATION)]
+            quantized = quantize(read_onnx(file_of(variant, "openvino", "fp32", models)), images, progress=False)
+            metadata = {METADATA_KEY: Description.of(model, "int8").to_json()}
+            save_openvino(quantized, file_of(variant, "openvino", "int8", models), metadata)
+
+
+def file_of(variant: str, engine: str, precision: str, models: Path) -> Path:
+    """Where :func:`export_all` writes a network for an engine; bf16 is computed from the file for fp32."""
+    suffix = {"onnxruntime": ".onnx", "openvino": ".xml"}.get(engine, ".safetensors")
+    return models / f"{variant}{'-int8' if precision == 'int8' else ''}{suffix}"

@@ -1,0 +1,198 @@
+"""Sections of the page on performance, each from the JSON of one benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from encnet.benchmark.comparison import MMSEGMENTATION, cells, headings, peak_sentence
+
+Report = Mapping[str, Any]
+"""What a benchmark wrote, as JSON has it."""
+
+
+def machine_sentence(machine: Mapping[str, Any]) -> str:
+    """What the figures depend on, in words."""
+    fixed = ("processor", "cores", "threads", "instructions", "system", "python")
+    versions = [f"{name} {version}" for name, version in machine.items() if name not in fixed]
+    instructions = ", ".join(machine["instructions"]) or "none beyond the basic ones"
+    return (
+        f"Measured on {machine['cores']} cores of: {machine['processor']}; instructions {instructions};"
+        f" {machine['threads']} threads, {machine['system']}, Python {machine['python']}, {', '.join(versions)}."
+    )
+
+
+def _layer(report: Report) -> list[str]:
+    sizes = report["sizes"]
+    rows = []
+    for name, result in report["results"].items():
+        for form, seconds in result["seconds"].items():
+            megabytes = result["megabytes"].get(form)
+            memory = "" if megabytes is None else f"{megabytes:.1f} MB"
+            rows.append((name, form, f"{1000 * seconds:.2f} ms", memory))
+    sentences = [
+        f"{name}: {result['times_faster']:.0f} times as fast as the expanded form, with"
+        f" {100 * result['share_of_memory']:.1f} % of its memory, at {result['times_of_products']:.2f} times the time"
+        " of the matrix products alone"
+        for name, result in report["results"].items()
+    ]
+    return [
+        "## The Encoding layer",
+        "",
+        f"`encnet benchmark layer --repeats {sizes['repeats']}`: {sizes['channels']} channels, {sizes['num_codes']}"
+        f" codewords, {sizes['side']}x{sizes['side']}, batch {sizes['batch']}, {report['layout']}. The expanded form"
+        " holds a tensor of pixels × codewords × channels, as the equations read.",
+        "",
+        *_table(("pass", "form", "median", "memory added"), rows),
+        "",
+        f"{'; '.join(sentences)}.",
+    ]
+
+
+def _inference(report: Report) -> list[str]:
+    setting = report["setting"]
+    return [
+        f"## Prediction, {setting['variant']} at {setting['height']}x{setting['width']}",
+        "",
+        f"`{_command('inference', setting)}`: {setting['classes']} classes, batch {setting['batch']}, medians"
+        f" of {setting['repeats']} runs; from uint8 images to label maps and presence, by an untrained network."
+        f" {peak_sentence(report['peak'])}",
+        "",
+        *_comparison(report),
+    ]
+
+
+def _training(report: Report) -> list[str]:
+    setting = report["setting"]
+    return [
+        f"## Training step, {setting['variant']} at {setting['height']}x{setting['width']}",
+        "",
+        f"`{_command('training', setting)}`: {setting['classes']} classes, batch {setting['batch']}, medians"
+        f" of {setting['repeats']} steps of forward, loss, backward and SGD. {peak_sentence(report['peak'])}",
+        "",
+        *_comparison(report),
+    ]
+
+
+def _growth(report: Report) -> list[str]:
+    setting, pixels, classes, large = (report[name] for name in ("setting", "pixels", "classes", "large"))
+    of_pixels = [
+        (
+            f"{row['height']}x{row['width']}",
+            f"{1000 * row['median_seconds']:.0f} ms",
+            f"{row['nanoseconds_per_pixel']:.0f} ns",
+        )
+        for row in pixels["rows"]
+    ]
+    of_classes = [
+        (
+            str(row["classes"]),
+            *(
+                f"{1000 * row[name]:.1f} ms"
+                for name in ("median_seconds", "classifier_seconds", "without_classifier_seconds")
+            ),
+        )
+        for row in classes["rows"]
+    ]
+    lines = [
+        "## Growth with pixels and classes",
+        "",
+        f"`encnet benchmark growth --variant {setting['variant']} --classes {setting['classes']}"
+        f" --repeats {setting['repeats']}`: PyTorch, fp32. With {setting['classes']} classes, by the size of the image;"
+        f" the highest time per pixel is {pixels['spread']:.2f} times the lowest:",
+        "",
+        *_table(("size", "median", "per pixel"), of_pixels),
+        "",
+        f"At {setting['size'][0]}x{setting['size'][1]}, by classes; without the classifier's own product of classes and"
+        f" features, timed alone, the highest time is {classes['spread']:.2f} times the lowest:",
+        "",
+        *_table(("classes", "median", "classifier alone", "without it"), of_classes),
+    ]
+    if large is not None:
+        lines += [
+            "",
+            f"Predicting one image of {large['height']}x{large['width']} with {setting['classes']} classes, the process"
+            f" holds {large['peak_megabytes']:.0f} MB at the most; the run adds {large['added_megabytes']:.0f} MB.",
+        ]
+    return lines
+
+
+def _data(report: Report) -> list[str]:
+    sizes, results = report["sizes"], report["results"]
+    training = results["training"]
+    steps = [(step, f"{milliseconds:.2f} ms") for step, milliseconds in results["milliseconds"].items()]
+    loaders = [
+        (workers, f"{loader['images_per_second']:.1f}", f"{100 * loader['waiting_for_data']:.1f} %")
+        for workers, loader in results["loader"].items()
+    ]
+    return [
+        "## Training images",
+        "",
+        f"`encnet benchmark data --repeats {sizes['repeats']}`: images of {sizes['dataset']} on their way to crops of"
+        f" {sizes['crop'][0]}x{sizes['crop'][1]}, one image in one process:",
+        "",
+        *_table(("step", "median"), steps),
+        "",
+        f"{training['variant']} trains on {training['images_per_second']:.2f} images/s where data is always there;"
+        f" batch {sizes['batch']}. What its loader delivers, and what share of its time training would wait for it:",
+        "",
+        *_table(("reading processes", "images/s", "waiting"), loaders),
+    ]
+
+
+def _seed(report: Report) -> list[str]:
+    sizes = report["sizes"]
+    rows = []
+    for name, result in report["results"].items():
+        for form, seconds in result["seconds"].items():
+            faster = result["times_faster"].get(form)
+            rows.append(
+                (
+                    name,
+                    form,
+                    f"{1000 * seconds:.0f} ms",
+                    "" if faster is None else f"{faster:.2f}",
+                    f"{result['megabytes'][form]:.0f} MB",
+                )
+            )
+    return [
+        "## The full-resolution head",
+        "",
+        f"`encnet benchmark seed --repeats {sizes['repeats']}`: encnet_resnet50_fullres, {sizes['classes']} classes,"
+        f" {sizes['height']}x{sizes['width']}, batch {sizes['batch']}, fp32.",
+        "",
+        *_table(("measurement", "form", "median", "encnet is so many times faster", "memory added"), rows),
+    ]
+
+
+SECTIONS: dict[str, Callable[[Report], list[str]]] = {
+    "layer": _layer,
+    "inference_*": _inference,
+    "training_*": _training,
+    "growth": _growth,
+    "data": _data,
+    "seed": _seed,
+}
+"""Names of JSON files, in the order of the page -> what is said of one."""
+
+
+def _command(subject: str, setting: Mapping[str, Any]) -> str:
+    """The command that measures this again."""
+    words = [f"encnet benchmark {subject} --variant {setting['variant']} --classes {setting['classes']}"]
+    words.append(f"--size [{setting['height']},{setting['width']}] --batch {setting['batch']}")
+    words.append(f"--repeats {setting['repeats']}")
+    if setting["peer"] is not None:
+        words.append("--peer-python PYTHON")
+    return " ".join(words)
+
+
+def _comparison(report: Report) -> list[str]:
+    """The table of all forms, and what is to be said of a rival in another environment."""
+    lines = _table(headings(report["rival"]), [cells(row) for row in report["forms"]])
+    peer = report["setting"]["peer"]
+    return lines if peer is None else [*lines, "", f"{MMSEGMENTATION} ran in an environment of its own: {peer}."]
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table in Markdown."""
+    return [f"| {' | '.join(line)} |" for line in (names, ["---"] * len(names), *rows)]

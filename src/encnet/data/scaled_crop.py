@@ -1,0 +1,170 @@
+"""A random crop of a scaled image, of which, where it is large, only the crop is computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
+
+from encnet.data.labels import IGNORE
+
+
+class Crop(NamedTuple):
+    """A rectangle of an image that has been resized to ``full``; it may reach beyond its edges, but not miss it."""
+
+    full: tuple[int, int]  #: (height, width) of the resized image, in pixels
+    top: int  #: of the rectangle in it; negative above it
+    left: int
+    size: tuple[int, int]  #: (height, width) of the rectangle
+
+
+class RandomScaledCrop(v2.Transform):
+    """Scales image and label map by one random factor, and cuts out one random crop.
+
+    The factor is drawn uniformly from ``scale``, then the crop's place uniformly from those inside the scaled image;
+    where the image is smaller than the crop, from those that hold all of it. A crop in which one class has
+    ``max_class_share`` of the labelled pixels or more, or nothing is labelled, gets another place, up to ten times
+    (``cat_max_ratio`` of MMSegmentation).
+
+    Values are those of an image that is resized whole (bilinear and antialiased; label maps to the nearest pixel) and
+    cropped then; of a large one, only the crop is computed.
+
+    Args:
+        size: (height, width) of the crop, in pixels.
+        fill: colour, 0-255, of what lies beyond the image; in the label map it is ignored.
+        scale: range of the factor.
+        base_size: length in pixels that a factor of 1 gives ``base_side``; None: the image's own.
+        base_side: "long" or "short".
+        max_class_share: above 0; 1 takes every crop.
+
+    Shapes:
+        ``tv_tensors.Image`` uint8 (3, H, W) -> Pillow's image; ``tv_tensors.Mask`` uint8 (H, W) -> (height, width).
+    """
+
+    _DRAWS = 10
+    _transformed_types = (tv_tensors.Image, tv_tensors.Mask)
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        fill: Sequence[int],
+        scale: tuple[float, float] = (1.0, 1.0),
+        base_size: int | None = None,
+        base_side: Literal["long", "short"] = "long",
+        max_class_share: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.size = size
+        self.fill = tuple(fill)
+        self.scale = scale
+        self.base_size = base_size
+        self.base_side = base_side
+        self.max_class_share = max_class_share
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        height, width = flat_inputs[0].shape[-2:]
+        factor = torch.empty(()).uniform_(*self.scale).item()
+        if self.base_size is not None:
+            factor *= self.base_size / (max if self.base_side == "long" else min)(height, width)
+        full = max(1, round(height * factor)), max(1, round(width * factor))
+        crop = self._draw(full)
+        if self.max_class_share < 1:
+            label = next(inpt for inpt in flat_inputs if isinstance(inpt, tv_tensors.Mask))
+            for _ in range(self._DRAWS - 1):
+                if self._is_mixed(crop_label(label, crop)):
+                    break
+                crop = self._draw(full)
+        return {"crop": crop}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        if isinstance(inpt, tv_tensors.Mask):
+            return tv_tensors.Mask(crop_label(inpt, params["crop"]))
+        return crop_image(inpt, params["crop"], self.fill)
+
+    def _draw(self, full: tuple[int, int]) -> Crop:
+        spare = [scaled - wanted for scaled, wanted in zip(full, self.size, strict=True)]
+        top, left = (int(torch.randint(min(0, room), max(0, room) + 1, ())) for room in spare)
+        return Crop(full, top, left, self.size)
+
+    def _is_mixed(self, label: Tensor) -> bool:
+        pixels = label.flatten().bincount(minlength=IGNORE + 1)[:IGNORE].tolist()  # a tensor would round the share
+        return 0 < max(pixels) < self.max_class_share * sum(pixels)
+
+
+def crop_image(image: Tensor, crop: Crop, fill: tuple[int, ...]) -> Image.Image:
+    """The crop of an image uint8 (3, H, W), bilinear and antialiased: one grey level off the exact values at most.
+
+    A small image, or one that gets much smaller, is resized whole, since torchvision is faster by the pixel. Of others
+    only the pixels that the crop depends on are read.
+    """
+    rows, columns = _parts(image, crop)
+    read = (rows.stop - rows.start) * (columns.stop - columns.start)
+    # Nanoseconds, as measured: torchvision takes 1 for a pixel that it reads and 4 for one that it makes, Pillow 10.
+    if math.prod(image.shape[-2:]) + 4 * math.prod(crop.full) < 10 * (read + rows.length * columns.length):
+        top, left = crop.top + rows.offset, crop.left + columns.offset
+        whole = functional.resize(image, list(crop.full), antialias=True).as_subclass(Tensor)
+        inside = functional.to_pil_image(whole[:, top : top + rows.length, left : left + columns.length])
+    else:
+        inside = resized_region(image, crop)
+    if (rows.length, columns.length) == crop.size:
+        return inside
+    canvas = Image.new("RGB", (crop.size[1], crop.size[0]), fill)
+    canvas.paste(inside, (columns.offset, rows.offset))
+    return canvas
+
+
+def resized_region(image: Tensor, crop: Crop) -> Image.Image:
+    """What of a crop lies inside the image, from the pixels that it depends on alone.
+
+    Pillow resizes a rectangle whose sides are fractions of a pixel; a resize that starts at a whole pixel would shift
+    the crop by up to half a pixel of the source.
+    """
+    rows, columns = _parts(image, crop)
+    source = image[:, rows.start : rows.stop, columns.start : columns.stop].as_subclass(Tensor)
+    box = (columns.box[0], rows.box[0], columns.box[1], rows.box[1])
+    return functional.to_pil_image(source).resize((columns.length, rows.length), Image.Resampling.BILINEAR, box)
+
+
+def crop_label(label: Tensor, crop: Crop) -> Tensor:
+    """The crop of a label map uint8 (H, W): each pixel's value is the nearest one's; ``IGNORE`` beyond the edges."""
+    inside = label.as_subclass(Tensor)
+    padding = []
+    for dim, (source, scaled, first, length) in enumerate(
+        zip(label.shape, crop.full, (crop.top, crop.left), crop.size, strict=True)
+    ):
+        start, stop = max(0, first), min(scaled, first + length)
+        positions = torch.arange(start, stop, dtype=torch.float32) * (source / scaled)  # rounded as interpolate() does
+        inside = inside.index_select(dim, positions.long().clamp_(max=source - 1))
+        padding = [start - first, first + length - stop, *padding]  # pad() begins with the last dimension
+    return torch.nn.functional.pad(inside, padding, value=IGNORE) if any(padding) else inside
+
+
+class _Part(NamedTuple):
+    """One side of the part of a crop that lies inside the image."""
+
+    offset: int  #: of the part in the crop, in pixels
+    length: int
+    start: int  #: the source pixels that it depends on
+    stop: int
+    box: tuple[float, float]  #: its edges in source pixels, counted from ``start``
+
+
+def _parts(image: Tensor, crop: Crop) -> tuple[_Part, _Part]:
+    """Of the rows and of the columns."""
+    rows, columns = zip(image.shape[-2:], crop.full, (crop.top, crop.left), crop.size, strict=True)
+    return _part(*rows), _part(*columns)
+
+
+def _part(source: int, scaled: int, first: int, length: int) -> _Part:
+    begin, end = max(0, first), min(scaled, first + length)
+    edges = begin * source / scaled, end * source / scaled
+    reach = max(1.0, source / scaled)  # of the bilinear filter, which antialiasing widens where the image gets smaller
+    start, stop = max(0, math.floor(edges[0] - reach)), min(source, math.ceil(edges[1] + reach))
+    return _Part(begin - first, end - begin, start, stop, (edges[0] - start, edges[1] - start))

@@ -1,0 +1,23 @@
+"""The graph as OpenVINO's intermediate representation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def read_onnx(path: Path) -> Any:
+    """An ONNX file as a model of OpenVINO's."""
+    import openvino
+
+    return openvino.Core().read_model(path)
+
+
+def save_openvino(model: Any, path: Path, metadata: Mapping[str, str]) -> None:
+    """Writes an .xml file and its .bin beside it, with the metadata in ``rt_info``; weights stay float32."""
+    import openvino
+
+    for key, text in metadata.items():
+        model.set_rt_info(text, key)
+    openvino.save_model(model, path, compress_to_fp16=False)

@@ -1,0 +1,7 @@
+"""What runs a network: PyTorch, ONNX Runtime or OpenVINO, each imported when it is used."""
+
+from encnet.inference.engines.description import Description
+from encnet.inference.engines.engine import Engine, EngineName, Precision, Scores
+from encnet.inference.engines.opening import open_engine
+
+__all__ = ["Description", "Engine", "EngineName", "Precision", "Scores", "open_engine"]

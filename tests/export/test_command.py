@@ -1,0 +1,64 @@
+"""`encnet export` as its users meet it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from encnet.cli import main
+
+
+def test_exports_and_measures_what_int8_costs(
+    trained: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--format", "openvino", "--precision", "int8", "--calibration", str(scenes), "--limit", "2"]
+    assert main(["export", str(trained), *arguments, "--calibration_images", "4"]) == 0
+    printed = capfd.readouterr().out
+    lines = [line for line in printed.splitlines() if "on 2 images of " in line and "mean IoU" in line]
+    assert [line.split(" on ")[0] for line in lines] == ["the checkpoint", "exported (int8)"]
+    assert all("presence F1" in line for line in lines)
+    assert "wrote model.xml" in printed
+    assert "nncf" not in printed.lower()  # what a library says of its progress goes to standard error
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model.bin", "model.parity.json", "model.xml"]
+    comparisons = json.loads((tmp_path / "model.parity.json").read_text())["comparisons"]
+    on_photographs = [comparison["labels"] for comparison in comparisons if comparison["images"] == "calibration"]
+    assert len(on_photographs) == 4
+    assert min(on_photographs) > 0.9
+
+
+@pytest.mark.slow
+def test_exports_from_a_folder_of_photographs(trained: Path, scenes: Path, tmp_path: Path) -> None:
+    photographs, out = str(scenes / "images/val"), str(tmp_path / "model.onnx")
+    assert main(["export", str(trained), "--out", out, "--calibration", photographs, "--labels", "true"]) == 0
+    assert main(["predict", out, photographs, "--out", str(tmp_path / "predictions")]) == 0
+    assert len(list((tmp_path / "predictions").glob("*_overlay.png"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "CHECKPOINT"], "give --format, one of onnx, openvino, torch, or --out"),
+        (["export", "CHECKPOINT", "--format", "tflite"], "tflite"),
+        (["export", "CHECKPOINT", "--out", "model.xml", "--precision", "int8"], "--calibration PATH"),
+        (["export", "nothing.safetensors", "--out", "model.onnx"], "there is no checkpoint nothing.safetensors"),
+        (["export", "CHECKPOINT", "--out", "model.onnx", "--limit", "0"], "--limit is 0"),
+        (["export", "CHECKPOINT", "--out", "model.onnx", "--size", "[9,9]"], "size is [9, 9]"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence_and_leave_nothing(
+    arguments: list[str],
+    message: str,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([part.replace("CHECKPOINT", str(trained)) for part in arguments]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert message in error[-1]
+    assert error[-1].startswith("encnet: ")
+    assert list(tmp_path.iterdir()) == []

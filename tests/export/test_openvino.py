@@ -1,0 +1,34 @@
+"""The graph in OpenVINO, at sizes that were not the traced one, against PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+from encnet.export.openvino import read_onnx, save_openvino
+from encnet.export.parity import photograph_like, scores
+from encnet.export.run import Exported
+from encnet.model.encnet import EncNet
+
+
+def test_agrees_with_pytorch_and_carries_its_metadata(exported_onnx: tuple[EncNet, Exported], tmp_path: Path) -> None:
+    model, exported = exported_onnx
+    classes = '["ä", "say \\"b\\" <c>"]'
+    save_openvino(read_onnx(exported.files[0]), tmp_path / "model.xml", {"classes": classes})
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model.bin", "model.xml"]
+    core = openvino.Core()
+    read = core.read_model(tmp_path / "model.xml")
+    assert read.get_rt_info(["classes"]).value == classes
+    assert read.input(0).partial_shape.to_string() == "[?,?,?,3]"
+    compiled = core.compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    for seed, (batch, height, width) in enumerate(((1, 72, 104), (3, 61, 83))):
+        rng = np.random.default_rng(seed)
+        images = np.stack([photograph_like(rng, height, width) for _ in range(batch)])
+        expected, presence = scores(model, images)
+        found = compiled([images])
+        assert presence is not None
+        assert np.abs(found["logits"] - expected).max() < 1e-3 * np.ptp(expected)
+        np.testing.assert_allclose(found["presence"], presence, rtol=0, atol=1e-3)
+        assert found["labels"].shape == (batch, height, width)

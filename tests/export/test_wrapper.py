@@ -1,0 +1,42 @@
+"""What is exported, in PyTorch, against the model by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from encnet.export.parity import photograph_like
+from encnet.export.wrapper import ExportWrapper
+from encnet.model.encnet import EncNet
+
+
+@pytest.mark.parametrize("presence_loss", ["bce", "mse"])
+def test_normalises_and_says_probabilities(network: Callable[..., EncNet], presence_loss: str) -> None:
+    model = network("encnet_tiny", presence_loss=presence_loss, align_corners=presence_loss == "mse")
+    model.info.mean, model.info.std = [0.1, 0.5, 0.7], [0.2, 0.3, 0.1]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    rng = np.random.default_rng(1)
+    images = np.stack([photograph_like(rng, 53, 70) for _ in range(2)])
+    with torch.no_grad():
+        outputs = ExportWrapper(model.train(), labels=True)(torch.from_numpy(images))
+        pixels = (images / 255.0 - np.array(model.info.mean)) / np.array(model.info.std)
+        expected = model.double().eval()(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    assert expected.presence is not None
+    presence = expected.presence.sigmoid() if presence_loss == "bce" else expected.presence.clamp(0, 1)
+    torch.testing.assert_close(outputs["presence"].double(), presence, rtol=0, atol=1e-4)
+    assert outputs["logits"].shape == (2, 5, 7, 9)
+    full = F.interpolate(outputs["logits"], size=(53, 70), mode="bilinear", align_corners=model.align_corners)
+    torch.testing.assert_close(full.double(), expected.logits, rtol=0, atol=1e-4)
+    assert outputs["labels"].dtype == torch.uint8
+    assert (outputs["labels"] == expected.logits.argmax(dim=1)).double().mean() > 0.999
+    for name, tensor in model.float().state_dict().items():  # the model itself is as it was
+        assert torch.equal(tensor, before[name])
+
+
+def test_says_nothing_of_presence_where_the_model_does_not(network: Callable[..., EncNet]) -> None:
+    outputs = ExportWrapper(network("encnet_tiny", se=False))(torch.zeros(1, 40, 40, 3, dtype=torch.uint8))
+    assert set(outputs) == {"logits"}

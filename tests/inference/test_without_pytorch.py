@@ -1,0 +1,85 @@
+"""Exported models predict where there is no PyTorch: in a process that refuses to import it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from encnet.inference.predictor import Predictor
+
+REFUSED = ("torch", "torchvision", "timm", "pytorch_lightning", "lightning", "torchmetrics", "safetensors")
+PROGRAM = f"""
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {REFUSED}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+from encnet.cli import main
+status = main(sys.argv[1:])
+assert not set({REFUSED}) & set(sys.modules)
+sys.exit(status)
+"""
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """A red place to the left, a blue one to the right; and one of another size, all green."""
+    (tmp_path / "photographs").mkdir()
+    pixels = np.zeros((16, 24, 3), np.uint8)
+    pixels[:, :12, 0] = pixels[:, 12:, 2] = 200
+    for name in ("first.png", "second.png"):
+        Image.fromarray(pixels).save(tmp_path / "photographs" / name)
+    Image.new("RGB", (32, 12), (0, 250, 0)).save(tmp_path / "photographs/third.png")
+    return tmp_path / "photographs"
+
+
+def encnet(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize(("make", "engine"), [("toy_onnx", "auto"), ("toy_xml", "auto"), ("toy_onnx", "openvino")])
+def test_predict(make: str, engine: str, photographs: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    pytest.importorskip("onnxruntime")
+    model: Path = request.getfixturevalue(make)()
+    done = encnet("predict", model, photographs, "--engine", engine, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    for name, expected in (("first", [0] * 12 + [2] * 12), ("second", [0] * 12 + [2] * 12), ("third", [1] * 32)):
+        with Image.open(tmp_path / f"out/{name}.png") as labels:
+            assert (np.asarray(labels) == expected).all()
+    said = json.loads((tmp_path / "out/third.json").read_text())
+    assert said["presence"] == {"green": pytest.approx(250 / 255, abs=1e-5), "red": 0, "blue": 0}
+    assert said["shares"] == {"green": 1}
+    assert (tmp_path / "out/first_overlay.png").is_file()
+
+
+def test_what_needs_pytorch_says_so(toy_onnx: Callable[..., Path], photographs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    done = encnet("predict", toy_onnx(), photographs, "--protocol", "mmseg-ms", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "the protocol mmseg-ms, as it is set, takes PyTorch and a checkpoint" in done.stderr
+    (tmp_path / "model.safetensors").touch()
+    done = encnet("predict", tmp_path / "model.safetensors", photographs)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "encnet: this model runs in PyTorch, which is not installed; `pip install torch torchvision timm`\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_probabilities_need_it_too(toy_onnx: Callable[..., Path]) -> None:
+    pytest.importorskip("onnxruntime")
+    torch = pytest.importorskip("torch")
+    predictor = Predictor(toy_onnx())
+    with pytest.raises(ValueError, match="class probabilities take PyTorch"):
+        predictor.probabilities(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
