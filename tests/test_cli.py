@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from encnet.cli import VERBS, main
+from encnet.cli import VERBS, _command, main
 from encnet.model.variants import create_model
 
 
@@ -93,7 +92,7 @@ def test_from_a_folder_of_images_to_predictions(data: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sing"], "there is no verb 'sing'; choose one of demo, check"),
+        (["sing"], "there is no verb 'sing'; choose one of demo, import-labels"),
         (["train"], "give either the folder of a data set"),
         (["train", "DATA", "--resume", "x"], "give either the folder of a data set"),
         (["train", "nowhere"], "nowhere"),
@@ -173,7 +172,7 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit) as exit_:
         main([verb, "--help"])
     assert exit_.value.code == 0
-    assert import_module(f"encnet.commands.{verb}").SUMMARY in " ".join(capsys.readouterr().out.split())
+    assert _command(verb).SUMMARY in " ".join(capsys.readouterr().out.split())
 
 
 def test_every_setting_of_training_is_documented(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from encnet.data.formats import read_dataset
 from encnet.training.recipes import list_recipes, recipe_path
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 REFERENCE = re.compile(r"`((?:src|tests)/[\w/.]+\.py)(?:::([\w.]+))?`")
 ROW = re.compile(r"`(src/[\w/.]+\.py)::([\w.]+)`\]\([^)]*\) \| `([^`]+)` \|$", flags=re.MULTILINE)
@@ -55,7 +55,7 @@ def without_spaces(code: str) -> str:
 def commands(text: str) -> Iterator[list[str]]:
     """The arguments of each `encnet VERB ...` in fenced blocks, and of those in code spans that have arguments."""
     blocks = [match[2].replace("\\\n", " ") for match in FENCE.finditer(text) if match[1] not in ("python", "yaml")]
-    spans = re.findall(r"`(encnet \w+ [^`]+)`", FENCE.sub("", text))
+    spans = re.findall(r"`(encnet [\w-]+ [^`]+)`", FENCE.sub("", text))
     for line in [line for block in blocks for line in block.splitlines() if line.startswith("encnet ")] + spans:
         words = shlex.split(line, comments=True)
         if "..." not in words:
@@ -74,10 +74,30 @@ def test_there_is_documentation() -> None:
     assert sum(len(ROW.findall(text)) for text in texts) >= 25
 
 
-def test_the_readme_lists_every_recipe() -> None:
-    section = PAGES[0].read_text(encoding="utf-8").split("## Recipes\n")[1].split("\n## ")[0]
-    rows = [line for line in section.splitlines() if line.startswith("|")]
+def test_the_page_of_recipes_lists_every_recipe() -> None:
+    text = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
     assert sorted(re.findall(r"`(\w+)`", "".join(rows))) == list_recipes()
+
+
+def test_the_pages_of_the_api_have_every_public_name() -> None:
+    pages = sorted((ROOT / "docs/api").glob("*.md"))
+    listed = [path for page in pages for path in re.findall(r"^::: ([\w.]+)$", page.read_text(), flags=re.MULTILINE)]
+    assert len(listed) == len(set(listed)) >= len(encnet.__all__)
+    objects = {}
+    for path in listed:
+        module, attribute = path.rsplit(".", 1)
+        objects[path] = getattr(importlib.import_module(module), attribute)
+    for public in encnet.__all__:
+        assert any(getattr(encnet, public) is documented for documented in objects.values()), public
+
+
+def test_the_site_has_every_page() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = re.findall(r"([\w/]+\.md)$", text, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(
+        str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -105,6 +125,9 @@ def test_lines_of_code_are_where_they_are_said_to_be(page: Path) -> None:
 def test_commands_parse(page: Path) -> None:
     for verb, *arguments in commands(page.read_text(encoding="utf-8")):
         assert verb in VERBS, f"encnet {verb}"
+        if "--recipe" in arguments and Path(arguments[arguments.index("--recipe") + 1]).suffix:
+            at = arguments.index("--recipe")
+            del arguments[at : at + 2]  # a file that an earlier command writes
         if "--help" not in arguments:
             _parse(verb, _command(verb), arguments)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from encnet.data.labels import IGNORE
 from encnet.errors import InputError
 from encnet.losses import EncNetLoss, HardPixels, presence_targets, soft_jaccard_loss
-from encnet.model.encnet import EncNetOutput
+from encnet.model.output import EncNetOutput
 from encnet.model.variants import create_model
 
 CLASSES = 4

@@ -76,7 +76,7 @@ def loop_oracle(classes: int, case: Case) -> dict[str, Any]:
         iou.append(divide(hit, true + predicted - hit))
         accuracy.append(divide(hit, true))
         weighted += divide(true, pixels) * iou[-1] if true else 0.0
-    average_precision, f1 = [], []
+    average_precision, f1, calibration_error = [], [], []
     for c in range(classes):
         records = [(probability[i][c], c in present[i]) for i in range(len(present)) if present[i]]
         positives = sum(there for _, there in records)
@@ -91,6 +91,9 @@ def loop_oracle(classes: int, case: Case) -> dict[str, Any]:
         fp = sum(p > 0.5 and not there for p, there in records)
         fn = sum(p <= 0.5 and there for p, there in records)
         f1.append(divide(2 * tp, 2 * tp + fp + fn))
+        bins = [[(p, there) for p, there in records if min(int(10 * p), 9) == b] for b in range(10)]
+        off = sum(abs(sum(there - p for p, there in inside)) for inside in bins)
+        calibration_error.append(divide(off, len(records)))
     return {
         "confusion": confusion,
         "pixel_accuracy": divide(sum(confusion[c][c] for c in range(classes)), pixels),
@@ -104,6 +107,8 @@ def loop_oracle(classes: int, case: Case) -> dict[str, Any]:
         "mean_presence_average_precision": mean(average_precision),
         "presence_f1": f1,
         "mean_presence_f1": mean(f1),
+        "presence_calibration_error": calibration_error,
+        "mean_presence_calibration_error": mean(calibration_error),
     }
 
 
@@ -114,6 +119,18 @@ def test_every_score_equals_the_loops(drawn: tuple[int, Case]) -> None:
     scores = scores_of(classes, case)
     for name, value in loop_oracle(classes, case).items():
         np.testing.assert_allclose(getattr(scores, name), value, rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+@settings(deadline=None)
+@given(cases())
+def test_an_update_says_the_confusion_matrix_of_each_image(drawn: tuple[int, Case]) -> None:
+    classes, (prediction, target, probability) = drawn
+    metrics = SegmentationMetrics(classes, names(classes), presence=True)
+    found = metrics.update(prediction, target, probability)
+    assert found.shape == (len(target), classes, classes)
+    for own, *image in zip(found, prediction.split(1), target.split(1), probability.split(1), strict=True):
+        np.testing.assert_array_equal(own, scores_of(classes, (image[0], image[1], image[2])).confusion)
+    np.testing.assert_array_equal(found.sum(dim=0), metrics.compute().confusion)
 
 
 @settings(deadline=None)
@@ -169,6 +186,7 @@ def test_without_presence_there_are_no_presence_scores() -> None:
     metrics = SegmentationMetrics(2, names(2), presence=False)
     metrics.update(torch.zeros(1, 2, 2, dtype=torch.uint8), torch.zeros(1, 2, 2, dtype=torch.uint8))
     scores = metrics.compute()
+    assert scores.presence is None
     assert scores.presence_f1 is None
     assert scores.to_dict()["mean_presence_average_precision"] is None
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from encnet import pixel_scores as module
+from encnet import pixel_blocks
 from encnet.data.labels import IGNORE
 from encnet.errors import InputError
 from encnet.pixel_scores import pixel_scores, weighted_nll
@@ -26,7 +26,7 @@ Scores = tuple[Tensor, Tensor]
 def blocks_of(elements: int, rows: int, columns: int) -> Iterator[None]:
     """Smaller blocks, so that small tensors have several."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CPU_BLOCK", (elements, rows, columns))
+        patch.setattr(pixel_blocks, "CPU_BLOCK", (elements, rows, columns))
         yield
 
 

@@ -23,7 +23,7 @@ def test_the_tree_names_every_module() -> None:
 
 
 def test_every_verb_and_variant_is_one_that_exists() -> None:
-    commands = re.findall(r"^\s*encnet (\w+)", README, flags=re.MULTILINE)
+    commands = re.findall(r"^\s*encnet ([\w-]+)", README, flags=re.MULTILINE)
     assert len(commands) >= 5
     assert set(commands) <= set(VERBS)
     assert set(list_models()) <= set(re.findall(r"encnet_\w+", README))

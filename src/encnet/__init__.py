@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from encnet.errors import InputError
     from encnet.evaluation import evaluate
+    from encnet.explanation.result import Explanation
+    from encnet.explanation.run import explain
     from encnet.export.run import export_model
     from encnet.inference.predictor import Predictor
     from encnet.inference.protocol import Protocol
@@ -18,17 +20,19 @@ if TYPE_CHECKING:
     from encnet.losses import EncNetLoss, LossTerms
     from encnet.model.build import build_encnet
     from encnet.model.context import ContextEncoding
-    from encnet.model.encnet import EncNet, EncNetOutput
+    from encnet.model.encnet import EncNet
     from encnet.model.encoding import Encoding
     from encnet.model.loading import load
+    from encnet.model.output import EncNetOutput
     from encnet.model.variants import create_model, list_models
 
 _HOMES = {
     "ContextEncoding": "encnet.model.context",
     "EncNet": "encnet.model.encnet",
     "EncNetLoss": "encnet.losses",
-    "EncNetOutput": "encnet.model.encnet",
+    "EncNetOutput": "encnet.model.output",
     "Encoding": "encnet.model.encoding",
+    "Explanation": "encnet.explanation.result",
     "InputError": "encnet.errors",
     "LossTerms": "encnet.losses",
     "Predictor": "encnet.inference.predictor",
@@ -37,6 +41,7 @@ _HOMES = {
     "build_encnet": "encnet.model.build",
     "create_model": "encnet.model.variants",
     "evaluate": "encnet.evaluation",
+    "explain": "encnet.explanation.run",
     "export_model": "encnet.export.run",
     "list_models": "encnet.model.variants",
     "load": "encnet.model.loading",
@@ -48,6 +53,7 @@ __all__ = [
     "EncNetLoss",
     "EncNetOutput",
     "Encoding",
+    "Explanation",
     "InputError",
     "LossTerms",
     "Predictor",
@@ -56,6 +62,7 @@ __all__ = [
     "build_encnet",
     "create_model",
     "evaluate",
+    "explain",
     "export_model",
     "list_models",
     "load",

@@ -13,8 +13,20 @@ from typing import Any, NoReturn, cast
 from encnet.commands.command import INTERRUPTED, WRONG_INPUT, Command
 from encnet.errors import InputError
 
-VERBS = ("demo", "check", "train", "evaluate", "predict", "convert", "export", "benchmark")
-"""In the order of a user's way; each is a module of :mod:`encnet.commands`."""
+VERBS = (
+    "demo",
+    "import-labels",
+    "check",
+    "train",
+    "evaluate",
+    "predict",
+    "explain",
+    "convert",
+    "export",
+    "app",
+    "benchmark",
+)
+"""In the order of a user's way; each is a module of :mod:`encnet.commands`, with ``_`` for ``-``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,11 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(name: str) -> Command:
-    return cast(Command, import_module(f"encnet.commands.{name}"))
+    return cast(Command, import_module(f"encnet.commands.{name.replace('-', '_')}"))
 
 
 def _overview() -> str:
-    verbs = "\n".join(f"  {name:10} {_command(name).SUMMARY}" for name in VERBS)
+    verbs = "\n".join(f"  {name:13} {_command(name).SUMMARY}" for name in VERBS)
     return f"encnet VERB ...: semantic segmentation that knows its scene\n\n{verbs}\n\n`encnet VERB --help` says more."
 
 

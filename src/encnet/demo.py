@@ -13,8 +13,9 @@ from encnet.data.dataset import load_sample
 from encnet.data.formats import read_dataset
 from encnet.data.scenes import CONTEXT_CLASSES, write_scenes
 from encnet.evaluation import EvaluationReport, evaluate
+from encnet.evaluation.examples import Example
 from encnet.inference import Predictor
-from encnet.report import Example, read_history, write_report
+from encnet.report import read_history, write_report
 from encnet.training.recipes import load_recipe
 from encnet.training.run import CONFIG_FILE, train
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from encnet.data.labels import IGNORE
 from encnet.errors import InputError
-from encnet.model.encnet import EncNetOutput
+from encnet.model.output import EncNetOutput
 from encnet.pixel_scores import pixel_scores, weighted_nll
 
 

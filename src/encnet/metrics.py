@@ -1,4 +1,4 @@
-"""How good predictions are: pixel scores from one confusion matrix, presence scores from one record per image."""
+"""How good predictions are: pixel scores from one confusion matrix, presence scores from one record an image."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
-from torchmetrics.functional.classification import binary_average_precision
 from torchmetrics.utilities import dim_zero_cat
 
 from encnet.data.labels import IGNORE
 from encnet.errors import InputError
+from encnet.presence_metrics import PresenceScores, mean_of_defined, number, presence_scores, ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,23 +30,14 @@ class Scores:
 
     A class that neither truth nor prediction has in any pixel is *absent*: its IoU is 0/0. ``mean_iou`` leaves it out,
     as MMSegmentation does; ``mean_iou_absent_zero`` counts it as 0, as PyTorch-Encoding does.
-
-    Presence scores compare, image by image, the probability that a class is in the image with whether at least one
-    pixel of its label map has the class:
-
-    - average precision of a class = Σ_j (R_j − R_{j−1}) P_j over its distinct probabilities in falling order, P_j and
-      R_j the precision and recall of "probability ≥ the j-th"; undefined for a class that no image has
-    - F1 of a class = 2 TP / (2 TP + FP + FN), positive where the probability is above 0.5; undefined where 0/0
     """
 
     names: tuple[str, ...]
     """The classes, in the order of all scores by class."""
     confusion: np.ndarray
     """(classes, classes) int64: pixels by true class (row) and predicted class (column)."""
-    presence_average_precision: np.ndarray | None
-    """(classes,) float64; None without presence scores."""
-    presence_f1: np.ndarray | None
-    """(classes,) float64; None without presence scores."""
+    presence: PresenceScores | None = None
+    """How well it is known which classes are in an image; None if the model does not say."""
 
     @property
     def true_pixels(self) -> np.ndarray:
@@ -56,28 +47,28 @@ class Scores:
     @property
     def pixel_accuracy(self) -> float:
         """Share of the pixels that are predicted right."""
-        return float(_ratio(np.trace(self.confusion), self.confusion.sum()))
+        return float(ratio(np.trace(self.confusion), self.confusion.sum()))
 
     @property
     def accuracy(self) -> np.ndarray:
         """(classes,) share of the pixels of each true class that are predicted right; nan without such pixels."""
-        return _ratio(np.diag(self.confusion), self.true_pixels)
+        return ratio(np.diag(self.confusion), self.true_pixels)
 
     @property
     def mean_accuracy(self) -> float:
         """Mean of ``accuracy`` over the classes that the truth has."""
-        return _mean_of_defined(self.accuracy)
+        return mean_of_defined(self.accuracy)
 
     @property
     def iou(self) -> np.ndarray:
         """(classes,) intersection over union; nan for absent classes."""
         hits = np.diag(self.confusion)
-        return _ratio(hits, self.true_pixels + self.confusion.sum(axis=0) - hits)
+        return ratio(hits, self.true_pixels + self.confusion.sum(axis=0) - hits)
 
     @property
     def mean_iou(self) -> float:
         """Mean of ``iou`` over the classes that are not absent."""
-        return _mean_of_defined(self.iou)
+        return mean_of_defined(self.iou)
 
     @property
     def mean_iou_absent_zero(self) -> float:
@@ -87,37 +78,58 @@ class Scores:
     @property
     def frequency_weighted_iou(self) -> float:
         """Mean of ``iou`` weighted by the number of true pixels of each class."""
-        return float(_ratio(np.sum(self.true_pixels * np.nan_to_num(self.iou)), self.confusion.sum()))
+        return float(ratio(np.sum(self.true_pixels * np.nan_to_num(self.iou)), self.confusion.sum()))
+
+    @property
+    def presence_average_precision(self) -> np.ndarray | None:
+        """(classes,) see :class:`PresenceScores`; None without presence scores."""
+        return None if self.presence is None else self.presence.average_precision
+
+    @property
+    def presence_f1(self) -> np.ndarray | None:
+        """(classes,) see :class:`PresenceScores`; None without presence scores."""
+        return None if self.presence is None else self.presence.f1
+
+    @property
+    def presence_calibration_error(self) -> np.ndarray | None:
+        """(classes,) see :attr:`Calibration.error`; None without presence scores."""
+        return None if self.presence is None else self.presence.calibration.error
 
     @property
     def mean_presence_average_precision(self) -> float | None:
         """Mean of ``presence_average_precision`` over the classes where it is defined; None without presence scores."""
-        values = self.presence_average_precision
-        return None if values is None else _mean_of_defined(values)
+        return None if self.presence is None else mean_of_defined(self.presence.average_precision)
 
     @property
     def mean_presence_f1(self) -> float | None:
         """Mean of ``presence_f1`` over the classes where it is defined; None without presence scores."""
-        return None if self.presence_f1 is None else _mean_of_defined(self.presence_f1)
+        return None if self.presence is None else mean_of_defined(self.presence.f1)
+
+    @property
+    def mean_presence_calibration_error(self) -> float | None:
+        """Mean of ``presence_calibration_error`` over the classes; None without presence scores."""
+        return None if self.presence is None else mean_of_defined(self.presence.calibration.error)
 
     def to_dict(self) -> dict[str, Any]:
         """All scores as plain numbers for JSON, by class name where there is one a class; nan becomes None."""
 
         def by_class(values: np.ndarray | None) -> dict[str, float | None] | None:
-            return None if values is None else {n: _number(v) for n, v in zip(self.names, values, strict=True)}
+            return None if values is None else {n: number(v) for n, v in zip(self.names, values, strict=True)}
 
         return {
-            "pixel_accuracy": _number(self.pixel_accuracy),
-            "mean_accuracy": _number(self.mean_accuracy),
-            "mean_iou": _number(self.mean_iou),
-            "mean_iou_absent_zero": _number(self.mean_iou_absent_zero),
-            "frequency_weighted_iou": _number(self.frequency_weighted_iou),
-            "mean_presence_average_precision": _number(self.mean_presence_average_precision),
-            "mean_presence_f1": _number(self.mean_presence_f1),
+            "pixel_accuracy": number(self.pixel_accuracy),
+            "mean_accuracy": number(self.mean_accuracy),
+            "mean_iou": number(self.mean_iou),
+            "mean_iou_absent_zero": number(self.mean_iou_absent_zero),
+            "frequency_weighted_iou": number(self.frequency_weighted_iou),
+            "mean_presence_average_precision": number(self.mean_presence_average_precision),
+            "mean_presence_f1": number(self.mean_presence_f1),
+            "mean_presence_calibration_error": number(self.mean_presence_calibration_error),
             "iou": by_class(self.iou),
             "accuracy": by_class(self.accuracy),
             "presence_average_precision": by_class(self.presence_average_precision),
             "presence_f1": by_class(self.presence_f1),
+            "presence_calibration_error": by_class(self.presence_calibration_error),
             "confusion": self.confusion.tolist(),
         }
 
@@ -142,7 +154,7 @@ class SegmentationMetrics(nn.Module):
         self._records = _Records(num_classes)
 
     @torch.no_grad()
-    def update(self, predictions: Tensor, target: Tensor, presence_probabilities: Tensor | None = None) -> None:
+    def update(self, predictions: Tensor, target: Tensor, presence_probabilities: Tensor | None = None) -> Tensor:
         """Adds a batch.
 
         Args:
@@ -151,13 +163,18 @@ class SegmentationMetrics(nn.Module):
             presence_probabilities: (B, classes) in 0-1; required when made with ``presence``, unused otherwise. An
                 image without any known pixel does not count in the presence scores.
 
+        Returns:
+            (B, classes, classes) int64, the confusion matrix of each image, as :attr:`Scores.confusion`.
+
         Raises:
             InputError: a class out of range, or missing presence probabilities.
         """
         if self.presence and presence_probabilities is None:
             raise InputError("presence scores need presence probabilities; make the metrics with presence=False")
         labels = predictions.argmax(dim=1) if predictions.is_floating_point() else predictions
-        self._records.update(labels, target, presence_probabilities if self.presence else None)
+        counts = _counts(labels, target, len(self.names))
+        self._records.update(counts, presence_probabilities if self.presence else None)
+        return counts
 
     def compute(self) -> Scores:
         """The scores of everything since the last ``reset``, over all processes."""
@@ -167,8 +184,7 @@ class SegmentationMetrics(nn.Module):
         return Scores(
             names=self.names,
             confusion=confusion.reshape(classes, classes).cpu().numpy(),  # torchmetrics squeezes 1 x 1
-            presence_average_precision=_average_precision(probabilities, truth.bool()) if self.presence else None,
-            presence_f1=_f1(probabilities > 0.5, truth.bool()) if self.presence else None,
+            presence=presence_scores(probabilities, truth.bool()) if self.presence else None,
         )
 
     def reset(self) -> None:
@@ -185,28 +201,14 @@ class _Records(Metric):
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        self.num_classes = num_classes
         self.add_state("confusion", torch.zeros(num_classes, num_classes, dtype=torch.int64), dist_reduce_fx="sum")
         # Flat (probabilities, truth) pairs, not (images, 2, classes): a process without images gathers as well.
         self.add_state("presence", [], dist_reduce_fx="cat")
 
-    def update(self, labels: Tensor, target: Tensor, presence_probabilities: Tensor | None) -> None:
-        classes, values = self.num_classes, IGNORE + 1
-        if labels.numel() and int(labels.max()) >= classes:
-            raise InputError(f"a predicted label is {int(labels.max())}, but there are {classes} classes")
-        # One count of (image, true value, predicted class) says all: MulticlassConfusionMatrix takes ten times longer.
-        image = torch.arange(len(target), device=target.device, dtype=torch.int32)[:, None, None]
-        cells = (image * values + target) * classes + labels
-        counts = torch.bincount(cells.flatten(), minlength=len(target) * values * classes).view(-1, values, classes)
-        occurs = counts.any(dim=2)
-        if occurs[:, classes:IGNORE].any():
-            value = classes + int(occurs[:, classes:IGNORE].any(dim=0).nonzero()[0])
-            raise InputError(
-                f"a true label is {value}, but there are {classes} classes; unknown pixels must be {IGNORE}"
-            )
-        self.confusion += counts[:, :classes].sum(dim=0)
+    def update(self, counts: Tensor, presence_probabilities: Tensor | None) -> None:
+        self.confusion += counts.sum(dim=0)
         if presence_probabilities is not None:
-            truth = occurs[:, :classes]
+            truth = counts.any(dim=2)
             known = truth.any(dim=1)
             self.presence.append(torch.stack([presence_probabilities[known].float(), truth[known]], dim=1).flatten())
 
@@ -215,32 +217,23 @@ class _Records(Metric):
         return self.confusion, dim_zero_cat(self.presence) if len(self.presence) else nothing
 
 
-def _average_precision(probabilities: Tensor, truth: Tensor) -> np.ndarray:
-    """(images, classes) probabilities and whether the class is there -> (classes,) average precision."""
-    return np.array(
-        [
-            float(binary_average_precision(p, t.long(), validate_args=False)) if t.any() else np.nan
-            for p, t in zip(probabilities.unbind(1), truth.unbind(1), strict=True)
-        ]
-    )
+def _counts(labels: Tensor, target: Tensor, classes: int) -> Tensor:
+    """(B, classes, classes) int64: pixels of each image by true and predicted class, both (B, H, W).
 
-
-def _f1(positive: Tensor, truth: Tensor) -> np.ndarray:
-    """(images, classes) whether the class is said to be there, and is -> (classes,) F1."""
-    hits = (positive & truth).sum(dim=0)
-    return _ratio(2 * hits.cpu(), (positive.sum(dim=0) + truth.sum(dim=0)).cpu())
-
-
-def _ratio(numerator: Any, denominator: Any) -> np.ndarray:
-    """numerator / denominator in float64, nan where the denominator is 0."""
-    numerator, denominator = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
-    return np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator != 0)
-
-
-def _mean_of_defined(values: np.ndarray) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if defined.size else float("nan")
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or np.isnan(value) else float(value)
+    Raises:
+        InputError: a class is out of range.
+    """
+    values = IGNORE + 1
+    if labels.numel() and int(labels.max()) >= classes:
+        raise InputError(f"a predicted label is {int(labels.max())}, but there are {classes} classes")
+    # One count of (image, true value, predicted class) says all: MulticlassConfusionMatrix takes ten times longer.
+    image = torch.arange(len(target), device=target.device, dtype=torch.int32)[:, None, None]
+    cells = (image * values + target) * classes + labels
+    counts = torch.bincount(cells.flatten(), minlength=len(target) * values * classes).view(-1, values, classes)
+    undeclared = counts[:, classes:IGNORE].sum(dim=(0, 2)).nonzero()
+    if len(undeclared):
+        raise InputError(
+            f"a true label is {classes + int(undeclared[0])}, but there are {classes} classes; unknown pixels must be"
+            f" {IGNORE}"
+        )
+    return counts[:, :classes]

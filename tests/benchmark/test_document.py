@@ -23,11 +23,11 @@ def layer_report() -> dict[str, Any]:
     forward = {
         "seconds": dict(zip(FORMS, (0.00412, 0.5, 0.004), strict=True)),
         "megabytes": dict(zip(FORMS, (7.3, 480.0, 1.0), strict=True)),
-        "times_faster": 121.4,
+        "times_faster": {"channels last": 121.4, "contiguous": 240.2},
         "share_of_memory": 0.015,
         "times_of_products": 1.03,
     }
-    return {"sizes": sizes, "layout": "channels last", "machine": machine(), "results": {"forward": forward}}
+    return {"sizes": sizes, "machine": machine(), "results": {"channels last": {"forward": forward}}}
 
 
 def data_report() -> dict[str, Any]:
@@ -55,7 +55,9 @@ def test_the_page_takes_its_files_along(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Performance\n")
     assert "| forward | Encoding | 4.12 ms | 7.3 MB |" in text
-    assert "121 times as fast as the expanded form, with 1.5 % of its memory, at 1.03 times the time" in text
+    assert "Features channels last:" in text
+    assert "121 times as fast as the expanded form (240 times, where that has its features contiguous)" in text
+    assert "with 1.5 % of its memory, at 1.03 times the time" in text
     assert "[layer.json](performance/layer.json)" in text
     beside = tmp_path / "docs/performance"
     assert (beside / "layer.json").read_text() == measured

@@ -38,20 +38,37 @@ def test_products_alone_are_two_and_four(layout: str, step: str, products: int) 
 
 
 def test_benchmark_writes_what_it_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = benchmark_layer(tmp_path, channels=64, num_codes=32, side=40, repeats=1, layout="contiguous")
+    path = benchmark_layer(tmp_path, channels=64, num_codes=32, side=40, repeats=1)
     report = json.loads(path.read_text())
-    assert report["layout"] == "contiguous"
-    for result in report["results"].values():
-        seconds = result["seconds"]
-        assert set(seconds) == {"Encoding", "expanded form", "matrix products"}
-        assert min(seconds.values()) > 0
-        assert result["times_of_products"] == seconds["Encoding"] / seconds["matrix products"]
-        assert result["megabytes"]["expanded form"] > 5  # one (1, 1600, 32, 64) tensor alone has 13 MB
-    assert "times faster" in capsys.readouterr().out
+    assert set(report["results"]) == set(LAYOUTS)
+    for layout, passes in report["results"].items():
+        for name, result in passes.items():
+            seconds = result["seconds"]
+            assert set(seconds) == {"Encoding", "expanded form", "matrix products"}
+            assert min(seconds.values()) > 0
+            assert result["times_of_products"] == seconds["Encoding"] / seconds["matrix products"]
+            assert result["times_faster"][layout] == seconds["expanded form"] / seconds["Encoding"]
+            for other in LAYOUTS:
+                rival = report["results"][other][name]["seconds"]["expanded form"]
+                assert result["times_faster"][other] == rival / seconds["Encoding"]
+            assert result["megabytes"]["expanded form"] > 5  # one (1, 1600, 32, 64) tensor alone has 13 MB
+    said = capsys.readouterr().out
+    assert said.count("times faster") == 8
+    assert said.count("expanded form, contiguous") == 2
+
+
+def test_one_layout_alone(tmp_path: Path) -> None:
+    path = benchmark_layer(tmp_path, channels=8, num_codes=4, side=8, repeats=1, layouts=["contiguous"])
+    results = json.loads(path.read_text())["results"]
+    assert list(results) == ["contiguous"]
+    assert list(results["contiguous"]["forward"]["times_faster"]) == ["contiguous"]
 
 
 def test_what_cannot_be_measured_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="repeats is 0"):
         benchmark_layer(tmp_path, repeats=0)
     with pytest.raises(InputError, match="no layout 'rows'"):
-        benchmark_layer(tmp_path, layout="rows")
+        benchmark_layer(tmp_path, layouts=["rows"])
+    with pytest.raises(InputError, match="layouts is empty"):
+        benchmark_layer(tmp_path, layouts=[])
+    assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from torch import nn
 
 from encnet.benchmark.measure import gigaflop
 from encnet.benchmark.networks import backbone_of, drawn_images, forward_gigaflop, normalised, untrained
-from encnet.benchmark.rivals import ARCHITECTURES, LibraryPrediction, PlainPrediction, predicting_rivals
+from encnet.benchmark.rivals import ARCHITECTURES, LibraryPrediction, PlainPrediction, chosen_rivals
 from encnet.errors import InputError
 from encnet.inference.preprocessing import Preprocessing
 
@@ -85,17 +85,17 @@ def test_the_plain_form_takes_the_most_probable_class() -> None:
 
 def test_rivals_have_the_same_backbone() -> None:
     assert backbone_of("encnet_resnet50") == "resnet50c"
-    forms = predicting_rivals(["smp"], "encnet_resnet50", 150)
+    forms = chosen_rivals(["smp"], "encnet_resnet50", 150)
     assert [form.name for form in forms] == [f"smp {name}" for name in ARCHITECTURES]
-    tiny = predicting_rivals(["smp"], "encnet_tiny", 3)[0]
+    tiny = chosen_rivals(["smp"], "encnet_tiny", 3)[0]
     assert isinstance(tiny, LibraryPrediction)
     tiny.prepare((1, 64, 64))()
 
 
 def test_what_is_wrong_with_rivals_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="no rival 'unet'"):
-        predicting_rivals(["unet"], "encnet_tiny", 3)
+        chosen_rivals(["unet"], "encnet_tiny", 3)
     monkeypatch.setitem(sys.modules, "segmentation_models_pytorch", None)
     with pytest.raises(InputError, match=r"pip install 'encnet\[rivals\]'"):
-        predicting_rivals(["plain", "smp"], "encnet_tiny", 3)
-    assert len(predicting_rivals(["plain"], "encnet_tiny", 3)) == 1
+        chosen_rivals(["plain", "smp"], "encnet_tiny", 3)
+    assert len(chosen_rivals(["plain"], "encnet_tiny", 3)) == 1

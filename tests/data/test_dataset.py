@@ -13,6 +13,7 @@ from torchvision.transforms import v2
 
 from encnet.data.dataset import DatasetIndex, Sample, SampleKey, SegmentationDataset, load_sample
 from encnet.data.labels import LabelSet
+from encnet.data.transforms import training_transform
 from encnet.errors import InputError
 
 LABELS = LabelSet.plain(["a", "b", "c"])
@@ -55,6 +56,17 @@ def test_a_transform_gets_image_and_label_map_together(samples: list[Sample]) ->
     image, label = SegmentationDataset(samples, LABELS, v2.RandomHorizontalFlip(p=1.0))[0]
     assert torch.equal(image, plain_image.flip(-1))
     assert torch.equal(label, plain_label.flip(-1))
+
+
+def test_pillows_image_is_cropped_as_the_tensor_is(tmp_path: Path) -> None:
+    samples = [write_sample(tmp_path, name, size) for name, size in (("small", (70, 50)), ("large", (900, 700)))]
+    transform = training_transform((40, 60), (0.4, 0.5, 0.6), (0.2, 0.2, 0.2), jitter=0.3)
+    tensors, images = (SegmentationDataset(samples, LABELS, transform, 5, pillow) for pillow in (False, True))
+    for epoch in range(4):
+        for index in range(len(samples)):
+            (expected, labels), (ours, ours_labels) = (each[SampleKey(epoch, index)] for each in (tensors, images))
+            assert torch.equal(ours_labels, labels)
+            assert (ours - expected).abs().max() <= 3 / 255 / 0.2  # two grey levels, and the contrast of up to 1.3
 
 
 def load(dataset: SegmentationDataset, keys: list[SampleKey], workers: int) -> list[list[torch.Tensor]]:

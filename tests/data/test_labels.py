@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -59,6 +59,62 @@ def test_decode_colors_is_a_look_up_of_every_pixel(labels: LabelSet, raw: np.nda
 def test_a_color_is_packed_as_in_html(color: Color) -> None:
     assert f"{pack_color(color):06x}" == bytes(color).hex()
     assert unpack_color(pack_color(color)) == color
+
+
+BYTES = hnp.arrays(np.uint8, SHAPES, elements=st.integers(0, 12) | st.integers(0, 255))
+
+
+def check_load(labels: LabelSet, image: Image.Image, unpacked: list[Any], path: Path) -> None:
+    """A file's label map against the table, pixel by pixel."""
+    image.save(path)
+    expected = [labels.raw.get(label, labels.undeclared) for label in unpacked]
+    if None in expected:
+        with pytest.raises(InputError, match=r"map\.png .*declare each as a class in dataset\.yaml"):
+            labels.load(path)
+    else:
+        loaded = labels.load(path)
+        assert loaded.dtype == np.uint8
+        assert loaded.shape == (image.height, image.width)
+        assert loaded.flags.writeable  # as PyTorch wants it
+        assert loaded.ravel().tolist() == expected
+
+
+@settings(deadline=None)
+@given(labels=label_sets("value"), raw=BYTES, mode=st.sampled_from(["L", "P", "LA"]))
+def test_loading_values_is_a_look_up_of_every_pixel(
+    tmp_path_factory: pytest.TempPathFactory, labels: LabelSet, raw: np.ndarray, mode: str
+) -> None:
+    image = Image.fromarray(np.stack([raw, raw // 2], axis=2) if mode == "LA" else raw, mode)
+    if mode == "P":
+        image.putpalette(bytes(range(256)) * 3)
+    check_load(labels, image, raw.ravel().tolist(), tmp_path_factory.getbasetemp() / "map.png")
+
+
+@settings(deadline=None)
+@given(
+    labels=label_sets("color"),
+    raw=BYTES,
+    palette=st.lists(COLORS, min_size=256, max_size=256),
+    mode=st.sampled_from(["P", "RGB", "RGBA"]),
+)
+def test_loading_colors_is_a_look_up_of_every_pixel(
+    tmp_path_factory: pytest.TempPathFactory, labels: LabelSet, raw: np.ndarray, palette: list[Color], mode: str
+) -> None:
+    image = Image.fromarray(raw, "P")
+    image.putpalette(np.array(palette, dtype=np.uint8).tobytes())
+    colors = [palette[value] for value in raw.ravel().tolist()]
+    check_load(labels, image.convert(mode), colors, tmp_path_factory.getbasetemp() / "map.png")
+
+
+def test_large_maps_are_decoded_to_their_last_pixel(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 1000, (1100, 301)).astype(np.uint16)
+    labels = LabelSet(("even", "odd"), distinct_palette(2), "value", {value: value % 2 for value in range(1000)})
+    Image.fromarray(values).save(tmp_path / "map.png")
+    np.testing.assert_array_equal(labels.load(tmp_path / "map.png"), values % 2)
+    values[-1, -1] = 1000
+    Image.fromarray(values).save(tmp_path / "map.png")
+    with pytest.raises(InputError, match=r"undeclared value 1000 \(1 pixels\)"):
+        labels.load(tmp_path / "map.png")
 
 
 def any_values(levels: int) -> LabelSet:

@@ -65,6 +65,10 @@ def test_equals_scaling_whole_and_cropping(height: int, width: int, crop: Crop, 
     top, left = max(0, -crop.top), max(0, -crop.left)
     part = exact[:, top : top + inside.shape[1], left : left + inside.shape[2]]
     assert (inside - part).abs().max() <= 1.01
+    # Pillow's image, as it comes from a file, is the same image.
+    opened = functional.to_pil_image(image)
+    assert torch.equal(functional.pil_to_tensor(resized_region(opened, crop)), inside)
+    assert (functional.pil_to_tensor(crop_image(opened, crop, FILL)) - exact).abs().max() <= 1.01
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.37, 0.76, 1.0, 1.61, 3.0])

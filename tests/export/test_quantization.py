@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +39,25 @@ def test_convolutions_are_int8_and_labels_stay(trained: Path, scenes: Path, tmp_
     for path in sorted((scenes / "images/val").iterdir()):
         image = np.asarray(read_image(path))[None]
         assert (run([image])["logits"].argmax(axis=1) == scores(model, image)[0].argmax(axis=1)).mean() > 0.9
+
+
+def test_nothing_is_sent_or_said(trained: Path, tmp_path: Path) -> None:
+    """In a process that is no test, since the library leaves its telemetry out where it sees pytest."""
+    save_onnx(trace(ExportWrapper(load(trained))), tmp_path / "model.onnx", {})
+    program = f"""
+import sys
+import numpy as np
+from encnet.export.openvino import read_onnx
+from encnet.export.quantization import quantize
+
+images = [np.zeros((1, 64, 96, 3), np.uint8), np.full((1, 64, 96, 3), 200, np.uint8)]
+quantize(read_onnx({str(tmp_path / "model.onnx")!r}), images, progress=False)
+wrapper = sys.modules["nncf.telemetry.wrapper"]
+assert not isinstance(wrapper.telemetry, wrapper.NNCFTelemetry), wrapper.telemetry
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (0, ""), found.stderr
+    assert not re.search("nncf|telemetry|INFO", found.stderr, flags=re.IGNORECASE), found.stderr
 
 
 def _is_quantized(operation: openvino.Op) -> bool:

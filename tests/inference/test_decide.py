@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from encnet.inference import decide
-from encnet.inference.decide import by_rows, most_probable
+from encnet.inference.decide import Strip, by_rows, decidable, most_probable
 
 Decide = Callable[[np.ndarray, tuple[int, int], bool], np.ndarray]
 side = st.integers(1, 9)
@@ -129,3 +129,37 @@ def test_memory_does_not_hold_the_interpolated_scores() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < full / 2
+
+
+@pytest.mark.parametrize("rows_first", [False, True])
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**16),
+    sides=st.tuples(st.integers(1, 25), side),
+    size=st.tuples(st.integers(1, 120), pixels),
+    cuts=st.lists(st.integers(1, 9), min_size=1, max_size=30),
+    align_corners=st.booleans(),
+)
+def test_strips_of_a_map_are_the_rows_of_its_labels(
+    rows_first: bool,
+    seed: int,
+    sides: tuple[int, int],
+    size: tuple[int, int],
+    cuts: list[int],
+    align_corners: bool,
+) -> None:
+    """Each strip is decided from the rows that came since, and the one before them."""
+    logits = scene(np.random.default_rng(seed), 1, 4, *sides, "regions").astype(np.float32)
+    decided, known, strips = 0, 0, []
+    for cut in [*cuts, sides[0]]:
+        top, known = max(0, known - 1), min(sides[0], known + cut)
+        until = decidable(sides[0], size[0], known, align_corners)
+        strip, rows = Strip(top, sides[0], slice(decided, until)), logits[:, :, top:known]
+        if rows_first:
+            strips.append(by_rows(torch.from_numpy(rows), size, align_corners, strip, elements=100).numpy())
+        else:
+            strips.append(most_probable(rows, size, align_corners, strip))
+        assert strips[-1].shape == (1, until - decided, size[1])
+        decided = until
+    assert decided == size[0]
+    check(np.concatenate(strips, axis=1), logits, size, align_corners)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encnet.errors import InputError
-from encnet.inference.inputs import expand_inputs, output_stems
+from encnet.inference.inputs import expand_inputs, kind_of, output_stems
 
 
 @pytest.fixture
@@ -19,6 +19,8 @@ def folder(tmp_path: Path) -> Path:
         "sub/deep/d.webp",
         "[x].png",
         "empty/no.txt",
+        "films/x.MP4",
+        "films/y.mov",
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
@@ -40,6 +42,9 @@ def names(paths: list[Path], folder: Path) -> list[str]:
         (["*"], ["[x].png", "a.JPG", "b.png"]),
         (["**/*.webp"], ["sub/deep/d.webp"]),
         (["[x].png"], ["[x].png"]),
+        (["films/y.mov"], ["films/y.mov"]),
+        (["films/*.mov"], ["films/y.mov"]),
+        (["**/*.MP4"], ["films/x.MP4"]),
         (["b.png", ".", "sub"], ["b.png", "[x].png", "a.JPG", "sub/c.png"]),
     ],
 )
@@ -47,7 +52,7 @@ def test_patterns_stand_for_images(folder: Path, patterns: list[str], expected: 
     assert names(expand_inputs([folder / pattern for pattern in patterns]), folder) == expected
 
 
-@pytest.mark.parametrize("pattern", ["missing.png", "*.gif", "empty", "*.txt"])
+@pytest.mark.parametrize("pattern", ["missing.png", "*.gif", "empty", "*.txt", "films", "films/*"])
 def test_a_pattern_without_images_is_named(folder: Path, pattern: str) -> None:
     with pytest.raises(InputError) as caught:
         expand_inputs([folder / "b.png", str(folder / pattern)])
@@ -79,3 +84,21 @@ def test_different_stems_are_kept(paths: list[Path]) -> None:
 def test_stems_are_readable() -> None:
     paths = [Path("x/1.png"), Path("y/1.png"), Path("y/1.jpg"), Path("y/2.png")]
     assert output_stems(paths) == ["1", "y_1", "y_1_jpg", "2"]
+
+
+def test_reserved_stems_are_given_to_no_image() -> None:
+    paths = [Path("a/Ranking.jpg"), Path("a/other.jpg")]
+    assert output_stems(paths) == ["Ranking", "other"]
+    assert output_stems(paths, ["ranking"]) == ["a_Ranking", "other"]
+
+
+def test_kinds_are_those_of_the_suffix(folder: Path) -> None:
+    kinds = {name: kind_of(folder / name) for name in ("b.png", "films/x.MP4", "notes.txt", "missing.tif")}
+    assert kinds == {"b.png": "image", "films/x.MP4": "video", "notes.txt": "image", "missing.tif": "image"}
+
+
+def test_a_damaged_tiff_is_left_to_the_reader_of_rasters(folder: Path) -> None:
+    (folder / "cut.tif").write_bytes(b"II*\0")
+    (folder / "text.tif").write_text("no TIFF")
+    assert kind_of(folder / "cut.tif") == "raster"
+    assert kind_of(folder / "text.tif") == "image"

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from encnet.errors import InputError
 from encnet.inference.protocol import Protocol
 from encnet.inference.tiling import segment
-from encnet.model.encnet import EncNet, EncNetOutput
+from encnet.model.encnet import EncNet
+from encnet.model.output import EncNetOutput
 from encnet.model.variants import create_model
 
 CLASSES = 3
@@ -264,7 +265,7 @@ def test_large_logits_do_not_overflow() -> None:
         ({"absent_classes": "one"}, "absent_classes"),
         ({"long_side": 0}, "long_side"),
         ({"short_side": -1}, "short_side"),
-        ({"name": "best"}, "name of the protocol is best; it must be one of plain, mmseg"),
+        ({"name": "best"}, "name of the protocol is best; it must be one of plain, tiled, mmseg"),
         ({"crop": (0, 4)}, "crop"),
         ({"stride": 0}, "stride"),
         ({"stride": 1.5}, "stride"),

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from encnet.data.labels import LabelSet, distinct_palette
+from encnet.data.labels import IGNORE, LabelSet, distinct_palette
+from encnet.disagreement import disagreement
 from encnet.errors import InputError
 from encnet.inference.segmentation import Segmentation
 
@@ -73,7 +74,23 @@ def test_saved_json_says_what_is_in_the_image(tmp_path: Path) -> None:
 
 
 def test_without_presence_the_json_has_null() -> None:
-    assert segmentation(LABELS, presence=False).to_dict()["presence"] is None
+    saved = segmentation(LABELS, presence=False).to_dict()
+    assert saved["presence"] is None
+    assert saved["disagreement"] is None
+    assert segmentation(LABELS, presence=False).disagreement() is None
+
+
+@given(arrays(np.uint8, (3, 5), elements=st.sampled_from([0, 1, 2, IGNORE])))
+def test_disagreement_is_that_of_the_counted_pixels(labels: np.ndarray) -> None:
+    """Pixels of no class, as in a raster's empty corners, do not count."""
+    result = segmentation(labels)
+    counts = np.array([sum(int(label == i) for label in labels.flat) for i in range(3)])
+    assert result.presence is not None
+    expected = disagreement(counts / max(1, counts.sum()), result.presence)
+    found = result.disagreement()
+    assert found is not None
+    assert found.score == pytest.approx(expected.score)
+    assert result.to_dict()["disagreement"] == pytest.approx(expected.score, abs=1e-6)
 
 
 def test_overlay_takes_an_opacity() -> None:

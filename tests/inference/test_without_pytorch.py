@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,9 @@ def encnet(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_predict(make: str, engine: str, photographs: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     pytest.importorskip("onnxruntime")
     model: Path = request.getfixturevalue(make)()
-    done = encnet("predict", model, photographs, "--engine", engine, "--out", tmp_path / "out")
+    done = encnet("predict", model, photographs, "--engine", engine, "--rank", "true", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
+    assert len(json.loads((tmp_path / "out/ranking.json").read_text())["images"]) == 3
     for name, expected in (("first", [0] * 12 + [2] * 12), ("second", [0] * 12 + [2] * 12), ("third", [1] * 32)):
         with Image.open(tmp_path / f"out/{name}.png") as labels:
             assert (np.asarray(labels) == expected).all()
@@ -74,6 +76,26 @@ def test_what_needs_pytorch_says_so(toy_onnx: Callable[..., Path], photographs: 
     assert done.stderr == (
         "encnet: this model runs in PyTorch, which is not installed; `pip install torch torchvision timm`\n"
     )
+    assert not (tmp_path / "out").exists()
+
+
+def test_videos_do_not_need_it(toy_onnx: Callable[..., Path], tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("av")
+    from encnet.inference.video_files import VideoWriter
+
+    with VideoWriter(tmp_path / "film.mkv", Fraction(10), lossless=False) as video:
+        video.write(np.full((16, 24, 3), (9, 9, 250), np.uint8), 0)
+    done = encnet("predict", toy_onnx(), tmp_path / "film.mkv", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out/film.jsonl").read_text())["shares"] == {"blue": 1}
+
+
+def test_rasters_need_it_and_say_so(toy_onnx: Callable[..., Path], photographs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    done = encnet("predict", toy_onnx(), photographs, "--raster", "true", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "a raster takes PyTorch and a checkpoint" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

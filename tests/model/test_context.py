@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from encnet.model.context import ContextEncoding
+from encnet.model.context import ContextEncoding, SemanticEncoding
 
 
 def test_equals_the_equations() -> None:
@@ -37,3 +37,13 @@ def test_trains_with_batch_1_and_one_pixel() -> None:
     semantics, features = module(torch.randn(1, 6, 1, 1))
     assert semantics.isfinite().all()
     assert features.isfinite().all()
+
+
+def test_an_image_tiled_twice_has_the_semantics_of_the_image_where_sums_are_scaled() -> None:
+    torch.manual_seed(0)
+    module = SemanticEncoding(6, 6, 3).double().eval()
+    image = torch.randn(1, 6, 4, 5, dtype=torch.float64)
+    twice = torch.cat([image, image], dim=2)
+    torch.testing.assert_close(module(twice, reference_pixels=20), module(image))
+    torch.testing.assert_close(module(twice, reference_pixels=20), module(image, reference_pixels=20))
+    assert not torch.allclose(module(twice), module(image))

@@ -129,3 +129,28 @@ def test_autocast_keeps_the_assignment_in_float32(dtype: torch.dtype) -> None:
 def test_wrong_sizes_are_named(build) -> None:
     with pytest.raises(InputError, match=r"Encoding: .*(at least 1|expected)"):
         build()
+
+
+@settings(max_examples=25, deadline=None)
+@given(parts=st.lists(st.integers(1, 5), min_size=1, max_size=4), seed=st.integers(0, 2**16))
+def test_sums_of_parts_add_up_to_the_whole(parts: list[int], seed: int) -> None:
+    torch.manual_seed(seed)
+    layer = Encoding(4, 3).double()
+    features = torch.randn(2, 4, 3, sum(parts), dtype=torch.float64)
+    pieces = [layer.sums(piece) for piece in features.split(parts, dim=3)]
+    total = pieces[0]
+    for piece in pieces[1:]:
+        total = total + piece
+    assert total.pixels == 3 * sum(parts)
+    torch.testing.assert_close(total.mass.sum(dim=1), torch.full((2,), float(total.pixels), dtype=torch.float64))
+    torch.testing.assert_close(layer.of_sums(total), encode_by_loops(features, layer.codewords, layer.scale))
+
+
+def test_averaged_sums_are_between_those_of_two_images() -> None:
+    torch.manual_seed(0)
+    layer = Encoding(4, 3).double()
+    one, other = torch.randn(2, 1, 4, 3, 5, dtype=torch.float64)
+    averaged = 0.75 * layer.sums(one) + layer.sums(other) * 0.25
+    expected = 0.75 * layer(one) + 0.25 * layer(other)  # E is linear in the sums
+    torch.testing.assert_close(layer.of_sums(averaged), expected)
+    assert averaged.pixels == 15

@@ -10,7 +10,8 @@ import torch
 import encnet
 from encnet.errors import InputError
 from encnet.losses import EncNetLoss
-from encnet.model.encnet import EncNet, EncNetOutput
+from encnet.model.encnet import EncNet
+from encnet.model.output import EncNetOutput
 from encnet.model.variants import create_model, list_models
 
 CLASSES = 5

@@ -25,7 +25,7 @@ from encnet.training.config import LossConfig, ModelConfig, TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.initial import start_from
 from encnet.training.module import TrainingModule
-from encnet.training.run import resume, train
+from encnet.training.run import build_model, resume, train
 
 
 def same_weights(a: Path, b: Path) -> bool:
@@ -156,6 +156,20 @@ def test_every_setting_changes_the_result(
         return
     train(squares, settings, tmp_path / "after", quiet=True)
     assert not same_weights(tmp_path / "before/last.safetensors", tmp_path / "after/last.safetensors")
+
+
+def test_a_model_can_scale_its_context_to_the_crop(squares: Path, settings: TrainConfig) -> None:
+    index = read_dataset(squares)
+    model, _ = build_model(index, settings)
+    assert model.info.context_pixels is None
+    settings.model.scale_context = True
+    model, _ = build_model(index, settings)
+    with torch.no_grad():
+        features = model.eval().prepare(torch.zeros(1, 3, *settings.data.crop)).features
+    assert model.info.context_pixels == features.shape[2] * features.shape[3]
+    settings.model.context = False
+    with pytest.raises(InputError, match="no context encoding"):
+        build_model(index, settings)
 
 
 def test_early_stopping_ends_a_run_that_does_not_improve(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:

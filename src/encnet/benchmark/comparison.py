@@ -7,11 +7,10 @@ import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from rich.console import Console
-from rich.table import Table
 
 from encnet.benchmark.measure import Memory, interleaved, memory_of_run, timed
 from encnet.benchmark.peak import KERNELS, Kernel, Peak
@@ -66,6 +65,35 @@ class PreparedForm(Form):
 
     def memory(self, shape: Shape) -> Memory:
         return memory_of_run(self.prepare, (shape,), small=((shape[0], SMALL_SIDE, SMALL_SIDE),))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all programs of a comparison are given.
+
+    Raises:
+        InputError: a number is out of its range; of a "training" step, batch norm needs two images.
+    """
+
+    job: Literal["inference", "training"]
+    variant: str
+    """Of :func:`encnet.list_models`: this package's network."""
+    classes: int
+    height: int
+    """Of the images, in pixels; at least 16."""
+    width: int
+    batch: int
+    """Images at once."""
+    repeats: int
+    """Timed runs of each, after one that is not counted."""
+
+    def __post_init__(self) -> None:
+        numbers = {name: value for name, value in asdict(self).items() if isinstance(value, int)}
+        check_sizes({"height": 16, "width": 16, "batch": 2 if self.job == "training" else 1}, **numbers)
+
+    @property
+    def shape(self) -> Shape:
+        return self.batch, self.height, self.width
 
 
 def compare(
@@ -142,58 +170,6 @@ def chosen_rival(names: Sequence[str], rival: str | None) -> str:
     if rival is not None and rival not in names:
         raise InputError(f"there is no rival {rival!r} in this run; choose one of: {'; '.join(names)}")
     return rival or next((name for name in (MMSEGMENTATION, PLAIN) if name in names), names[0])
-
-
-def printed_table(title: str, result: Mapping[str, Any]) -> Table:
-    """What :func:`compare` returns, for the terminal."""
-    table = Table(title=f"{title}\n{peak_sentence(result['peak'])}")
-    for heading in headings(result["rival"]):
-        table.add_column(heading, justify="left" if heading == "form" else "right")
-    for row in result["forms"]:
-        table.add_row(*cells(row))
-    return table
-
-
-def headings(rival: str) -> tuple[str, ...]:
-    """Of the columns that :func:`cells` fills."""
-    return (
-        "form",
-        "median",
-        "images/s",
-        f"times faster than {rival}",
-        "GFLOP",
-        "GFLOP/s",
-        "of the peak",
-        "memory added",
-        "process at most",
-    )
-
-
-def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """One form's row, as text; empty where nothing is known."""
-
-    def text(name: str, form: str, factor: float = 1.0) -> str:
-        return "" if row[name] is None else form.format(factor * row[name])
-
-    return (
-        row["name"],
-        text("median_seconds", "{:.0f} ms" if row["median_seconds"] >= 0.1 else "{:.1f} ms", 1000),
-        text("images_per_second", "{:.2f}" if row["images_per_second"] < 10 else "{:.1f}"),
-        text("times_faster", "{:.2f}"),
-        text("gigaflop", "{:.0f}" if (row["gigaflop"] or 0) >= 10 else "{:.2f}"),
-        text("gflop_per_second", "{:.0f}"),
-        text("share_of_peak", "{:.0f} %", 100),
-        text("added_megabytes", "{:.0f} MB"),
-        text("peak_megabytes", "{:.0f} MB"),
-    )
-
-
-def peak_sentence(peak: Mapping[str, Mapping[str, Any]]) -> str:
-    """The machine's best rates, in words."""
-    rates = [
-        f"{precision} {best['gflop_per_second']:.0f} GFLOP/s ({best['kernel']})" for precision, best in peak.items()
-    ]
-    return f"Measured peak in the same run: {'; '.join(rates)}." if rates else "No peak was measured."
 
 
 def check_sizes(least: Mapping[str, int], **values: int) -> None:

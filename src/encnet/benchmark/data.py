@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 from torchvision import tv_tensors
-from torchvision.transforms.v2 import functional
 
+from encnet.benchmark.comparison import check_sizes
 from encnet.benchmark.measure import machine, median_seconds
+from encnet.benchmark.steps import sgd_step
 from encnet.data.formats import read_dataset
 from encnet.data.images import read_image
 from encnet.data.scenes import write_scenes
@@ -73,9 +74,7 @@ def benchmark_data(
         InputError: a number is out of range, the data set cannot be read, or there is no such variant.
     """
     sizes = {"batch": batch, "images": images, "repeats": repeats}
-    for name, value in sizes.items():
-        if value < 1:
-            raise InputError(f"{name} is {value}; it must be at least 1")
+    check_sizes({}, **sizes)
     if not workers:
         raise InputError("workers is empty; give at least one number of processes")
     with torch.device("meta"):
@@ -131,15 +130,8 @@ def training_step(variant: str, classes: int, batch: tuple[Tensor, Tensor]) -> C
     torch.manual_seed(0)
     model = create_model(variant, classes).train().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     loss = EncNetLoss(classes, presence_loss=model.presence_loss, align_corners=model.align_corners)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
     images, labels = batch[0].contiguous(memory_format=torch.channels_last), batch[1]
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss(model(images, full_size=False), labels).total.backward()
-        optimizer.step()
-
-    return step
+    return sgd_step(model, lambda: loss(model(images, full_size=False), labels).total, rate=1e-6)
 
 
 def step_milliseconds(dataset: Any, images: int = 16) -> dict[str, float]:
@@ -156,7 +148,7 @@ def step_milliseconds(dataset: Any, images: int = 16) -> dict[str, float]:
         for sample in dataset.samples[:images]:
             assert sample.label is not None
             of_image: dict[str, float] = {}
-            image = _timed(of_image, "decode image", lambda path: functional.to_image(read_image(path)), sample.image)
+            image = _timed(of_image, "decode image", read_image, sample.image)
             label = _timed(of_image, "decode label map", dataset.labels.load, sample.label)
             pair: Any = (image, tv_tensors.Mask(torch.from_numpy(label)))
             for transform in dataset.transform.transforms:

@@ -7,6 +7,7 @@ import json
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def benchmark_growth(
         sizes: heights and widths that are compared.
         class_counts: numbers of classes that are compared.
         size: height and width of the images where classes grow.
-        large: height and width of the image whose memory is measured; None leaves it out.
+        large: height and width of the image whose memory is measured, by the protocol "tiled"; None leaves it out.
         repeats: timed runs of each, after one that is not counted.
 
     Returns:
@@ -134,7 +135,8 @@ def by_classes(variant: str, counts: Sequence[int], size: tuple[int, int], repea
 
 
 def of_large(form: EnginePrediction, large: tuple[int, int]) -> dict[str, Any]:
-    """Memory of predicting one large image in a process of its own."""
+    """Memory of predicting one large image, in tiles with one context, in a process of its own."""
+    form = replace(form, protocol="tiled")
     memory = memory_of_run(form.prepare, ((1, *large),), small=((1, SMALL_SIDE, SMALL_SIDE),))
     return {"height": large[0], "width": large[1], "peak_megabytes": memory.peak, "added_megabytes": memory.added}
 
@@ -190,7 +192,7 @@ def _tables(title: str, setting: Mapping[str, Any], result: Mapping[str, Any]) -
     tables = [pixels, classes]
     if result["large"] is not None:
         large = result["large"]
-        memory = Table(title=f"one image of {large['height']}x{large['width']}, {setting['classes']} classes")
+        memory = Table(title=f"one image of {large['height']}x{large['width']} in tiles, {setting['classes']} classes")
         memory.add_column("memory added", justify="right")
         memory.add_column("process at most", justify="right")
         memory.add_row(f"{large['added_megabytes']:.0f} MB", f"{large['peak_megabytes']:.0f} MB")

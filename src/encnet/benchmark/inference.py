@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,18 +10,17 @@ from typing import Any
 
 from rich.console import Console
 
-from encnet.benchmark.comparison import Form, PreparedForm, Shape, check_sizes, chosen_rival, compare, printed_table
-from encnet.benchmark.measure import Memory, machine, memory_of_run
+from encnet.benchmark.comparison import Form, PreparedForm, Setting, Shape, chosen_rival, compare
+from encnet.benchmark.comparison_report import write_comparison
+from encnet.benchmark.measure import Memory, memory_of_run
 from encnet.benchmark.networks import drawn_images, forward_gigaflop, untrained
 from encnet.benchmark.peak import KERNELS, Kernel
 from encnet.benchmark.peer import peer_form
-from encnet.benchmark.picture import draw_comparison
-from encnet.benchmark.rivals import RIVALS, predicting_rivals
+from encnet.benchmark.rivals import RIVALS, chosen_rivals
 from encnet.errors import InputError
 from encnet.export.openvino import read_onnx, save_openvino
 from encnet.export.quantization import quantize
 from encnet.export.run import export_model
-from encnet.files import write_text
 from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.predictor import Predictor
 from encnet.training.precision import cpu_computes_bf16
@@ -53,11 +51,12 @@ class EnginePrediction(PreparedForm):
     engine: str = "pytorch"
     variant: str = "encnet_resnet50"
     classes: int = 150
+    protocol: str = "plain"
 
     def prepare(self, shape: Shape) -> Callable[[], object]:
         computed: Any = "bf16" if self.precision == "bf16" else "fp32"
         engine: Any = self.engine
-        predictor = Predictor(self.path, device="cpu", precision=computed, engine=engine)
+        predictor = Predictor(self.path, self.protocol, device="cpu", precision=computed, engine=engine)
         images = drawn_images(shape)
         return lambda: predictor.labels(images)
 
@@ -107,38 +106,21 @@ def benchmark_inference(
     Raises:
         InputError: an argument is out of its range, or a library or the environment is missing.
     """
-    shape = (batch, *size)
-    check_sizes({"height": 16, "width": 16}, classes=classes, height=size[0], width=size[1], batch=batch)
-    check_sizes({}, repeats=repeats)
+    setting = Setting("inference", variant, classes, *size, batch, repeats)
     unknown = [engine for engine in engines if engine not in ENGINES]
     if unknown:
         raise InputError(f"there is no engine {unknown[0]!r}; choose of {', '.join(ENGINES)}")
     variants = [variant, JPU] if variant == "encnet_resnet50" else [variant]
     peer = None if peer_python is None else peer_form(peer_python, "inference", variant, classes)
-    others = predicting_rivals(rivals, variant, classes) + ([] if peer is None else [peer])
+    others = chosen_rivals(rivals, variant, classes) + ([] if peer is None else [peer])
     with tempfile.TemporaryDirectory(prefix="encnet-benchmark-") as models:
         planned = [form for name in variants for form in engine_forms(name, classes, engines, Path(models))]
         # what is wrong with the names, before minutes of exporting
         chosen_rival([form.name for form in [*planned, *others]], rival)
         for name in variants:
             export_all(name, classes, engines, Path(models))
-        result = compare([*planned, *others], shape, repeats, kernels, rival)
-    setting = {
-        "variant": variant,
-        "classes": classes,
-        "height": size[0],
-        "width": size[1],
-        "batch": batch,
-        "repeats": repeats,
-        "peer": None if peer is None else peer.versions,
-    }
-    title = f"Prediction, {classes} classes, {size[0]}x{size[1]}, batch {batch}: medians of {repeats} runs"
-    Console(width=150).print(printed_table(title, result))
-    path = Path(folder) / f"inference_{variant}.json"
-    report = {"setting": setting, "machine": machine(), **result}
-    write_text(path, json.dumps(report, indent=2) + "\n")
-    draw_comparison(title, result, path.with_suffix(".png"))
-    return path
+        result = compare([*planned, *others], setting.shape, repeats, kernels, rival)
+    return write_comparison(folder, setting, None if peer is None else peer.versions, result)
 
 
 def engine_forms(variant: str, classes: int, engines: Sequence[str], models: Path) -> list[Form]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from encnet.benchmark.comparison import check_sizes
 from encnet.benchmark.measure import added_megabytes, machine, median_seconds
 from encnet.errors import InputError
 from encnet.files import write_text
@@ -62,9 +63,9 @@ def benchmark_layer(
     side: int = 60,
     batch: int = 1,
     repeats: int = 5,
-    layout: str = "channels last",
+    layouts: Sequence[str] = tuple(LAYOUTS),
 ) -> Path:
-    """Times all forms in turn, and measures the memory that the first two add in a process of its own.
+    """Times all forms in all layouts in turn, and measures the memory that the first two add in a process of its own.
 
     Args:
         folder: gets layer.json.
@@ -73,45 +74,50 @@ def benchmark_layer(
         side: height and width of the feature map.
         batch: B.
         repeats: timed runs of each form, after one that is not counted.
-        layout: of the features in memory, "channels last" as in this package's networks, or "contiguous".
+        layouts: of the features in memory, "channels last" as in this package's networks, and "contiguous".
 
     Returns:
-        path of layer.json: for each pass seconds (medians) and megabytes by form, ``times_faster`` than the expanded
-        form and ``share_of_memory`` of it, and ``times_of_products``, the time as a multiple of that of the matrix
-        products alone.
+        path of layer.json: for each layout and pass seconds (medians) and megabytes by form; ``times_faster`` than the
+        expanded form, by the layout of that form; ``share_of_memory`` of the expanded form in the same layout; and
+        ``times_of_products``, the time as a multiple of that of the matrix products alone.
 
     Raises:
         InputError: a size or the number of repeats is less than 1, or there is no such layout.
     """
     sizes = {"channels": channels, "num_codes": num_codes, "side": side, "batch": batch, "repeats": repeats}
-    for name, value in sizes.items():
-        if value < 1:
-            raise InputError(f"{name} is {value}; it must be at least 1")
-    if layout not in LAYOUTS:
-        raise InputError(f"there is no layout {layout!r}; take one of {', '.join(LAYOUTS)}")
-    shape = (batch, channels, side, side)
-    results = {}
+    check_sizes({}, **sizes)
+    unknown = [layout for layout in layouts if layout not in LAYOUTS]
+    if unknown or not layouts:
+        named = f"there is no layout {unknown[0]!r}" if unknown else "layouts is empty"
+        raise InputError(f"{named}; choose of: {', '.join(LAYOUTS)}")
+    shape, small = (batch, channels, side, side), (batch, channels, 2, 2)
+    results: dict[str, dict[str, Any]] = {layout: {} for layout in layouts}
     for name in PASSES:
-        runs = {form: prepare(form, shape, num_codes, name, layout) for form in FORMS}
-        seconds = median_seconds(runs, repeats)
+        pairs = [(layout, form) for layout in results for form in FORMS]
+        runs = {", ".join(pair): prepare(pair[1], shape, num_codes, name, pair[0]) for pair in pairs}
+        medians = median_seconds(runs, repeats)
         runs.clear()  # what they hold, before the processes that measure memory start
-        small = (batch, channels, 2, 2)
-        megabytes = {
-            form: added_megabytes(
-                prepare, (form, shape, num_codes, name, layout), small=(form, small, num_codes, name, layout)
-            )
-            for form in (OURS, EXPANDED)
-        }
-        results[name] = {
-            "seconds": seconds,
-            "megabytes": megabytes,
-            "times_faster": seconds[EXPANDED] / seconds[OURS],
-            "share_of_memory": megabytes[OURS] / megabytes[EXPANDED],
-            "times_of_products": seconds[OURS] / seconds[PRODUCTS],
-        }
-    Console(width=110).print(_table(results, shape, num_codes, layout))
+        expanded = {layout: medians[f"{layout}, {EXPANDED}"] for layout in results}
+        for layout in results:
+            seconds = {form: medians[f"{layout}, {form}"] for form in FORMS}
+            megabytes = {
+                form: added_megabytes(
+                    prepare, (form, shape, num_codes, name, layout), small=(form, small, num_codes, name, layout)
+                )
+                for form in (OURS, EXPANDED)
+            }
+            results[layout][name] = {
+                "seconds": seconds,
+                "megabytes": megabytes,
+                "times_faster": {of: rival / seconds[OURS] for of, rival in expanded.items()},
+                "share_of_memory": megabytes[OURS] / megabytes[EXPANDED],
+                "times_of_products": seconds[OURS] / seconds[PRODUCTS],
+            }
+    console = Console(width=130)
+    for layout, of_layout in results.items():
+        console.print(_table(of_layout, shape, num_codes, layout))
     path = Path(folder) / "layer.json"
-    report = {"sizes": sizes, "layout": layout, "machine": machine(), "results": results}
+    report = {"sizes": sizes, "machine": machine(), "results": results}
     write_text(path, json.dumps(report, indent=2) + "\n")
     return path
 
@@ -136,7 +142,8 @@ def prepare(form: str, shape: tuple[int, ...], num_codes: int, step: str, layout
     return run
 
 
-def _table(results: dict[str, dict[str, Any]], shape: tuple[int, ...], num_codes: int, layout: str) -> Table:
+def _table(results: Mapping[str, Any], shape: tuple[int, ...], num_codes: int, layout: str) -> Table:
+    """Of one layout."""
     table = Table(title=f"Encoding layer, features {tuple(shape)}, {layout}, K = {num_codes}: medians")
     for column in ("pass", "form", "time", "of its products", "Encoding is", "memory added", "share"):
         table.add_column(column, justify="left" if column in ("pass", "form") else "right")
@@ -148,8 +155,11 @@ def _table(results: dict[str, dict[str, Any]], shape: tuple[int, ...], num_codes
                 form,
                 f"{1000 * result['seconds'][form]:.2f} ms",
                 f"{result['times_of_products']:.2f} times" if form == OURS else "",
-                f"{result['times_faster']:.0f} times faster" if expanded else "",
+                f"{result['times_faster'][layout]:.0f} times faster" if expanded else "",
                 f"{result['megabytes'][form]:.1f} MB" if form in result["megabytes"] else "",
                 f"{100 * result['share_of_memory']:.1f} %" if expanded else "",
             )
+        for other, times in result["times_faster"].items():
+            if other != layout:
+                table.add_row("", f"{EXPANDED}, {other}", "", "", f"{times:.0f} times faster", "", "")
     return table

@@ -1,4 +1,4 @@
-"""Programs to compare inference with: the plain form of this network, and segmentation_models.pytorch."""
+"""Programs to compare with: the plain form of this network, and segmentation_models.pytorch."""
 
 from __future__ import annotations
 
@@ -73,29 +73,36 @@ class LibraryPrediction(PreparedForm):
         return library_gigaflop(self.architecture, self.backbone, self.classes, shape)
 
 
-def predicting_rivals(names: Sequence[str], variant: str, classes: int) -> list[Form]:
+def chosen_rivals(
+    names: Sequence[str],
+    variant: str,
+    classes: int,
+    plain: Callable[[str, str, str, int], Form] = PlainPrediction,
+    library: Callable[[str, str, str, str, int], Form] = LibraryPrediction,
+) -> list[Form]:
     """The forms of :data:`RIVALS` for a variant: its plain form, and the library's networks with its backbone.
+
+    Args:
+        names: of :data:`RIVALS`.
+        variant: of :func:`encnet.list_models`.
+        classes: number of classes.
+        plain: (name, precision, variant, classes) -> form.
+        library: (name, precision, architecture, backbone, classes) -> form.
 
     Raises:
         InputError: a name is unknown, or the library is not installed.
     """
-    check_rivals(names)
-    forms: list[Form] = []
-    if "plain" in names:
-        forms.append(PlainPrediction(PLAIN, "fp32", variant, classes))
-    if "smp" in names:
-        backbone = backbone_of(variant)
-        forms += [LibraryPrediction(f"smp {name}", "fp32", name, backbone, classes) for name in ARCHITECTURES]
-    return forms
-
-
-def check_rivals(names: Sequence[str]) -> None:
-    """Raises :class:`InputError` where a name is not of :data:`RIVALS`, or its library is not installed."""
     unknown = [name for name in names if name not in RIVALS]
     if unknown:
         raise InputError(f"there is no rival {unknown[0]!r}; --rivals takes {' and '.join(RIVALS)}")
+    forms: list[Form] = []
+    if "plain" in names:
+        forms.append(plain(PLAIN, "fp32", variant, classes))
     if "smp" in names:
-        library_network(ARCHITECTURES[0], "resnet18", 2)
+        library_network(ARCHITECTURES[0], "resnet18", 2)  # whether the library is there
+        backbone = backbone_of(variant)
+        forms += [library(f"smp {name}", "fp32", name, backbone, classes) for name in ARCHITECTURES]
+    return forms
 
 
 def library_network(architecture: str, backbone: str, classes: int) -> nn.Module:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from encnet.benchmark.comparison import MMSEGMENTATION, cells, headings, peak_sentence
+from encnet.benchmark import tiles
+from encnet.benchmark.comparison import MMSEGMENTATION
+from encnet.benchmark.comparison_report import cells, headings, peak_sentence
 
 Report = Mapping[str, Any]
 """What a benchmark wrote, as JSON has it."""
@@ -23,55 +25,62 @@ def machine_sentence(machine: Mapping[str, Any]) -> str:
 
 
 def _layer(report: Report) -> list[str]:
-    sizes = report["sizes"]
-    rows = []
-    for name, result in report["results"].items():
-        for form, seconds in result["seconds"].items():
-            megabytes = result["megabytes"].get(form)
-            memory = "" if megabytes is None else f"{megabytes:.1f} MB"
-            rows.append((name, form, f"{1000 * seconds:.2f} ms", memory))
-    sentences = [
-        f"{name}: {result['times_faster']:.0f} times as fast as the expanded form, with"
-        f" {100 * result['share_of_memory']:.1f} % of its memory, at {result['times_of_products']:.2f} times the time"
-        " of the matrix products alone"
-        for name, result in report["results"].items()
-    ]
-    return [
+    sizes, results = report["sizes"], report["results"]
+    lines = [
         "## The Encoding layer",
         "",
         f"`encnet benchmark layer --repeats {sizes['repeats']}`: {sizes['channels']} channels, {sizes['num_codes']}"
-        f" codewords, {sizes['side']}x{sizes['side']}, batch {sizes['batch']}, {report['layout']}. The expanded form"
-        " holds a tensor of pixels × codewords × channels, as the equations read.",
-        "",
-        *_table(("pass", "form", "median", "memory added"), rows),
-        "",
-        f"{'; '.join(sentences)}.",
+        f" codewords, {sizes['side']}x{sizes['side']}, batch {sizes['batch']}. The expanded form holds a tensor of"
+        " pixels × codewords × channels, as the equations read.",
     ]
+    for layout, passes in results.items():
+        rows = []
+        for name, result in passes.items():
+            for form, seconds in result["seconds"].items():
+                megabytes = result["megabytes"].get(form)
+                memory = "" if megabytes is None else f"{megabytes:.1f} MB"
+                rows.append((name, form, f"{1000 * seconds:.2f} ms", memory))
+        sentences = [f"{name}: {_compared(result, layout)}" for name, result in passes.items()]
+        lines += ["", f"Features {layout}:", "", *_table(("pass", "form", "median", "memory added"), rows)]
+        lines += ["", f"{'; '.join(sentences)}."]
+    return lines
+
+
+def _compared(result: Mapping[str, Any], layout: str) -> str:
+    """One pass of the layer, in words."""
+    others = [
+        f" ({times:.0f} times, where that has its features {other})"
+        for other, times in result["times_faster"].items()
+        if other != layout
+    ]
+    return (
+        f"{result['times_faster'][layout]:.0f} times as fast as the expanded form{''.join(others)}, with"
+        f" {100 * result['share_of_memory']:.1f} % of its memory, at {result['times_of_products']:.2f} times the time"
+        " of the matrix products alone"
+    )
 
 
 def _inference(report: Report) -> list[str]:
-    setting = report["setting"]
-    return [
-        f"## Prediction, {setting['variant']} at {setting['height']}x{setting['width']}",
-        "",
-        f"`{_command('inference', setting)}`: {setting['classes']} classes, batch {setting['batch']}, medians"
-        f" of {setting['repeats']} runs; from uint8 images to label maps and presence, by an untrained network."
-        f" {peak_sentence(report['peak'])}",
-        "",
-        *_comparison(report),
-    ]
+    runs = "runs; from uint8 images to label maps and presence, by an untrained network"
+    return _comparison("inference", "Prediction", runs, report)
 
 
 def _training(report: Report) -> list[str]:
-    setting = report["setting"]
-    return [
-        f"## Training step, {setting['variant']} at {setting['height']}x{setting['width']}",
+    return _comparison("training", "Training step", "steps of forward, loss, backward and SGD", report)
+
+
+def _comparison(subject: str, heading: str, runs: str, report: Report) -> list[str]:
+    """What :func:`encnet.benchmark.comparison_report.write_comparison` wrote."""
+    setting, peer = report["setting"], report["setting"]["peer"]
+    lines = [
+        f"## {heading}, {setting['variant']} at {setting['height']}x{setting['width']}",
         "",
-        f"`{_command('training', setting)}`: {setting['classes']} classes, batch {setting['batch']}, medians"
-        f" of {setting['repeats']} steps of forward, loss, backward and SGD. {peak_sentence(report['peak'])}",
+        f"`{_command(subject, setting)}`: {setting['classes']} classes, batch {setting['batch']}, medians"
+        f" of {setting['repeats']} {runs}. {peak_sentence(report['peak'])}",
         "",
-        *_comparison(report),
+        *_table(headings(report["rival"]), [cells(row) for row in report["forms"]]),
     ]
+    return lines if peer is None else [*lines, "", f"{MMSEGMENTATION} ran in an environment of its own: {peer}."]
 
 
 def _growth(report: Report) -> list[str]:
@@ -111,10 +120,17 @@ def _growth(report: Report) -> list[str]:
     if large is not None:
         lines += [
             "",
-            f"Predicting one image of {large['height']}x{large['width']} with {setting['classes']} classes, the process"
-            f" holds {large['peak_megabytes']:.0f} MB at the most; the run adds {large['added_megabytes']:.0f} MB.",
+            f"Predicting one image of {large['height']}x{large['width']} with {setting['classes']} classes, in tiles"
+            f" with one context, the process holds {large['peak_megabytes']:.0f} MB at the most; the run adds"
+            f" {large['added_megabytes']:.0f} MB.",
         ]
     return lines
+
+
+def _tiles(report: Report) -> list[str]:
+    title, sentences = tiles.section(report)
+    rows = [tiles.cells(row) for row in report["rows"]]
+    return [f"## {title}", "", sentences, "", *_table(tiles.headings(report["setting"]), rows)]
 
 
 def _data(report: Report) -> list[str]:
@@ -170,6 +186,7 @@ SECTIONS: dict[str, Callable[[Report], list[str]]] = {
     "inference_*": _inference,
     "training_*": _training,
     "growth": _growth,
+    "tiles": _tiles,
     "data": _data,
     "seed": _seed,
 }
@@ -184,13 +201,6 @@ def _command(subject: str, setting: Mapping[str, Any]) -> str:
     if setting["peer"] is not None:
         words.append("--peer-python PYTHON")
     return " ".join(words)
-
-
-def _comparison(report: Report) -> list[str]:
-    """The table of all forms, and what is to be said of a rival in another environment."""
-    lines = _table(headings(report["rival"]), [cells(row) for row in report["forms"]])
-    peer = report["setting"]["peer"]
-    return lines if peer is None else [*lines, "", f"{MMSEGMENTATION} ran in an environment of its own: {peer}."]
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from encnet.benchmark.comparison import check_sizes
 from encnet.benchmark.layer import expanded_encoding
 from encnet.benchmark.measure import added_megabytes, machine, median_seconds
 from encnet.errors import InputError
@@ -44,7 +45,7 @@ class ExpandedEncoding(Encoding):
 class PlainHead(FullResolutionHead):
     """The full-resolution head step by step: every channel is upsampled, then convolved."""
 
-    def classify(self, features: Tensor) -> Tensor:
+    def classify(self, features: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
         upsampled = F.interpolate(features, scale_factor=STRIDE, mode="bilinear")
         hidden = F.conv2d(upsampled, self.hidden.weight, self.hidden.bias, padding=1)
         return self.classifier(F.relu(self.norm(hidden)))
@@ -88,11 +89,7 @@ def benchmark_seed(
         InputError: a size or the number of repeats is out of range, or the oracle's file is missing or defines no
             ``ENCNet``.
     """
-    for name, value, least in (("height", height, 16), ("width", width, 16), ("batch", batch, 1)):
-        if value < least:
-            raise InputError(f"{name} is {value}; it must be at least {least}")
-    if repeats < 1:
-        raise InputError(f"repeats is {repeats}; it must be at least 1")
+    check_sizes({"height": 16, "width": 16}, height=height, width=width, batch=batch, repeats=repeats)
     forms = [OURS, PLAIN]
     if oracle is not None:
         oracle = str(Path(oracle).resolve())

@@ -19,9 +19,23 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("dataset", type=str, help="folder of the data set")
     parser.add_argument("--split", type=str, default="val", help="split to evaluate on")
     parser.add_argument("--format", type=str | None, default=None, help="of the data set; none finds out")
-    parser.add_argument("--out", type=str | None, default=None, help="folder for JSON, table and confusion matrix")
+    parser.add_argument(
+        "--out", type=str | None, default=None, help="folder for evaluation.html, JSON, table and figures"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes that read images")
     parser.add_argument("--limit", type=int | None, default=None, help="evaluate only so many images")
+    parser.add_argument(
+        "--choose_prior",
+        type=bool,
+        default=False,
+        help="instead, find out whether presence as a prior on the pixels helps, and how strong it should be",
+    )
+    parser.add_argument(
+        "--save_prior",
+        type=str | None,
+        default=None,
+        help="with --choose_prior: write the checkpoint with the prior to this .safetensors file, if it helps",
+    )
     parser.add_argument("--protocol", type=Protocol, default=Protocol())
     add_engine(parser)
 
@@ -30,11 +44,17 @@ def run(arguments: Any) -> int:
     from rich.console import Console
 
     from encnet.data.formats import read_dataset
+    from encnet.errors import InputError
     from encnet.evaluation import evaluate
 
+    if arguments.save_prior is not None and not arguments.choose_prior:
+        raise InputError("--save_prior is given without --choose_prior true, which finds the prior to save")
+    index = read_dataset(arguments.dataset, arguments.format)
+    if arguments.choose_prior:
+        return _choose_prior(arguments, index)
     report = evaluate(
         arguments.checkpoint,
-        read_dataset(arguments.dataset, arguments.format),
+        index,
         split=arguments.split,
         protocol=arguments.protocol,
         device=arguments.device,
@@ -47,4 +67,30 @@ def run(arguments: Any) -> int:
     if arguments.out is not None:
         report.save(arguments.out)
         print(f"wrote {arguments.out}")
+    return 0
+
+
+def _choose_prior(arguments: Any, index: Any) -> int:
+    from rich.console import Console
+
+    from encnet.errors import InputError
+    from encnet.evaluation.prior import choose_prior, save_with_prior
+    from encnet.inference.protocol import Protocol
+
+    if arguments.protocol != Protocol() or arguments.precision != "fp32" or arguments.engine not in ("auto", "pytorch"):
+        raise InputError(
+            "--choose_prior runs the network once over whole images, in PyTorch and fp32; leave out --protocol,"
+            " --precision and --engine"
+        )
+    choice = choose_prior(arguments.checkpoint, index, arguments.split, device=arguments.device, limit=arguments.limit)
+    Console().print(choice.table())
+    print(choice.sentence())
+    if arguments.out is not None:
+        print(f"wrote {choice.save(arguments.out)}")
+    if arguments.save_prior is not None:
+        if choice.strength:
+            save_with_prior(arguments.checkpoint, choice, arguments.save_prior)
+            print(f"wrote {arguments.save_prior}")
+        else:
+            print(f"{arguments.save_prior} was not written")
     return 0

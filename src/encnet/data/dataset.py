@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from PIL import Image
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional
@@ -81,6 +82,8 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
             It gets a ``tv_tensors.Image`` uint8 (3, H, W), RGB in 0-255, and a ``tv_tensors.Mask`` uint8 (H, W) of
             class indices and ``IGNORE``. None returns these two.
         seed: of the transform's randomness.
+        pillow: hand the image to the transform as Pillow's, RGB, in place of a tensor: for one that begins with a crop,
+            such as :func:`encnet.data.transforms.training_transform`, which need not copy the rest of a large image.
 
     Raises:
         InputError: a sample has no label map.
@@ -90,8 +93,9 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         self,
         samples: Sequence[Sample],
         labels: LabelSet,
-        transform: Callable[[tv_tensors.Image, tv_tensors.Mask], tuple[Any, Any]] | None = None,
+        transform: Callable[[Any, tv_tensors.Mask], tuple[Any, Any]] | None = None,
         seed: int = 0,
+        pillow: bool = False,
     ) -> None:
         for sample in samples:
             if sample.label is None:
@@ -100,6 +104,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         self.labels = labels
         self.transform = transform
         self.seed = seed
+        self.pillow = pillow
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -115,7 +120,8 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         """
         epoch, index = key if isinstance(key, tuple) else (0, key)
         index = range(len(self.samples))[index]
-        image, label = load_sample(self.samples[index], self.labels)
+        image, label = read_sample(self.samples[index], self.labels)
+        image = image if self.pillow else functional.to_image(image)
         if self.transform is None:
             return image, label
         with torch.random.fork_rng(devices=[]):
@@ -130,12 +136,18 @@ def load_sample(sample: Sample, labels: LabelSet) -> tuple[tv_tensors.Image, tv_
     Raises:
         InputError: a file is missing or damaged, a label is undeclared, or the sizes differ.
     """
+    image, label = read_sample(sample, labels)
+    return functional.to_image(image), label
+
+
+def read_sample(sample: Sample, labels: LabelSet) -> tuple[Image.Image, tv_tensors.Mask]:
+    """As :func:`load_sample`, the image as Pillow's, RGB."""
     if sample.label is None:
         raise InputError(f"{sample.image} has no label map; choose a split that has label maps")
     image = read_image(sample.image)
     label = labels.load(sample.label)
     check_sizes(sample, image.size, (label.shape[1], label.shape[0]))
-    return functional.to_image(image), tv_tensors.Mask(torch.from_numpy(label))
+    return image, tv_tensors.Mask(torch.from_numpy(label))
 
 
 def check_sizes(sample: Sample, image_size: tuple[int, int], label_size: tuple[int, int]) -> None:

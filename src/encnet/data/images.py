@@ -22,7 +22,8 @@ def open_image(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
-            return ImageOps.exif_transpose(image)
+            ImageOps.exif_transpose(image, in_place=True)  # without, it would copy an upright image
+            return image
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}; restore it or correct the path") from error
     except Image.DecompressionBombError as error:
@@ -40,11 +41,23 @@ def read_image(path: str | Path) -> Image.Image:
     Raises:
         InputError: the file is missing, damaged, or holds numbers that have no fixed range (32-bit integers or floats).
     """
-    image = open_image(path)
+    return as_photograph(open_image(path), str(path))
+
+
+def as_photograph(image: Image.Image, name: str) -> Image.Image:
+    """A decoded image as 8-bit RGB; transparency is dropped, 16-bit grey is scaled to 8 bits.
+
+    Args:
+        image: of any mode.
+        name: of the image, for the message.
+
+    Raises:
+        InputError: it holds numbers that have no fixed range (32-bit integers or floats).
+    """
     if image.mode in _GREY_16_BIT:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in {"I", "F"}:
-        raise InputError(f"{path} holds 32-bit numbers, not a photograph; save it with 8 bits a channel")
+        raise InputError(f"{name} holds 32-bit numbers, not a photograph; save it with 8 bits a channel")
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # Pillow warns where a transparent palette goes straight to RGB
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy what is RGB already

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,32 +14,27 @@ from PIL import Image
 from encnet.data.images import open_image
 from encnet.data.matlab import MATLAB_SUFFIX, read_matlab_labels
 from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
+from encnet.data.raw_labels import (
+    BYTE_MODES,
+    COLOR_MODES,
+    VALUE_MODES,
+    pack_color,
+    palette_colors,
+    read_colors,
+    read_values,
+    unpack_color,
+)
 from encnet.errors import InputError
 
-__all__ = [
-    "COLOR_MODES",
-    "IGNORE",
-    "MAX_CLASSES",
-    "VALUE_MODES",
-    "Color",
-    "LabelSet",
-    "distinct_palette",
-    "pack_color",
-    "read_colors",
-    "read_values",
-    "unpack_color",
-]
+__all__ = ["IGNORE", "MAX_CLASSES", "Color", "LabelSet", "distinct_palette", "pack_color", "unpack_color"]
 
 IGNORE = 255
 """The class index of pixels that count nowhere: not in a loss, not in a metric."""
 
-VALUE_MODES = frozenset({"1", "L", "LA", "P", "I;16"})
-"""Pillow's modes of images whose pixels are values; RGB and RGBA are the others that a PNG can have."""
-
-COLOR_MODES = frozenset({"P", "RGB", "RGBA"})
-"""Pillow's modes of images whose pixels have colours."""
-
 _RAW_LEVELS = {"value": 2**16, "color": 2**24}
+
+_STRIP_PIXELS = 2**18
+"""Of a label map that are decoded at once: so many that what is computed in between stays in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -100,24 +95,11 @@ class LabelSet:
             InputError: the file cannot be read, or it is a colour image and classes are declared by value, or the
                 reverse.
         """
-        if Path(path).suffix.lower() == MATLAB_SUFFIX:
+        if _is_matlab(path):
             if self.encoding == "color":
                 raise InputError(f"the label map {path} holds values, but the classes are declared by colour")
             return read_matlab_labels(path)
-        image = open_image(path)
-        if self.encoding == "value":
-            if image.mode not in VALUE_MODES:
-                raise InputError(
-                    f"the label map {path} is a {image.mode} image, but the classes are declared by value;"
-                    " save it as a grey or palette PNG, or declare the classes by colour (`labels: color`)"
-                )
-            return read_values(image)
-        if image.mode not in COLOR_MODES:
-            raise InputError(
-                f"the label map {path} is a grey image (mode {image.mode}), but the classes are declared by colour;"
-                " save it as an RGB or palette PNG, or declare the classes by value (`labels: value`)"
-            )
-        return read_colors(image)
+        return self._raw(self._open(path))
 
     def decode(self, raw: np.ndarray, path: str | Path) -> np.ndarray:
         """The label map: (H, W) uint8 class indices and ``IGNORE``, from what :meth:`read` gave.
@@ -125,16 +107,32 @@ class LabelSet:
         Raises:
             InputError: pixels have a value or colour that no class declares; ``path`` is for this message.
         """
-        codes = np.take(self._codes, raw)
-        if not codes.all():
-            if self.undeclared is None:
+        labels = np.empty(raw.shape, dtype=np.uint8)
+        for rows in _strips(*raw.shape):
+            decoded = self._decoded(raw[rows])
+            if decoded is None:
                 raise InputError(self._undeclared_message(raw, path))
-            codes[codes == 0] = self.undeclared + 1
-        return (codes - 1).astype(np.uint8)
+            labels[rows] = decoded
+        return labels
 
     def load(self, path: str | Path) -> np.ndarray:
-        """:meth:`read`, then :meth:`decode`: the label map (H, W) uint8 of a file."""
-        return self.decode(self.read(path), path)
+        """The label map (H, W) uint8 of a file: what :meth:`decode` makes of what :meth:`read` gives.
+
+        Strips of an image are decoded one by one, so that its raw label map never exists as a whole; and of an image
+        with one byte a pixel, only its 256 levels are.
+        """
+        if _is_matlab(path):
+            return self.decode(self.read(path), path)
+        image = self._open(path)
+        classes = self._classes_of_levels(image) if image.mode in BYTE_MODES else None
+        labels = np.empty((image.height, image.width), dtype=np.uint8)
+        for rows in _strips(*labels.shape):
+            strip = image.crop((0, rows.start, image.width, rows.stop))
+            decoded = self._decoded(self._raw(strip)) if classes is None else np.asarray(strip.point(classes))
+            if decoded is None:
+                raise InputError(self._undeclared_message(self._raw(image), path))
+            labels[rows] = decoded
+        return labels
 
     def undeclared_values(self, raw: np.ndarray) -> dict[int | Color, int]:
         """Raw value or colour -> number of pixels, for those of ``raw`` that are not declared; rising order."""
@@ -148,6 +146,46 @@ class LabelSet:
         head = "value" if self.encoding == "value" else "colour"
         width = max(len(left) for left, _ in [(head, ""), *rows])
         return "\n".join([f"{head:<{width}}    class", *(f"{left:<{width}} -> {right}" for left, right in rows)])
+
+    def _open(self, path: str | Path) -> Image.Image:
+        """The image of a label map, whose pixels say classes in the way that is declared."""
+        image = open_image(path)
+        if self.encoding == "value" and image.mode not in VALUE_MODES:
+            raise InputError(
+                f"the label map {path} is a {image.mode} image, but the classes are declared by value;"
+                " save it as a grey or palette PNG, or declare the classes by colour (`labels: color`)"
+            )
+        if self.encoding == "color" and image.mode not in COLOR_MODES:
+            raise InputError(
+                f"the label map {path} is a grey image (mode {image.mode}), but the classes are declared by colour;"
+                " save it as an RGB or palette PNG, or declare the classes by value (`labels: value`)"
+            )
+        return image
+
+    def _raw(self, image: Image.Image) -> np.ndarray:
+        return read_values(image) if self.encoding == "value" else read_colors(image)
+
+    def _decoded(self, raw: np.ndarray) -> np.ndarray | None:
+        """The class, or ``IGNORE``, of each raw value or colour; None where one is undeclared, which is an error."""
+        codes = self._codes.take(raw)
+        if not codes.all():
+            if self.undeclared is None:
+                return None
+            codes[codes == 0] = self.undeclared + 1
+        codes -= 1
+        return codes
+
+    def _classes_of_levels(self, image: Image.Image) -> list[int] | None:
+        """The class, or ``IGNORE``, of each level 0-255 of an image in one of ``BYTE_MODES``; None where it has pixels
+        of an undeclared level, which are an error.
+        """
+        codes = self._codes[palette_colors(image) if self.encoding == "color" else np.arange(256)]
+        unknown = codes == 0
+        if self.undeclared is not None:
+            codes[unknown] = self.undeclared + 1
+        elif np.logical_and(unknown, image.histogram()).any():
+            return None
+        return (codes - 1).astype(np.uint8).tolist()
 
     @cached_property
     def _codes(self) -> np.ndarray:
@@ -183,37 +221,15 @@ class LabelSet:
         )
 
 
-def read_values(image: Image.Image) -> np.ndarray:
-    """(H, W) int32: grey values or palette indices of an image in one of ``VALUE_MODES``.
-
-    A 1-bit map gives 0 and 1. Greys of 2 and 4 bits are scaled to 0-255, as the PNG standard has it.
-    """
-    values = np.asarray(image)
-    return (values[..., 0] if values.ndim == 3 else values).astype(np.int32)
+def _strips(height: int, width: int) -> Iterator[slice]:
+    """All rows of a label map, in strips of about ``_STRIP_PIXELS``."""
+    step = max(1, _STRIP_PIXELS // max(1, width))
+    for start in range(0, height, step):
+        yield slice(start, min(start + step, height))
 
 
-def read_colors(image: Image.Image) -> np.ndarray:
-    """(H, W) int32: colours, packed as 0xRRGGBB, of a palette, RGB or RGBA image."""
-    pixels = np.asarray(image)
-    palette = image.getpalette("RGB")
-    if palette is not None:
-        colors = np.zeros((256, 3), dtype=np.int32)
-        colors[: len(palette) // 3] = np.reshape(palette, (-1, 3))
-        packed = colors @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
-        return packed[pixels]
-    red, green, blue = (pixels[..., channel].astype(np.int32) for channel in range(3))
-    return (red << 16) | (green << 8) | blue
-
-
-def pack_color(color: Color) -> int:
-    """(r, g, b) -> 0xRRGGBB."""
-    red, green, blue = color
-    return red << 16 | green << 8 | blue
-
-
-def unpack_color(packed: int) -> Color:
-    """0xRRGGBB -> (r, g, b)."""
-    return packed >> 16 & 255, packed >> 8 & 255, packed & 255
+def _is_matlab(path: str | Path) -> bool:
+    return Path(path).suffix.lower() == MATLAB_SUFFIX
 
 
 def _is_value(raw: object) -> bool:

@@ -45,11 +45,12 @@ class RandomScaledCrop(v2.Transform):
         max_class_share: above 0; 1 takes every crop.
 
     Shapes:
-        ``tv_tensors.Image`` uint8 (3, H, W) -> Pillow's image; ``tv_tensors.Mask`` uint8 (H, W) -> (height, width).
+        ``tv_tensors.Image`` uint8 (3, H, W) or Pillow's RGB image -> Pillow's; ``tv_tensors.Mask`` uint8 (H, W) ->
+        (height, width).
     """
 
     _DRAWS = 10
-    _transformed_types = (tv_tensors.Image, tv_tensors.Mask)
+    _transformed_types = (Image.Image, tv_tensors.Image, tv_tensors.Mask)
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class RandomScaledCrop(v2.Transform):
         self.max_class_share = max_class_share
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        height, width = flat_inputs[0].shape[-2:]
+        height, width = _size(flat_inputs[0])
         factor = torch.empty(()).uniform_(*self.scale).item()
         if self.base_size is not None:
             factor *= self.base_size / (max if self.base_side == "long" else min)(height, width)
@@ -98,18 +99,23 @@ class RandomScaledCrop(v2.Transform):
         return 0 < max(pixels) < self.max_class_share * sum(pixels)
 
 
-def crop_image(image: Tensor, crop: Crop, fill: tuple[int, ...]) -> Image.Image:
-    """The crop of an image uint8 (3, H, W), bilinear and antialiased: one grey level off the exact values at most.
+def crop_image(image: Tensor | Image.Image, crop: Crop, fill: tuple[int, ...]) -> Image.Image:
+    """The crop of an RGB image, a tensor uint8 (3, H, W) or Pillow's, bilinear and antialiased: one grey level off the
+    exact values at most.
 
     A small image, or one that gets much smaller, is resized whole, since torchvision is faster by the pixel. Of others
     only the pixels that the crop depends on are read.
     """
-    rows, columns = _parts(image, crop)
+    size = _size(image)
+    rows, columns = _parts(size, crop)
     read = (rows.stop - rows.start) * (columns.stop - columns.start)
-    # Nanoseconds, as measured: torchvision takes 1 for a pixel that it reads and 4 for one that it makes, Pillow 10.
-    if math.prod(image.shape[-2:]) + 4 * math.prod(crop.full) < 10 * (read + rows.length * columns.length):
+    # Nanoseconds, as measured: torchvision takes 1 for a pixel that it reads, to which come 4 where a tensor has to be
+    # made of Pillow's image first, and 4 for one that it makes; Pillow takes 10 for both.
+    reading = 1 if isinstance(image, Tensor) else 5
+    if reading * math.prod(size) + 4 * math.prod(crop.full) < 10 * (read + rows.length * columns.length):
         top, left = crop.top + rows.offset, crop.left + columns.offset
-        whole = functional.resize(image, list(crop.full), antialias=True).as_subclass(Tensor)
+        tensor = image if isinstance(image, Tensor) else functional.to_image(image)
+        whole = functional.resize(tensor, list(crop.full), antialias=True).as_subclass(Tensor)
         inside = functional.to_pil_image(whole[:, top : top + rows.length, left : left + columns.length])
     else:
         inside = resized_region(image, crop)
@@ -120,16 +126,20 @@ def crop_image(image: Tensor, crop: Crop, fill: tuple[int, ...]) -> Image.Image:
     return canvas
 
 
-def resized_region(image: Tensor, crop: Crop) -> Image.Image:
+def resized_region(image: Tensor | Image.Image, crop: Crop) -> Image.Image:
     """What of a crop lies inside the image, from the pixels that it depends on alone.
 
     Pillow resizes a rectangle whose sides are fractions of a pixel; a resize that starts at a whole pixel would shift
     the crop by up to half a pixel of the source.
     """
-    rows, columns = _parts(image, crop)
-    source = image[:, rows.start : rows.stop, columns.start : columns.stop].as_subclass(Tensor)
+    rows, columns = _parts(_size(image), crop)
+    if isinstance(image, Image.Image):
+        source = image.crop((columns.start, rows.start, columns.stop, rows.stop))
+    else:
+        pixels = image[:, rows.start : rows.stop, columns.start : columns.stop].as_subclass(Tensor)
+        source = functional.to_pil_image(pixels)
     box = (columns.box[0], rows.box[0], columns.box[1], rows.box[1])
-    return functional.to_pil_image(source).resize((columns.length, rows.length), Image.Resampling.BILINEAR, box)
+    return source.resize((columns.length, rows.length), Image.Resampling.BILINEAR, box)
 
 
 def crop_label(label: Tensor, crop: Crop) -> Tensor:
@@ -146,6 +156,11 @@ def crop_label(label: Tensor, crop: Crop) -> Tensor:
     return torch.nn.functional.pad(inside, padding, value=IGNORE) if any(padding) else inside
 
 
+def _size(image: Tensor | Image.Image) -> Sequence[int]:
+    """(height, width) in pixels."""
+    return image.shape[-2:] if isinstance(image, Tensor) else (image.height, image.width)
+
+
 class _Part(NamedTuple):
     """One side of the part of a crop that lies inside the image."""
 
@@ -156,9 +171,9 @@ class _Part(NamedTuple):
     box: tuple[float, float]  #: its edges in source pixels, counted from ``start``
 
 
-def _parts(image: Tensor, crop: Crop) -> tuple[_Part, _Part]:
-    """Of the rows and of the columns."""
-    rows, columns = zip(image.shape[-2:], crop.full, (crop.top, crop.left), crop.size, strict=True)
+def _parts(size: Sequence[int], crop: Crop) -> tuple[_Part, _Part]:
+    """Of the rows and of the columns of an image of a size."""
+    rows, columns = zip(size, crop.full, (crop.top, crop.left), crop.size, strict=True)
     return _part(*rows), _part(*columns)
 
 

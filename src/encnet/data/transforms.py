@@ -51,7 +51,7 @@ def training_transform(
         blur: share of the images that are blurred by a Gaussian of up to one pixel.
 
     Returns:
-        a transform of (``tv_tensors.Image`` uint8 (3, h, w), ``tv_tensors.Mask`` uint8 (h, w)) ->
+        a transform of (``tv_tensors.Image`` uint8 (3, h, w) or Pillow's RGB image, ``tv_tensors.Mask`` uint8 (h, w)) ->
         (float32 (3, height, width), uint8 (height, width)).
     """
     fill = [round(255 * value) for value in mean]

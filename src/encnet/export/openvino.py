@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from encnet.inference.engines.telemetry import no_telemetry
+
 
 def read_onnx(path: Path) -> Any:
     """An ONNX file as a model of OpenVINO's."""
-    import openvino
+    with no_telemetry():
+        import openvino
 
     return openvino.Core().read_model(path)
 
 
 def save_openvino(model: Any, path: Path, metadata: Mapping[str, str]) -> None:
     """Writes an .xml file and its .bin beside it, with the metadata in ``rt_info``; weights stay float32."""
-    import openvino
+    with no_telemetry():
+        import openvino
 
     for key, text in metadata.items():
         model.set_rt_info(text, key)

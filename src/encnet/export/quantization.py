@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from encnet.inference.engines.telemetry import no_telemetry
+
 FLOAT_TYPES = ("MatMul", "Softmax")
 """Operations of OpenVINO's that stay float: the Encoding layer, whose squared distances are small differences of large
 numbers, and the linear layers, which have one pixel to work on. Convolutions have nearly all of the arithmetic."""
@@ -24,8 +26,9 @@ def quantize(model: Any, images: Sequence[np.ndarray], progress: bool) -> Any:
         images: each uint8 (1, H, W, 3); their sizes may differ.
         progress: show NNCF's own bars, on standard error.
     """
-    import nncf
-    from openvino.passes import ConstantFolding, Manager
+    with no_telemetry():
+        import nncf
+        from openvino.passes import ConstantFolding, Manager
 
     nncf.set_log_level(logging.WARNING)
     # A bias that comes from ONNX is reshaped by the graph; as a constant NNCF knows it for one, and corrects it.

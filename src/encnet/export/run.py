@@ -26,6 +26,7 @@ from encnet.export.parity import Parity, compare, noise_batches
 from encnet.export.program import first_line, save_program, trace
 from encnet.export.quantization import quantize
 from encnet.export.wrapper import ExportWrapper
+from encnet.inference.alignment import fitting_size
 from encnet.inference.engines import open_engine
 from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.model.encnet import EncNet
@@ -100,6 +101,11 @@ def export_model(
     format = format_of(out, format)
     _check(format, precision, size, calibration)
     model = (load(model) if isinstance(model, str | os.PathLike) else copy.deepcopy(model)).cpu().eval()
+    fitting = None if size is None else fitting_size(size, model.info, model.align_corners)
+    if fitting is not None and fitting != tuple(size or ()):
+        raise InputError(
+            f"size is {list(size or ())}, which does not fit the strides of {model.info.variant}; take {list(fitting)}"
+        )
     metadata = _metadata(Description.of(model, precision))
     images = [read_calibration_image(path, model.info, size) for path in calibration]
     with _staged(out) as staged:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +18,7 @@ class UntiledHead(FullResolutionHead):
     classifier is one tensor here, (B, channels // 2, H, W). Values are those of the tiled head.
     """
 
-    def classify(self, features: Tensor) -> Tensor:
+    def classify(self, features: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
         conv, (height, width) = self.hidden, features.shape[-2:]
         rows = interpolation(height, conv.scale_factor, conv.align_corners).flatten(1)  # (H, 3h)
         columns = interpolation(width, conv.scale_factor, conv.align_corners).transpose(1, 2).flatten(1)  # (W, 3w)

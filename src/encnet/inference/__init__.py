@@ -9,14 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from encnet.inference.context_memory import ContextMemory
     from encnet.inference.inputs import expand_inputs, output_stems
     from encnet.inference.predictor import Predictor
     from encnet.inference.preprocessing import Preprocessing
     from encnet.inference.protocol import Protocol, named_protocol
+    from encnet.inference.raster import predict_raster
     from encnet.inference.segmentation import Segmentation
     from encnet.inference.tiling import segment
+    from encnet.inference.video import predict_video
 
 _HOMES = {
+    "ContextMemory": "context_memory",
     "Predictor": "predictor",
     "Preprocessing": "preprocessing",
     "Protocol": "protocol",
@@ -24,10 +28,13 @@ _HOMES = {
     "expand_inputs": "inputs",
     "named_protocol": "protocol",
     "output_stems": "inputs",
+    "predict_raster": "raster",
+    "predict_video": "video",
     "segment": "tiling",
 }
 
 __all__ = [
+    "ContextMemory",
     "Predictor",
     "Preprocessing",
     "Protocol",
@@ -35,6 +42,8 @@ __all__ = [
     "expand_inputs",
     "named_protocol",
     "output_stems",
+    "predict_raster",
+    "predict_video",
     "segment",
 ]
 

@@ -18,11 +18,23 @@ _COST = 12
 """Of a score that is interpolated alone, in scores that are interpolated together; measured."""
 
 
+class Strip(NamedTuple):
+    """Some rows of a map of class scores whose other rows are not at hand, and the rows of pixels that they decide."""
+
+    top: int  #: which row of the map the first one at hand is
+    places: int  #: rows of the whole map
+    pixels: slice  #: of the image; each lies between two rows that are at hand
+
+
 @overload
-def most_probable(logits: np.ndarray, size: tuple[int, int], align_corners: bool = False) -> np.ndarray: ...
+def most_probable(
+    logits: np.ndarray, size: tuple[int, int], align_corners: bool = False, strip: Strip | None = None
+) -> np.ndarray: ...
 @overload
-def most_probable(logits: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor: ...
-def most_probable(logits: Any, size: tuple[int, int], align_corners: bool = False) -> Any:
+def most_probable(
+    logits: Tensor, size: tuple[int, int], align_corners: bool = False, strip: Strip | None = None
+) -> Tensor: ...
+def most_probable(logits: Any, size: tuple[int, int], align_corners: bool = False, strip: Strip | None = None) -> Any:
     """The class of the greatest score of every pixel, after bilinear interpolation, which is not carried out::
 
         label_p = argmax_c Σ_j w_pj z_jc,   w_pj ≥ 0,   Σ_j w_pj = 1,   j the corners of the cell in which p lies
@@ -43,30 +55,42 @@ def most_probable(logits: Any, size: tuple[int, int], align_corners: bool = Fals
             a tensor on any device.
         size: H and W, in pixels; may be smaller than h and w.
         align_corners: where pixels lie: as in ``F.interpolate``.
+        strip: says that the logits are rows of a larger map, which is that of the image of ``size``.
 
     Returns:
-        (B, H, W) uint8, or uint16 with more than 256 classes; an array, or a tensor on the device of the logits.
+        (B, H, W) uint8, or uint16 with more than 256 classes; an array, or a tensor on the device of the logits. Of a
+        strip only its rows of pixels.
     """
     if isinstance(logits, np.ndarray):
-        return _by_cells(logits, size, align_corners)
+        return _by_cells(logits, size, align_corners, strip)
     import torch
 
     if logits.device.type != "cpu":
-        return by_rows(logits, size, align_corners)
+        return by_rows(logits, size, align_corners, strip)
     numbers = logits.detach() if logits.dtype in (torch.float32, torch.float64) else logits.detach().float()
-    return torch.from_numpy(_by_cells(numbers.numpy(), size, align_corners))
+    return torch.from_numpy(_by_cells(numbers.numpy(), size, align_corners, strip))
+
+
+def decidable(places: int, pixels: int, known: int, align_corners: bool = False) -> int:
+    """How many rows of ``pixels``, from the first, lie between the first ``known`` rows of a map of ``places``."""
+    return int(np.searchsorted(_side(places, pixels, align_corners).second, known))
 
 
 def by_rows(
-    logits: Tensor, size: tuple[int, int], align_corners: bool = False, elements: int = DEVICE_ELEMENTS
+    logits: Tensor,
+    size: tuple[int, int],
+    align_corners: bool = False,
+    strip: Strip | None = None,
+    elements: int = DEVICE_ELEMENTS,
 ) -> Tensor:
     """:func:`most_probable` by interpolation of all classes, in blocks of rows of up to ``elements`` scores."""
     import torch
     import torch.nn.functional as F
 
-    classes, (height, width) = logits.shape[1], size
+    classes, width = logits.shape[1], size[1]
     scores = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    side = _side(scores.shape[2], height, align_corners)
+    side = _rows(scores.shape[2], size[0], align_corners, strip)
+    height = len(side.first)
     first, second = (torch.from_numpy(rows).to(scores.device) for rows in (side.first, side.second))
     weight = torch.from_numpy(side.weight).to(scores)[:, None]
     labels = scores.new_empty(len(scores), height, width, dtype=torch.uint8 if classes <= 256 else torch.uint16)
@@ -98,12 +122,20 @@ def _side(old: int, new: int, align_corners: bool) -> _Side:
     return _Side(first, np.minimum(first + 1, old - 1), rest / denominator)
 
 
-def _by_cells(logits: np.ndarray, size: tuple[int, int], align_corners: bool) -> np.ndarray:
+def _rows(places: int, pixels: int, align_corners: bool, strip: Strip | None) -> _Side:
+    """:func:`_side` of rows; of a strip only its own pixels, and its places counted from its top."""
+    if strip is None:
+        return _side(places, pixels, align_corners)
+    first, second, weight = (part[strip.pixels] for part in _side(strip.places, pixels, align_corners))
+    return _Side(first - strip.top, second - strip.top, weight)
+
+
+def _by_cells(logits: np.ndarray, size: tuple[int, int], align_corners: bool, strip: Strip | None = None) -> np.ndarray:
     images, classes, h, w = logits.shape
-    height, width = size
+    rows, columns = _rows(h, size[0], align_corners, strip), _side(w, size[1], align_corners)
+    height, width = len(rows.first), size[1]
     labels = np.empty((images, height, width), np.uint8 if classes <= 256 else np.uint16)
-    rows, columns = _side(h, height, align_corners), _side(w, width, align_corners)
-    step = max(1, ELEMENTS // max(width, w * classes * h // height))
+    step = max(1, ELEMENTS // max(width, w * classes * h // max(height, 1)))
     for image, decided in zip(logits.transpose(0, 2, 3, 1), labels, strict=True):
         for start in range(0, height, step):
             block = _Side(*(part[start : start + step] for part in rows))

@@ -12,17 +12,18 @@ import numpy as np
 
 from encnet.data.labels import Color
 from encnet.errors import InputError
-from encnet.inference.decide import most_probable
 from encnet.inference.engines import EngineName, Precision, open_engine
 from encnet.inference.preprocessing import Preprocessing, pixels_of, rgb_image
 from encnet.inference.protocol import Protocol, named_protocol
 from encnet.inference.reading import ImageInput, OpenedImage, open_ahead, open_input
 from encnet.inference.segmentation import Segmentation
+from encnet.inference.single_pass import SinglePass
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from encnet.inference.context_memory import ContextMemory
     from encnet.inference.engines.pytorch import PyTorchEngine
     from encnet.model.encnet import EncNet
 
@@ -58,10 +59,11 @@ class Predictor:
         self.description = self.engine.description
         self.protocol = protocol.for_model(self.description.info)
         if not self.protocol.single_pass:
-            self._pytorch(f"the protocol {self.protocol.name}, as it is set, takes")
+            self.require_pytorch(f"the protocol {self.protocol.name}, as it is set, takes")
         self.preprocessing = Preprocessing.of(self.description.info)
         if self.protocol.long_side is not None or self.protocol.short_side is not None:
             self.preprocessing = replace(self.preprocessing, long_side=None)  # the protocol resizes the image itself
+        self.single_pass = SinglePass(self.engine, self.protocol, self.require_pytorch)
         self.names: tuple[str, ...] = self.description.names
         self.palette: tuple[Color, ...] = self.description.palette
 
@@ -131,17 +133,41 @@ class Predictor:
             if waiting:
                 yield from self._predict(waiting)
 
-    def labels(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def labels(self, images: np.ndarray, memory: ContextMemory | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """The most probable class of every pixel of images of one size, by the protocol.
 
         Args:
             images: uint8 (B, H, W, 3), RGB.
+            memory: for images that follow each other in a video: averages the context over time.
 
         Returns:
             Class indices (B, H, W) uint8, and (B, classes) float32: the probability, 0-1, that each class is in the
             image, or None if the model does not say.
+
+        Raises:
+            InputError: with a memory, the model has no context encoding or does not run in PyTorch, or the protocol
+                has more than one look at the image.
         """
-        return self._labels(self._seen(images), images.shape[1:3])
+        if memory is not None:
+            self.require_context()
+        return self._labels(self._seen(images), images.shape[1:3], memory)
+
+    def require_context(self) -> PyTorchEngine:
+        """The engine, of which the context encoding can be taken out and replaced.
+
+        Raises:
+            InputError: the model has no context encoding or does not run in PyTorch, or the protocol has more than one
+                look at the image.
+        """
+        engine = self.require_pytorch("a context beyond that of a single image takes", "leave out the context memory")
+        if engine.network.head.context is None:
+            raise InputError(f"{self.description.info.variant} has no context encoding; take a model that has one")
+        if not self._once:
+            raise InputError(
+                f"the protocol {self.protocol.name} has several contexts for an image; take plain or tiled, which have"
+                " one"
+            )
+        return engine
 
     def probabilities(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Class probabilities of images of one size, which the labels are the greatest of.
@@ -160,26 +186,30 @@ class Predictor:
         pixels = images.permute(0, 2, 3, 1).cpu().numpy()
         return self._probabilities(self._seen(pixels), pixels.shape[1:3])
 
-    def _labels(self, seen: np.ndarray, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray | None]:
+    def _labels(
+        self, seen: np.ndarray, size: tuple[int, ...], memory: ContextMemory | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """:meth:`labels` of the given size, (H, W), from the images as the network sees them."""
-        if self.protocol.single_pass:
-            logits, presence = self.engine(seen)
-            labels = most_probable(logits, (size[0], size[1]), self.description.align_corners)
+        if self._once or memory is not None:
+            labels, presence = self.single_pass.labels(seen, size, memory)
         else:
             probabilities, presence = self._probabilities(seen, size)
             labels = probabilities.argmax(dim=1).byte()
         return _array(labels), None if presence is None else _array(presence)
 
     def _probabilities(self, seen: np.ndarray, size: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
+        if self._once:
+            return self.single_pass.probabilities(seen, size)
         from encnet.inference.tiling import segment
-        from encnet.model.heads import resize
 
-        engine = self._pytorch("class probabilities take")
-        if self.protocol.single_pass:
-            logits, presence = cast("tuple[Tensor, Tensor | None]", engine(seen))
-            return resize(logits, size, self.description.align_corners).softmax(dim=1), presence
+        engine = self.require_pytorch("class probabilities take")
         with engine.computing():
             return segment(engine.network, engine.normalised(seen), self.protocol, (size[0], size[1]))
+
+    @property
+    def _once(self) -> bool:
+        """Whether the protocol sees each image once."""
+        return self.protocol.single_pass or self.protocol.mode == "tiled"
 
     def _predict(self, opened: Sequence[OpenedImage]) -> list[Segmentation]:
         """Predicts images of one size."""
@@ -197,14 +227,23 @@ class Predictor:
             return images
         return pixels_of([self.preprocessing.resized(rgb_image(image)) for image in images])
 
-    def _pytorch(self, what: str) -> PyTorchEngine:
+    def require_pytorch(self, what: str, instead: str = "take the protocol plain") -> PyTorchEngine:
+        """The engine, of which parts can be run, where it is PyTorch.
+
+        Args:
+            what: needs it, for the message.
+            instead: what else can be done, for the message.
+
+        Raises:
+            InputError: it is another engine.
+        """
         if self.engine.name not in ("pytorch", "compile"):
             raise InputError(
                 f"{what} PyTorch and a checkpoint, but {self.source} runs in {self.engine.name}; give the"
-                " checkpoint that it was exported from, or take the protocol plain"
+                f" checkpoint that it was exported from, or {instead}"
             )
         return cast("PyTorchEngine", self.engine)
 
 
 def _array(values: np.ndarray | Tensor) -> np.ndarray:
-    return values if isinstance(values, np.ndarray) else values.cpu().numpy()
+    return np.ascontiguousarray(values if isinstance(values, np.ndarray) else values.cpu().numpy())

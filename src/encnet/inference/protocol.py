@@ -7,30 +7,42 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from encnet.errors import InputError
+from encnet.inference.grid import ALIGNMENT
 from encnet.model.info import ModelInfo
 
-Name = Literal["plain", "mmseg", "mmseg-ms", "mmseg-slide", "pytorch-encoding", "pytorch-encoding-single"]
+Name = Literal["plain", "tiled", "mmseg", "mmseg-ms", "mmseg-slide", "pytorch-encoding", "pytorch-encoding-single"]
 _OF_THE_MODEL = ("crop", "long_side", "short_side")  # they differ between models, not between protocols
+
+TILE = (1024, 1024)
+"""Height and width in pixels of tiles with one context, where the protocol leaves them open."""
 
 
 @dataclass(frozen=True)
 class Protocol:
     """What is averaged into one prediction, number by number; `--protocol NAME` takes all numbers of a protocol.
 
-    The names are `plain` (the default, the network once over the whole image), `mmseg`, `mmseg-ms`, `mmseg-slide`,
-    `pytorch-encoding` and `pytorch-encoding-single`. Any number can be replaced beside a name:
-    `--protocol mmseg-ms --protocol.flip false`.
+    The names are `plain` (the default, the network once over the whole image), `tiled` (the same for images of any
+    size, in tiles with one context), `mmseg`, `mmseg-ms`, `mmseg-slide`, `pytorch-encoding` and
+    `pytorch-encoding-single`. Any number can be replaced beside a name: `--protocol mmseg-ms --protocol.flip false`.
     """
 
-    mode: Literal["whole", "sliding"] = "whole"
-    """Run the network over the whole image, or over overlapping tiles of it."""
+    mode: Literal["whole", "sliding", "tiled"] = "whole"
+    """Run the network over the whole image; over overlapping tiles of it, each an image of its own; or over tiles that
+    share the context of the whole image, with scores that are blended where tiles overlap."""
     crop: tuple[int, int] | None = None
-    """Height and width of the tiles in pixels; none is the crop that the model was trained with."""
+    """Height and width of the tiles in pixels; none is the crop that the model was trained with, or in tiled mode 1024
+    x 1024. In tiled mode multiples of 32, and an image no larger than a tile is seen as a whole."""
     stride: float = 2 / 3
     """Distance from tile to tile, as a fraction of the crop, above 0 and at most 1; pixels are rounded down."""
     edge: Literal["shift", "pad"] = "shift"
     """The last tile: moved back to end where the image ends, a smaller image being a smaller tile (MMSegmentation); or
     filled up with black, which counts as context (PyTorch-Encoding)."""
+    margin: int = 128
+    """In tiled mode, pixels at the borders of a tile that do not count as context, as they are the middle of another
+    tile; a multiple of 32, below half a tile. Tiles overlap by two margins or more."""
+    fill: bool = True
+    """Where the network sees an image once: fill it up, by copies of its last row and column, to a size that fits the
+    network's strides, so that class scores lie where their pixels are. Older code bases stretch the scores instead."""
     scales: tuple[float, ...] = (1.0,)
     """Sizes of the image, relative to that of scale 1, over which predictions are averaged."""
     flip: bool = False
@@ -55,7 +67,8 @@ class Protocol:
 
     def __post_init__(self) -> None:
         _require(self.name in get_args(Name), "name", self.name, f"one of {', '.join(get_args(Name))}")
-        _require(self.mode in ("whole", "sliding"), "mode", self.mode, "'whole' or 'sliding'")
+        modes = ("whole", "sliding", "tiled")
+        _require(self.mode in modes, "mode", self.mode, "'whole', 'sliding' or 'tiled'")
         _require(self.edge in ("shift", "pad"), "edge", self.edge, "'shift' or 'pad'")
         _require(self.average in ("softmax", "exp"), "average", self.average, "'softmax' or 'exp'")
         resizes = ("antialias", "bilinear", "model")
@@ -67,6 +80,21 @@ class Protocol:
         _require(len(self.scales) > 0 and min(self.scales) > 0, "scales", self.scales, "one or more positive numbers")
         _require(self.long_side is None or self.long_side >= 1, "long_side", self.long_side, "at least 1")
         _require(self.short_side is None or self.short_side >= 1, "short_side", self.short_side, "at least 1")
+        _require(self.margin >= 0, "margin", self.margin, "at least 0")
+        if self.mode == "tiled":
+            self._require_tiles()
+
+    def _require_tiles(self) -> None:
+        """What tiled mode asks for beyond that."""
+        tile = self.crop or TILE
+        aligned = f"a multiple of {ALIGNMENT} in tiled mode"
+        _require(all(side % ALIGNMENT == 0 for side in tile), "crop", self.crop, aligned)
+        _require(self.margin % ALIGNMENT == 0, "margin", self.margin, aligned)
+        _require(2 * self.margin < min(tile), "margin", self.margin, f"below half a tile, which is {min(tile)} long")
+        once = "left as it is in tiled mode, which sees the image once, at the size at which `plain` does"
+        for name in ("scales", "flip", "average", "long_side", "short_side"):
+            value = getattr(self, name)
+            _require(value == type(self).__dataclass_fields__[name].default, name, value, once)
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -91,7 +119,8 @@ class Protocol:
         return self.mode == "whole" and self.average == "softmax" and not (resized or self.flip)
 
     def for_model(self, info: ModelInfo) -> Protocol:
-        """The protocol with what it leaves to the model: tiles of the size of its training crops.
+        """The protocol with what it leaves open: tiles of the size of the model's training crops, or in tiled mode of
+        :data:`TILE`.
 
         PyTorch-Encoding's protocols also need the length of the long side at scale 1, its "base size": that of the
         training, ``data.base_size``, or else the length to which the model's images are brought anyway.
@@ -99,6 +128,8 @@ class Protocol:
         Raises:
             InputError: it is needed, and the checkpoint does not say it.
         """
+        if self.mode == "tiled":
+            return replace(self, crop=self.crop or TILE)
         crop, long_side = self.crop, self.long_side
         if self.mode == "sliding" and crop is None:
             trained = info.training.get("crop")
@@ -137,9 +168,13 @@ class Protocol:
 
     def describe(self) -> str:
         """The protocol in one line."""
+        changed = f" (changed: {', '.join(self.changed)})" if self.changed else ""
         tiles = "tiles of the size of the training crops"
         if self.crop is not None and self.steps is not None:
             tiles = f"tiles of {self.crop[0]} x {self.crop[1]}, {self.steps[0]} x {self.steps[1]} pixels apart"
+        if self.mode == "tiled":
+            rows, columns = self.crop or TILE
+            return f"{self.name}{changed}: tiles of {rows} x {columns} with margins of {self.margin}, one context"
         parts = [tiles + " (padded)" * (self.edge == "pad") if self.mode == "sliding" else "whole images"]
         parts.append("scale" + "s" * (len(self.scales) > 1) + " " + ", ".join(f"{scale:g}" for scale in self.scales))
         sides = (("long", self.long_side), ("short", self.short_side))
@@ -148,8 +183,7 @@ class Protocol:
         parts += ["average of exp(logits)"] * (self.average == "exp")
         parts += [{"bilinear": "bilinear", "model": "bilinear as in the model"}.get(self.resize, "")]
         parts += ["absent classes count as IoU 0"] * (self.absent_classes == "zero")
-        name = self.name + f" (changed: {', '.join(self.changed)})" * bool(self.changed)
-        return f"{name}: " + "; ".join(part for part in parts if part)
+        return f"{self.name}{changed}: " + "; ".join(part for part in parts if part)
 
     def to_dict(self) -> dict[str, Any]:
         """The name, ``changed`` and all numbers as JSON types."""
@@ -170,9 +204,10 @@ _SIX_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 
 _NAMED = (
     Protocol(),
+    Protocol(name="tiled", mode="tiled"),
     # MMSegmentation 1.2: `mode="whole"`, resized by OpenCV's bilinear; long_side and short_side are its `scale`, for
     # example 2048 and 512 for ADE20K.
-    Protocol(name="mmseg", resize="bilinear"),
+    Protocol(name="mmseg", resize="bilinear", fill=False),
     # ... with `--tta`: each scale relative to the image's own size, softmax averaged over scales and orientations.
     Protocol(name="mmseg-ms", resize="bilinear", scales=_SIX_SCALES, flip=True),
     # ... with `mode="slide"`: logits averaged over tiles. Strides 513 of 769, 341 of 512 and 320 of 480 are this one.

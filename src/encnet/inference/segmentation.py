@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from encnet.data.labels import IGNORE, Color
+from encnet.disagreement import Disagreement, disagreement
 from encnet.errors import InputError
 from encnet.files import replacing, write_text
 from encnet.visualize import overlay_with_legend
@@ -36,8 +37,16 @@ class Segmentation:
 
     def shares(self) -> dict[str, float]:
         """Class -> share of the pixels, 0-1, of the classes that occur; the largest first."""
-        pixels = np.bincount(self.labels.ravel(), minlength=IGNORE + 1)[: len(self.names)]
-        return _falling({name: n / self.labels.size for name, n in zip(self.names, pixels.tolist(), strict=True) if n})
+        return _falling({name: n / self.labels.size for name, n in zip(self.names, self._pixels(), strict=True) if n})
+
+    def disagreement(self) -> Disagreement | None:
+        """How far what the pixels say of the image's classes is from presence: the higher, the likelier a mistake; None
+        if the model does not say which classes are in an image.
+        """
+        if self.presence is None:
+            return None
+        pixels = np.array(self._pixels())
+        return disagreement(pixels / max(1, pixels.sum()), self.presence)
 
     def overlay(self, opacity: float = 0.5) -> Image.Image:
         """The image under the colours of its classes, beside a legend with shares and presence.
@@ -49,11 +58,21 @@ class Segmentation:
             raise InputError(f"the opacity is {opacity}; it must be from 0 to 1")
         return overlay_with_legend(self.image, self.labels, self.names, self.palette, self.presence, opacity)
 
+    def label_map(self) -> Image.Image:
+        """The label map as a palette image: its values are the class indices, its colours those of the classes."""
+        labels = Image.fromarray(self.labels)
+        colors = [*self.palette, *[(0, 0, 0)] * (256 - len(self.palette))]  # all 256, else Pillow packs values in bits
+        labels.putpalette([channel for color in colors for channel in color])
+        return labels
+
     def to_dict(self) -> dict[str, Any]:
-        """The file, the size in pixels, presence and shares by class name, highest first: JSON types."""
+        """The file, the size in pixels, presence and shares by class name, highest first, and the score of
+        :meth:`disagreement`: JSON types.
+        """
         presence = None
         if self.presence is not None:
             presence = _falling(dict(zip(self.names, self.presence.tolist(), strict=True)))
+        disagreement = self.disagreement()
         height, width = self.labels.shape
         return {
             "file": None if self.path is None else str(self.path),
@@ -61,6 +80,7 @@ class Segmentation:
             "height": height,
             "presence": presence,
             "shares": self.shares(),
+            "disagreement": None if disagreement is None else round(disagreement.score, 6),
         }
 
     def save(
@@ -83,10 +103,7 @@ class Segmentation:
             InputError: the folder cannot be written to, or the opacity is not in 0-1.
         """
         stem = stem or (self.path.stem if self.path else "image")
-        labels = Image.fromarray(self.labels)
-        colors = [*self.palette, *[(0, 0, 0)] * (256 - len(self.palette))]  # all 256, else Pillow packs values in bits
-        labels.putpalette([channel for color in colors for channel in color])
-        pictures = {f"{stem}.png": labels}
+        pictures = {f"{stem}.png": self.label_map()}
         if overlay:
             pictures[f"{stem}_overlay.png"] = self.overlay(opacity)
         written = []
@@ -97,6 +114,10 @@ class Segmentation:
         written.append(Path(folder, f"{stem}.json"))
         write_text(written[-1], json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
         return written
+
+    def _pixels(self) -> list[int]:
+        """Number of pixels of each class."""
+        return np.bincount(self.labels.ravel(), minlength=IGNORE + 1)[: len(self.names)].tolist()
 
 
 def _falling(values: dict[str, float]) -> dict[str, float]:

@@ -50,8 +50,11 @@ def segment(
         if the model does not say.
 
     Raises:
-        InputError: there are to be tiles, but of no size.
+        InputError: there are to be tiles, but of no size; or the protocol is tiled, which is
+            :class:`encnet.inference.mosaic.Mosaic`.
     """
+    if protocol.mode == "tiled":
+        raise InputError("a protocol in tiled mode is run by encnet.Predictor; give one that is whole or sliding")
     if protocol.mode == "sliding" and protocol.crop is None:
         raise InputError("crop of the protocol is none; give the height and width of the tiles in sliding mode")
     size = size or (images.shape[-2], images.shape[-1])

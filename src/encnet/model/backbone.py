@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import timm
+from timm.models import FeatureInfo
+from timm.models.efficientnet import EfficientNetFeatures
+from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import Tensor, nn
 
 from encnet.errors import InputError
@@ -38,8 +43,9 @@ class DilatedBackbone(nn.Module):
             As everywhere here, the first 3x3 convolution of a stage has the dilation of the stage before.
         whole_stage_dilation: let the first block of a dilated ResNet stage have the dilation of its other blocks, and a
             shortcut without average pool, as in PaddleSeg's ResNet_vd.
-        recompute_stages: of a ResNet, 0 to 4: how many stages, from the first, compute their inner features again for
-            the derivative, instead of keeping them (:func:`encnet.model.recompute.recompute`).
+        recompute_stages: of a ResNet, an EfficientNet or a MobileNet V3, 0 to 4: how many stages, from the first,
+            compute their inner features again for the derivative, instead of keeping them
+            (:func:`encnet.model.recompute.recompute`).
 
     Attributes:
         channels: channels of the stem (0 where there is none) and of stages 1 to 4.
@@ -81,8 +87,9 @@ class DilatedBackbone(nn.Module):
         if whole_stage_dilation:
             _dilate_first_blocks(self.network, name)
         if recompute_stages > 0:
-            for stage in _resnet_stages(self.network, name)[:recompute_stages]:
-                recompute(stage)
+            for stage in _recomputable_stages(self.network, name)[:recompute_stages]:
+                for part in stage:
+                    recompute(part)
         speed_up_dilated_depthwise(self.network)
         features: Any = self.network.feature_info
         strides = features.reduction()
@@ -131,10 +138,27 @@ def _resnet_stages(network: nn.Module, name: str) -> list[nn.Module]:
     modules = (getattr(network, f"layer{number}", None) for number in (1, 2, 3, 4))
     stages = [module for module in modules if isinstance(module, nn.Module)]
     if len(stages) != 4:
-        raise InputError(
-            f"backbone {name!r} is no ResNet of timm's; leave out dilations of its own and recompute_stages"
-        )
+        raise InputError(f"backbone {name!r} is no ResNet of timm's; leave out dilations of its own")
     return stages
+
+
+def _recomputable_stages(network: nn.Module, name: str) -> list[list[nn.Module]]:
+    """Stages 1 to 4 of a timm network, each as the modules that follow one another in it.
+
+    An EfficientNet has up to seven groups of blocks; stages end where it has features to offer. The first stage also
+    has the group before it, at stride 2, whose features are the largest of all.
+    """
+    if isinstance(network, EfficientNetFeatures | MobileNetV3Features):
+        groups, info = list(network.blocks), cast(FeatureInfo, network.feature_info)
+        names = [re.fullmatch(r"blocks\.(\d+)", module) for module in info.module_name()[-4:]]
+        ends = [int(found[1]) + 1 for found in names if found is not None]
+        if len(ends) == 4:  # features of whole groups, not of inside their last blocks
+            return [groups[start:end] for start, end in itertools.pairwise([0, *ends])]
+    elif hasattr(network, "layer4"):
+        return [[stage] for stage in _resnet_stages(network, name)]
+    raise InputError(
+        f"backbone {name!r} is no ResNet, EfficientNet or MobileNet V3 of timm's; leave out recompute_stages"
+    )
 
 
 def _convolutions(stage: nn.Module) -> list[nn.Conv2d]:

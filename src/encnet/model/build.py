@@ -58,7 +58,8 @@ def build_encnet(
         output_stride: 8, 16 or 32: input pixels per feature of stage 4.
         backbone_dilations: dilations of stages 3 and 4 of a ResNet, in place of those that follow from output_stride.
         whole_stage_dilation: dilate the first block of a ResNet's stages 3 and 4 as the others, as PaddleSeg does.
-        recompute_stages: how many stages of a ResNet, from the first, training computes twice to keep less in memory.
+        recompute_stages: how many stages of a ResNet, EfficientNet or MobileNet V3, from the first, training computes
+            twice to keep less in memory.
         jpu: have Joint Pyramid Upsampling between backbone and head, which brings stage 4 to stage 2's resolution.
         head_channels: width of the head, and of the JPU's convolutions.
         num_codes: codewords of each Encoding layer.

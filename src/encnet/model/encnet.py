@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from encnet.errors import InputError
-from encnet.model.backbone import DilatedBackbone
+from encnet.model.backbone import DilatedBackbone, Stages
 from encnet.model.checkpoint import write_checkpoint
+from encnet.model.encoding import EncodingSums
 from encnet.model.fullres import FullResolutionHead
-from encnet.model.heads import EncHead, FCNHead, PresenceHead, resize
+from encnet.model.heads import EncHead, FCNHead, HeadFeatures, PresenceHead, resize
 from encnet.model.hub import save_folder, upload
 from encnet.model.info import ModelInfo
 from encnet.model.jpu import JPU
-
-
-class EncNetOutput(NamedTuple):
-    """What :class:`EncNet` returns, always."""
-
-    logits: Tensor  #: (B, classes, H, W), at the size of the images, or (B, classes, h, w), at the head's resolution
-    presence: Tensor | None = None  #: (B, classes): which classes exist in the image, from stage 4
-    aux_logits: Tensor | None = None  #: as ``logits``, of the auxiliary FCN head on stage 3
-    stage3_presence: Tensor | None = None  #: (B, classes), as ``presence``, from stage 3
+from encnet.model.output import LEAST_PRESENCE, EncNetOutput, Scene
 
 
 class EncNet(nn.Module):
@@ -88,12 +80,11 @@ class EncNet(nn.Module):
                 the head that computed them, which is all that :class:`encnet.EncNetLoss` needs; at stride 8 they are
                 64 times smaller.
         """
-        in_channels = len(self.info.mean)
-        if images.dim() != 4 or images.shape[1] != in_channels:
-            raise InputError(f"EncNet: images of shape {tuple(images.shape)}; expected (B, {in_channels}, H, W)")
         size = images.shape[-2:]
-        stages = self.backbone(images)
-        logits, presence = self.head(stages if self.neck is None else self.neck(stages))
+        stages = self._stages(images)
+        reference_pixels = None if self.training else self.info.context_pixels
+        logits, presence = self.head(stages if self.neck is None else self.neck(stages), reference_pixels)
+        logits = logits if self.training else self.with_prior(logits, presence)
         aux_logits = stage3_presence = None
         if self.training if auxiliary is None else auxiliary:
             if self.aux_head is not None:
@@ -104,6 +95,62 @@ class EncNet(nn.Module):
             logits = resize(logits, size, self.align_corners)
             aux_logits = None if aux_logits is None else resize(aux_logits, size, self.align_corners)
         return EncNetOutput(logits, presence, aux_logits, stage3_presence)
+
+    def context_pixels(self, height: int, width: int) -> int:
+        """Pixels of the feature map over which the context of an image of this size is summed: N."""
+        strides = self.backbone.strides
+        fine = self.neck is not None or (isinstance(self.head, EncHead) and self.head.lateral is not None)
+        stride = strides[1] if fine else strides[3]
+        return -(-height // stride) * -(-width // stride)
+
+    def prepare(self, images: Tensor) -> HeadFeatures:
+        """The first half of a prediction: images, as for :meth:`forward` -> the features before the context encoding.
+
+        ``prepare``, :meth:`sums`, :meth:`scene` and :meth:`classify` are :meth:`forward` in steps, for what a single
+        call cannot do: one context for all tiles of a large image, or another context than the image's own.
+        """
+        stages = self._stages(images)
+        return self.head.prepare(stages if self.neck is None else self.neck(stages))
+
+    def sums(self, features: Tensor) -> EncodingSums | None:
+        """What the context encoding adds up over features (B, C, h, w) of :meth:`prepare`, or over a part of them;
+        None without a context encoding.
+        """
+        return None if self.head.context is None else self.head.context.semantics.sums(features)
+
+    def scene(self, sums: EncodingSums | None) -> Scene | None:
+        """Factors and presence from the sums over a whole image; None without a context encoding."""
+        context = self.head.context
+        if context is None or sums is None:
+            return None
+        e = context.semantics.of_sums(sums, self.info.context_pixels)
+        return Scene(context.factors(e), None if self.head.presence is None else self.head.presence(e))
+
+    def classify(self, features: HeadFeatures, scene: Scene | None) -> Tensor:
+        """The second half of a prediction: logits, (B, classes, h, w) at the resolution of the head, float32."""
+        scaled = features.features
+        if self.head.context is not None and scene is not None:
+            scaled = self.head.context.scaled(scaled, scene.gamma)
+        logits = self.head.classify(scaled, features.finer).float()
+        return self.with_prior(logits, None if scene is None else scene.presence)
+
+    def with_prior(self, logits: Tensor, presence: Tensor | None) -> Tensor:
+        """Logits l, (B, classes, h, w), with the prior that a class is in the image with probability p::
+
+            l_c + strength · log(max(p_c, LEAST_PRESENCE))
+
+        The strength is ``info.presence_prior``; with 0, and without presence, it is the logits as they are.
+        """
+        if self.info.presence_prior == 0 or presence is None:
+            return logits
+        log_p = self.presence_probabilities(presence).clamp(min=LEAST_PRESENCE).log()
+        return logits + (self.info.presence_prior * log_p).to(logits.dtype)[:, :, None, None]
+
+    def _stages(self, images: Tensor) -> Stages:
+        in_channels = len(self.info.mean)
+        if images.dim() != 4 or images.shape[1] != in_channels:
+            raise InputError(f"EncNet: images of shape {tuple(images.shape)}; expected (B, {in_channels}, H, W)")
+        return self.backbone(images)
 
     def presence_probabilities(self, presence: Tensor) -> Tensor:
         """(B, classes) as the network returns it -> the probability, 0-1, that each class exists in the image."""

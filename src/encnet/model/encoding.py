@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from encnet.errors import InputError
 from encnet.model.encoding_function import assign, encode
+
+
+@dataclass(frozen=True)
+class EncodingSums:
+    """What the Encoding layer adds up over the pixels of an image, from which E follows::
+
+        E = AᵀX - diag(Σ_i a_i) D
+
+    Sums are additive: those of the parts of an image add up to those of the image, and those of a video's images can be
+    averaged with weights, ``0.9 * before + 0.1 * now``.
+    """
+
+    features: Tensor
+    """(B, K, C): AᵀX, for each codeword the sum of the features, weighted by their assignment to it."""
+    mass: Tensor
+    """(B, K): Σ_i a_i, how many pixels each codeword has."""
+    pixels: float
+    """N, over how many pixels of the feature map the sums run."""
+
+    def __add__(self, other: EncodingSums) -> EncodingSums:
+        return EncodingSums(self.features + other.features, self.mass + other.mass, self.pixels + other.pixels)
+
+    def __mul__(self, weight: float) -> EncodingSums:
+        return EncodingSums(self.features * weight, self.mass * weight, self.pixels * weight)
+
+    __rmul__ = __mul__
 
 
 class Encoding(nn.Module):
@@ -54,18 +82,36 @@ class Encoding(nn.Module):
         self.scale = nn.Parameter(torch.empty(num_codes).uniform_(-1, 0))
 
     def forward(self, features: Tensor) -> Tensor:
-        channels = self.codewords.shape[1]
-        if features.dim() != 4 or features.shape[1] != channels:
-            raise InputError(f"Encoding: features of shape {tuple(features.shape)}; expected (B, {channels}, H, W)")
-        X = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, N, C)
+        X = self._pixels(features)
         with torch.autocast(features.device.type, enabled=False):
             return encode(X, *self._parameters_in_full()).to(self.codewords.dtype)
+
+    def sums(self, features: Tensor) -> EncodingSums:
+        """The sums over the pixels of features (B, C, H, W): part of an image, for example."""
+        X = self._pixels(features)
+        D, scale = self._parameters_in_full()
+        with torch.autocast(features.device.type, enabled=False):
+            X = X.to(D.dtype)
+            A = assign(X, D, scale)
+            return EncodingSums(A.transpose(1, 2) @ X, A.sum(dim=1), X.shape[1])
+
+    def of_sums(self, sums: EncodingSums) -> Tensor:
+        """E, (B, K, C), of an image from its sums."""
+        D, _ = self._parameters_in_full()
+        return (sums.features - sums.mass.unsqueeze(2) * D).to(self.codewords.dtype)
 
     def assign(self, X: Tensor) -> Tensor:
         """The assignment A, (B, N, K), each row of which sums to 1, of features X, (B, N, C)."""
         D, scale = self._parameters_in_full()
         with torch.autocast(X.device.type, enabled=False):
             return assign(X.to(D.dtype), D, scale)
+
+    def _pixels(self, features: Tensor) -> Tensor:
+        """X, (B, N, C), of features (B, C, H, W)."""
+        channels = self.codewords.shape[1]
+        if features.dim() != 4 or features.shape[1] != channels:
+            raise InputError(f"Encoding: features of shape {tuple(features.shape)}; expected (B, {channels}, H, W)")
+        return features.permute(0, 2, 3, 1).flatten(1, 2)
 
     def _parameters_in_full(self) -> tuple[Tensor, Tensor]:
         """D and scale, in float32 at least."""

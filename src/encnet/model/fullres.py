@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from encnet.model.backbone import Stages
 from encnet.model.context import ContextEncoding
-from encnet.model.heads import HeadOutput
+from encnet.model.heads import HeadFeatures, HeadOutput
 from encnet.model.tiles import logits_by_tile, tiles_of
 from encnet.model.upsampled_conv import Grid, UpsampledConv, mean_of_map, variance_of_map
 from encnet.model.wide_conv import WideConv
@@ -70,16 +70,20 @@ class FullResolutionHead(nn.Module):
         self.norm = nn.BatchNorm2d(hidden)
         self.classifier = nn.Conv2d(hidden, num_classes, 3, padding=1)
 
-    def forward(self, stages: Stages) -> HeadOutput:
-        features = self.conv_in(stages.stage4)
+    def forward(self, stages: Stages, reference_pixels: int | None = None) -> HeadOutput:
+        features, _ = self.prepare(stages)
         presence = None
         if self.context is not None:
-            semantics, features = self.context(features)
+            semantics, features = self.context(features, reference_pixels)
             presence = self.presence(semantics) if self.presence is not None else None
         return HeadOutput(self.classify(self.dropout(features)), presence)
 
-    def classify(self, features: Tensor) -> Tensor:
-        """Features (B, channels, h, w) -> logits at full resolution, (B, num_classes, H, W)."""
+    def prepare(self, stages: Stages) -> HeadFeatures:
+        """What comes before the context encoding."""
+        return HeadFeatures(self.conv_in(stages.stage4))
+
+    def classify(self, features: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
+        """Features (B, channels, h, w), scaled by γ -> logits at full resolution, (B, num_classes, H, W)."""
         taps = self.hidden.taps(features)
         scale, shift = self._normalisation(taps, self.hidden.grid(features))
         assert self.classifier.bias is not None

@@ -21,6 +21,13 @@ class HeadOutput(NamedTuple):
     presence: Tensor | None  #: (B, classes), logits that each class exists in the image; None without SE branch
 
 
+class HeadFeatures(NamedTuple):
+    """What a head makes of the stages before the context encoding looks at it."""
+
+    features: Tensor  #: (B, C, h, w), of which the context is encoded, and which γ scales
+    finer: tuple[Tensor, ...] = ()  #: stage 1 and the stem, as far as the head refines with them
+
+
 class EncHead(nn.Module):
     """The head of EncNet (paper, section 3.2 and figure 3)::
 
@@ -42,7 +49,8 @@ class EncHead(nn.Module):
         conv_in_kernel: size of the first convolution, 1 after a JPU.
 
     Shapes:
-        input: :class:`encnet.model.backbone.Stages` -> :class:`HeadOutput`.
+        input: :class:`encnet.model.backbone.Stages`, and perhaps ``reference_pixels`` of
+        :class:`encnet.model.context.SemanticEncoding` -> :class:`HeadOutput`.
     """
 
     def __init__(
@@ -79,7 +87,16 @@ class EncHead(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
         self.classifier = nn.Conv2d(widths[-1], num_classes, kernel_size=1)
 
-    def forward(self, stages: Stages) -> HeadOutput:
+    def forward(self, stages: Stages, reference_pixels: int | None = None) -> HeadOutput:
+        features, finer = self.prepare(stages)
+        presence = None
+        if self.context is not None:
+            semantics, features = self.context(features, reference_pixels)
+            presence = self.presence(semantics) if self.presence is not None else None
+        return HeadOutput(self.classify(features, finer), presence)
+
+    def prepare(self, stages: Stages) -> HeadFeatures:
+        """What comes before the context encoding."""
         features = self.conv_in(stages.stage4)
         if self.lateral is not None and self.fusion is not None:
             finer = (stages.stage2, stages.stage3)
@@ -87,13 +104,14 @@ class EncHead(nn.Module):
             features = self.fusion(
                 concatenate(features, *laterals, like=stages.stage2, align_corners=self.align_corners)
             )
-        presence = None
-        if self.context is not None:
-            semantics, features = self.context(features)
-            presence = self.presence(semantics) if self.presence is not None else None
-        for refinement, finer in zip(self.refinements, (stages.stage1, stages.stem), strict=False):
-            features = refinement(features, finer)
-        return HeadOutput(self.classifier(self.dropout(features)), presence)
+        finer = [stage for stage in (stages.stage1, stages.stem) if stage is not None][: len(self.refinements)]
+        return HeadFeatures(features, tuple(finer))
+
+    def classify(self, features: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
+        """What comes after it: features, scaled by γ, and finer ones -> logits (B, num_classes, h, w)."""
+        for refinement, stage in zip(self.refinements, finer, strict=True):
+            features = refinement(features, stage)
+        return self.classifier(self.dropout(features))
 
 
 class Refinement(nn.Module):

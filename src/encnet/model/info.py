@@ -27,5 +27,15 @@ class ModelInfo:
     """Names of the classes, in the order of the logits."""
     palette: list[list[int]] = field(default_factory=list)
     """RGB colour of each class, 0-255."""
+    context_pixels: int | None = None
+    """Pixels of the feature map for which the context encoding was normalised, those of a training crop; the sums over
+    an image of another size are scaled to it. None leaves them as they are."""
+    presence_prior: float = 0.0
+    """How much, in prediction, the logarithm of a class's presence adds to its logit at every pixel."""
     training: dict[str, Any] = field(default_factory=dict)
     """Summary of the training: data set, recipe, epochs, scores."""
+
+    @property
+    def coarsest_stride(self) -> int:
+        """Pixels per place of the coarsest features of the network: all features fit images with multiples of it."""
+        return 32 if self.options.get("jpu") else int(self.options.get("output_stride", 8))

@@ -23,7 +23,7 @@ class ModelConfig:
     backbone_dilations: list[int] | None = None
     """Dilations of stages 3 and 4 of a ResNet, in place of those that follow from output_stride."""
     recompute_stages: Literal[0, 1, 2, 3, 4] | None = None
-    """How many stages of a ResNet, from the first, training computes twice to keep less in memory."""
+    """How many stages of a ResNet or EfficientNet, from the first, training computes twice to keep less in memory."""
     jpu: bool | None = None
     """Have Joint Pyramid Upsampling between backbone and head."""
     head_channels: int | None = None
@@ -52,10 +52,13 @@ class ModelConfig:
     """Convention of bilinear interpolation."""
     presence_loss: Literal["bce", "mse"] | None = None
     """SE-loss: binary cross-entropy (the paper) or mean squared error."""
+    scale_context: bool = False
+    """In prediction, scale the sums of the Encoding layer over an image to those over a training crop."""
 
     def options(self) -> dict[str, Any]:
         """What is set here, as arguments of ``create_model``."""
-        return {name: value for name, value in vars(self).items() if name != "variant" and value is not None}
+        others = ("variant", "scale_context")
+        return {name: value for name, value in vars(self).items() if name not in others and value is not None}
 
 
 @dataclass

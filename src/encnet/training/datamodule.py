@@ -50,7 +50,8 @@ class TrainingData(pl.LightningDataModule):
             photometric=config.photometric,
             blur=config.blur,
         )
-        dataset = SegmentationDataset(self.index.split(config.train), self.index.labels, transform, self.seed)
+        samples = self.index.split(config.train)
+        dataset = SegmentationDataset(samples, self.index.labels, transform, self.seed, pillow=True)
         rank, processes = self._place()
         batches = EpochBatches(len(dataset), config.batch_size, self.seed, rank, processes)
         self._loader = TrainLoader(dataset, batches, self._workers(), pin_memory=torch.cuda.is_available())

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from encnet.errors import InputError
+from encnet.inference.alignment import covered_size, fitting_size
 from encnet.inference.decide import most_probable
 from encnet.losses import EncNetLoss
 from encnet.metrics import SegmentationMetrics
@@ -65,9 +67,12 @@ class TrainingModule(pl.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, labels = batch
+        seen, size = images.shape[-2:], labels.shape[-2:]  # data.long_side may have brought the image to another size
+        fitting = fitting_size(seen, self.model.info, self.model.align_corners)
+        images = F.pad(images, (0, fitting[1] - seen[1], 0, fitting[0] - seen[0]), mode="replicate")
         output = self.model(images.contiguous(memory_format=self.memory_format), full_size=False)
-        height, width = labels.shape[-2:]  # data.long_side may have brought the image to another size
-        predictions = most_probable(output.logits, (height, width), self.model.align_corners)
+        covered = covered_size(size, seen, fitting)
+        predictions = most_probable(output.logits, covered, self.model.align_corners)[:, : size[0], : size[1]]
         presence = None if output.presence is None else self.model.presence_probabilities(output.presence)
         self.metrics.update(predictions, labels, presence)
 

@@ -141,6 +141,9 @@ def build_model(index: DatasetIndex, config: TrainConfig) -> tuple[EncNet, list[
     model.info.classes = list(index.labels.names)
     model.info.palette = [list(color) for color in index.labels.palette]
     model.info.long_side = config.data.long_side
+    if config.model.scale_context and model.head.context is None:
+        raise InputError("model.scale_context is true, but the model has no context encoding; set model.context too")
+    model.info.context_pixels = model.context_pixels(*config.data.crop) if config.model.scale_context else None
     model.info.training = {
         "dataset": index.name,
         "crop": list(config.data.crop),

@@ -9,17 +9,8 @@ import numpy as np
 from PIL import Image
 
 from encnet.data.images import open_image
-from encnet.data.labels import (
-    IGNORE,
-    MAX_CLASSES,
-    VALUE_MODES,
-    Color,
-    LabelSet,
-    distinct_palette,
-    read_colors,
-    read_values,
-    unpack_color,
-)
+from encnet.data.labels import IGNORE, MAX_CLASSES, Color, LabelSet, distinct_palette
+from encnet.data.raw_labels import VALUE_MODES, read_colors, read_values, unpack_color
 from encnet.errors import InputError
 
 

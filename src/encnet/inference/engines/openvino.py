@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 
 import numpy as np
-import openvino
 
 from encnet.errors import InputError
 from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.engines.engine import Precision, Scores, available_cores, require_file, require_size
+from encnet.inference.engines.telemetry import no_telemetry
+
+with no_telemetry():
+    import openvino
 
 
 class OpenVINOEngine:

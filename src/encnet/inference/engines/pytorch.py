@@ -38,8 +38,9 @@ class PyTorchEngine:
         model: in any mode, on any device.
         device: "cpu", "cuda", "cuda:1", ...; "auto" is the GPU if there is one.
         precision: "fp32", "bf16", or on a GPU "fp16".
-        compiled: run the network through ``torch.compile``. The first image waits for the compiler; later ones of other
-            sizes do not.
+        compiled: run the network through ``torch.compile``. The first image of each size waits for the compiler, half a
+            minute or more; after eight sizes those of further ones run as they are. One compilation for all sizes
+            would take the compiler a quarter of an hour for some networks.
 
     Attributes:
         network: what is run, an EncNet, which takes what :meth:`normalised` gives.
@@ -69,7 +70,7 @@ class PyTorchEngine:
             _store_in(network, self._half)
         self.network: EncNet = network.to(self._device).to(memory_format=torch.channels_last)
         if compiled:
-            network.compile(dynamic=True)
+            network.compile(dynamic=False)
 
     def __call__(self, images: np.ndarray) -> Scores:
         """Runs the network, see :class:`encnet.inference.engines.engine.Engine`; tensors on the device."""

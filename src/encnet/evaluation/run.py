@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -16,14 +17,18 @@ from torch.utils.data import DataLoader, Dataset
 
 from encnet.data.dataset import DatasetIndex, SegmentationDataset
 from encnet.errors import InputError
-from encnet.evaluation_report import EvaluationReport, scores_table
+from encnet.evaluation.examples import Example, WorstExamples
+from encnet.evaluation.image_scores import ImageScore
+from encnet.evaluation.report import EvaluationReport
 from encnet.inference.engines import EngineName, Precision
 from encnet.inference.predictor import Predictor
 from encnet.inference.protocol import Protocol
-from encnet.metrics import SegmentationMetrics
+from encnet.inference.segmentation import Segmentation
+from encnet.metrics import Scores, SegmentationMetrics
 from encnet.model.encnet import EncNet
 
-__all__ = ["EvaluationReport", "evaluate", "scores_table"]
+WORST = 6
+"""Images that a report shows: those with the lowest mean IoU."""
 
 
 def evaluate(
@@ -62,7 +67,7 @@ def evaluate(
             f"batch_size is {batch_size}, workers {workers}, limit {limit}; they must be at least 1, 0 and 1"
         )
     predictor = Predictor(model, protocol, device, precision, engine)
-    _require_same_classes(predictor, index)
+    require_same_classes(predictor, index)
     samples = index.split(split)[:limit]
     if not samples:
         raise InputError(f"the split '{split}' of {index.root} is empty; choose one of {', '.join(index.splits)}")
@@ -74,16 +79,30 @@ def evaluate(
     )
     names = index.labels.names
     metrics = SegmentationMetrics(len(names), names, predictor.description.presence)
+    per_image: dict[int, ImageScore] = {}
+    worst = WorstExamples(WORST)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     started = time.perf_counter()
     with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task(f"{index.name} {split}", total=len(samples))
-        for batch in loader:
-            for images, labels in _same_size(batch):
+        for first, batch in zip(range(0, len(samples), batch_size), loader, strict=True):
+            for places, images, labels in _same_size(batch):
                 predicted, presence = predictor.labels(images)
-                metrics.update(
-                    torch.from_numpy(predicted), labels, None if presence is None else torch.from_numpy(presence)
-                )
+                of_image = None if presence is None else torch.from_numpy(presence)
+                confusions = metrics.update(torch.from_numpy(predicted), labels, of_image)
+                for i, place in enumerate(places):
+                    path = samples[first + place].image
+                    segmentation = Segmentation(
+                        predicted[i],
+                        None if presence is None else presence[i],
+                        names,
+                        predictor.palette,
+                        Image.fromarray(images[i]),
+                        path,
+                    )
+                    score = _image_score(segmentation, confusions[i], index)
+                    per_image[first + place] = score
+                    worst.offer(score, Example(segmentation, labels[i].numpy()))
             bar.advance(task, len(batch))
     return EvaluationReport(
         scores=metrics.compute(),
@@ -97,7 +116,18 @@ def evaluate(
         device=predictor.engine.device,
         precision=predictor.engine.precision,
         seconds=time.perf_counter() - started,
+        per_image=tuple(per_image[place] for place in range(len(samples))),
+        worst=worst.kept,
     )
+
+
+def _image_score(segmentation: Segmentation, confusion: Tensor, index: DatasetIndex) -> ImageScore:
+    """The score of a prediction, from the confusion matrix of its image."""
+    path = segmentation.path
+    assert path is not None
+    own = Scores(segmentation.names, confusion.numpy())
+    file = path.relative_to(index.root) if path.is_relative_to(index.root) else path
+    return ImageScore(file.as_posix(), own.mean_iou, own.pixel_accuracy, segmentation.disagreement())
 
 
 class _ErrorsAsItems(Dataset[Any]):
@@ -116,19 +146,22 @@ class _ErrorsAsItems(Dataset[Any]):
             return error
 
 
-def _same_size(batch: Sequence[tuple[Tensor, Tensor] | InputError]) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Images (B, H, W, 3) and label maps (B, H, W) of each size in a batch, uint8."""
-    groups: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
-    for item in batch:
+def _same_size(
+    batch: Sequence[tuple[Tensor, Tensor] | InputError],
+) -> Iterator[tuple[Sequence[int], np.ndarray, Tensor]]:
+    """Places in the batch, images (B, H, W, 3) and label maps (B, H, W), uint8, of each size in it."""
+    groups: dict[torch.Size, list[tuple[int, Tensor, Tensor]]] = {}
+    for place, item in enumerate(batch):
         if isinstance(item, InputError):
             raise item
-        groups.setdefault(item[1].shape, []).append(item)
+        groups.setdefault(item[1].shape, []).append((place, *item))
     for group in groups.values():
-        images, labels = zip(*group, strict=True)
-        yield torch.stack([image.permute(1, 2, 0) for image in images]).numpy(), torch.stack(labels)
+        places, images, labels = zip(*group, strict=True)
+        yield places, torch.stack([image.permute(1, 2, 0) for image in images]).numpy(), torch.stack(labels)
 
 
-def _require_same_classes(predictor: Predictor, index: DatasetIndex) -> None:
+def require_same_classes(predictor: Predictor, index: DatasetIndex) -> None:
+    """Raises InputError where a data set has other classes than a model, or in another order."""
     own, asked = predictor.description.info.classes, index.labels.names
     if predictor.description.num_classes != len(asked):
         raise InputError(

@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,25 +112,42 @@ def test_report_says_how_it_was_made(model: EncNet, index: DatasetIndex, tmp_pat
     assert run(model, index, limit=1).checkpoint is None
 
 
-def test_saved_report_holds_the_scores(model: EncNet, index: DatasetIndex, tmp_path: Path) -> None:
-    report = run(model, index)
-    files = report.save(tmp_path / "new")
-    assert [path.name for path in files] == ["evaluation.json", "evaluation.txt", "confusion.png"]
-    assert json.loads(files[0].read_text(encoding="utf-8")) == report.to_dict()
-    lines = files[1].read_text(encoding="utf-8").splitlines()
-    for name, iou in zip(NAMES, report.scores.iou, strict=True):
-        row = next(line for line in lines if f" {name} " in line)
-        assert ("-" if np.isnan(iou) else f"{100 * iou:.2f}") in row
-    assert any("absent classes left out" in line and f"{100 * report.scores.mean_iou:.2f}" in line for line in lines)
-    assert any("as 0" in line and f"{100 * report.scores.mean_iou_absent_zero:.2f}" in line for line in lines)
-    with Image.open(files[2]) as picture:
-        assert picture.format == "PNG"
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_every_image_has_its_own_scores(model: EncNet, index: DatasetIndex, batch_size: int) -> None:
+    """In the order of the split, though batches are taken apart by size."""
+    report = run(model, index, batch_size=batch_size)
+    predictor = Predictor(model, device="cpu")
+    assert [each.file for each in report.per_image] == [f"{number}.jpg" for number in range(5)]
+    for (image, label), own in zip(index.split("val"), report.per_image, strict=True):
+        assert label is not None
+        result, truth = predictor(image), np.asarray(Image.open(label))
+        known = truth != IGNORE
+        unions = [((result.labels == c) | (truth == c)) & known for c in range(5)]
+        hits = [(result.labels == c) & (truth == c) & known for c in range(5)]
+        ious = [hit.sum() / union.sum() for hit, union in zip(hits, unions, strict=True) if union.any()]
+        disagreement = result.disagreement()
+        assert own.disagreement is not None and disagreement is not None
+        assert own.disagreement.score == pytest.approx(disagreement.score, abs=1e-3)
+        if known.any():
+            assert own.mean_iou == pytest.approx(np.mean(ious), abs=1e-2)
+            assert own.pixel_accuracy == pytest.approx((result.labels == truth)[known].mean(), abs=1e-2)
+        else:
+            assert np.isnan(own.mean_iou)
 
 
-def test_a_model_without_presence_has_no_presence_columns(index: DatasetIndex) -> None:
-    report = run(create_model("encnet_tiny", num_classes=5, se=False), index, limit=1)
-    assert report.scores.presence_f1 is None
-    assert [column.header for column in report.table().columns] == ["class", "IoU", "accuracy"]
+def test_the_worst_images_are_kept_with_their_pictures(
+    model: EncNet, index: DatasetIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("encnet.evaluation.run.WORST", 2)
+    report = run(model, index, batch_size=4)
+    expected = sorted((each for each in report.per_image if not np.isnan(each.mean_iou)), key=lambda e: e.mean_iou)[:2]
+    assert [score for score, _ in report.worst] == expected
+    for score, (segmentation, truth) in report.worst:
+        assert segmentation.path is not None
+        assert segmentation.path == index.root / score.file
+        with Image.open(segmentation.path) as photograph:
+            assert segmentation.image.tobytes() == photograph.convert("RGB").tobytes()
+        np.testing.assert_array_equal(truth, np.asarray(Image.open(segmentation.path.with_suffix(".png"))))
 
 
 def test_progress_goes_to_stderr(model: EncNet, index: DatasetIndex, capsys: pytest.CaptureFixture[str]) -> None:

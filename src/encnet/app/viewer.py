@@ -1,0 +1,75 @@
+"""A segmentation as a part of the page: the picture under its colours, its classes, and what can be downloaded."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from encnet.app.answer import Prediction, label_png
+from encnet.html import css_color, picture, rendered
+from encnet.inference.segmentation import Segmentation
+from encnet.visualize import overlay
+
+LONG_SIDE = 1600
+"""Pixels of the long side of pictures on the page, at most; downloads have the image's own size."""
+
+
+def viewer(segmentation: Segmentation, name: str = "image") -> str:
+    """The HTML of a segmentation.
+
+    The photograph, the colours and the class indices are three pictures of one size: the browser alone lays the second
+    over the first, as opaque as the slider says, and reads the third, a grey PNG, to name the class under the pointer.
+
+    Args:
+        segmentation: what is shown.
+        name: of the files to download, without a suffix.
+    """
+    height, width = segmentation.labels.shape
+    scale = min(1.0, LONG_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    photograph, labels = segmentation.image, segmentation.labels
+    if size != (width, height):
+        photograph = photograph.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+        labels = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
+    rows = _rows(segmentation)
+    shown = [row for row in rows if row["share"] > 0 or row["note"] or (row["presence"] or 0) > 0.5]
+    return rendered(
+        "app_viewer.html",
+        width=width,
+        height=height,
+        names=list(segmentation.names),
+        photograph=picture(photograph, "the photograph", photograph=True),
+        colors=picture(overlay(photograph, labels, segmentation.palette, opacity=1.0), "its classes as colours"),
+        indices=picture(Image.fromarray(labels), ""),
+        shown=shown,
+        others=[row for row in rows if row not in shown],
+        has_presence=segmentation.presence is not None,
+        name=name,
+        label_map=base64.b64encode(label_png(segmentation)).decode("ascii"),
+        json=Prediction.of(segmentation).model_dump_json(indent=2, exclude_unset=True),
+    )
+
+
+def _rows(segmentation: Segmentation) -> list[dict[str, Any]]:
+    """Name, colour, share and presence of each class, those with most pixels first, and where the two contradict."""
+    contradictory = segmentation.disagreement()
+    doubted = set() if contradictory is None else {c.name for c in contradictory.contradictions(segmentation.names)}
+    rows = []
+    for each in Prediction.of(segmentation).classes:
+        note = ""
+        if each.name in doubted:
+            pixels = "few pixels" if each.share else "no pixel"
+            note = f"{pixels}, presence says yes" if (each.presence or 0) > 0.5 else "presence says no"
+        rows.append(
+            {
+                "name": each.name,
+                "color": css_color(each.color),
+                "share": each.share,
+                "presence": each.presence,
+                "note": note,
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["share"], -(row["presence"] or 0)))

@@ -1,0 +1,6 @@
+"""A model over a split of a data set -> a report."""
+
+from encnet.evaluation.report import EvaluationReport, scores_table
+from encnet.evaluation.run import evaluate
+
+__all__ = ["EvaluationReport", "evaluate", "scores_table"]

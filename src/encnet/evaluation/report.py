@@ -1,0 +1,176 @@
+"""What an evaluation found: scores with all it takes to get them again, as a table and as files."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from encnet.evaluation.examples import Example
+from encnet.evaluation.figures import calibration_figure, disagreement_figure
+from encnet.evaluation.image_scores import ImageScore, by_disagreement, ranking_quality
+from encnet.evaluation.page import ranking_sentence, write_evaluation_page
+from encnet.files import replacing, write_text
+from encnet.html import percent
+from encnet.inference.protocol import Protocol
+from encnet.metrics import Scores
+from encnet.presence_metrics import mean_of_defined
+from encnet.visualize import confusion_figure, figure_png
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationReport:
+    """Scores, and all it takes to get them again."""
+
+    scores: Scores
+    variant: str
+    """Builder of the model."""
+    checkpoint: str | None
+    """Where the model was loaded from; None for a model in memory."""
+    dataset: str
+    """Name of the data set."""
+    split: str
+    images: int
+    """Number of images scored."""
+    protocol: Protocol
+    """How the model was run, with all its numbers."""
+    engine: str
+    """What computed the network."""
+    device: str
+    precision: str
+    """The number format of the computation."""
+    seconds: float
+    """Wall-clock time from the first image read to the last scored."""
+    per_image: tuple[ImageScore, ...] = ()
+    """The score of each image, in the order of the split."""
+    worst: tuple[tuple[ImageScore, Example], ...] = ()
+    """The images with the lowest mean IoU of their own, the worst first, each with its prediction and truth."""
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images / self.seconds
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean IoU as the protocol counts it, 0-1: absent classes left out, or as 0."""
+        zero = self.protocol.absent_classes == "zero"
+        return self.scores.mean_iou_absent_zero if zero else self.scores.mean_iou
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON types; ``ranking`` has the images that disagree most first."""
+        quality, presence = ranking_quality(self.per_image), self.scores.presence
+        return {
+            "variant": self.variant,
+            "checkpoint": self.checkpoint,
+            "dataset": self.dataset,
+            "split": self.split,
+            "images": self.images,
+            "protocol": self.protocol.to_dict(),
+            "mean_iou": None if math.isnan(self.mean_iou) else self.mean_iou,
+            "engine": self.engine,
+            "device": self.device,
+            "precision": self.precision,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 3),
+            "scores": self.scores.to_dict(),
+            "presence_calibration": None if presence is None else presence.calibration.to_dict(self.scores.names),
+            "ranking": None
+            if quality is None
+            else {**quality.to_dict(), "files": [each.file for each in by_disagreement(self.per_image)]},
+            "per_image": [each.to_dict(self.scores.names) for each in self.per_image],
+        }
+
+    @property
+    def title(self) -> str:
+        """What was evaluated on what, in a line."""
+        return f"{self.variant} on {self.dataset}, {self.split}: {self.images} images"
+
+    def table(self) -> Table:
+        """Scores by class in percent, then their means."""
+        quality = ranking_quality(self.per_image)
+        return scores_table(
+            self.scores,
+            self.title,
+            f"{self.protocol.describe()}\n{self.images_per_second:.2f} images/s in {self.engine} on {self.device}, "
+            f"{self.precision}; scores in %\nmean IoU by this protocol: {percent(self.mean_iou, 2)}"
+            + ("" if quality is None else f"\n{ranking_sentence(quality)}"),
+        )
+
+    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Writes evaluation.json, evaluation.txt (the table), evaluation.html and the figures into a folder.
+
+        The figures are confusion.png and, of a model that says which classes are in an image, calibration.png and
+        disagreement.png.
+
+        Returns:
+            The files written.
+
+        Raises:
+            InputError: the folder cannot be written to.
+        """
+        text = io.StringIO()
+        Console(file=text, width=120).print(self.table())
+        written = [Path(folder, f"evaluation.{suffix}") for suffix in ("json", "txt", "html")]
+        write_text(written[0], json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        write_text(written[1], text.getvalue())
+        figures = {"confusion": confusion_figure(self.scores.confusion, self.scores.names)}
+        if self.scores.presence is not None:
+            figures["calibration"] = calibration_figure(self.scores.presence.calibration, self.scores.names)
+            figures["disagreement"] = disagreement_figure(self.per_image)
+        drawn = {name: figure_png(figure) for name, figure in figures.items()}
+        write_evaluation_page(
+            written[2],
+            self.title,
+            self._facts(),
+            self.protocol.describe(),
+            self.scores,
+            self.per_image,
+            self.worst,
+            drawn,
+        )
+        for name, png in drawn.items():
+            written.append(Path(folder, f"{name}.png"))
+            with replacing(written[-1]) as temporary:
+                temporary.write_bytes(png)
+        return written
+
+    def _facts(self) -> dict[str, str]:
+        """What a reader wants to know first."""
+        scores = self.scores
+        facts = {"mean IoU": self.mean_iou, "pixel accuracy": scores.pixel_accuracy}
+        if scores.mean_presence_average_precision is not None:
+            facts["presence average precision"] = scores.mean_presence_average_precision
+        if scores.mean_presence_calibration_error is not None:
+            facts["presence calibration error"] = scores.mean_presence_calibration_error
+        shown = {name: f"{percent(value)} %" for name, value in facts.items()}
+        return {**shown, "images": f"{self.images}", "images a second": f"{self.images_per_second:.2f}"}
+
+
+def scores_table(scores: Scores, title: str, caption: str | None = None) -> Table:
+    """Scores by class in percent, then their means; a dash where a score is undefined."""
+    table = Table(title=title, caption=caption)
+    columns = {"IoU": (scores.iou, scores.mean_iou), "accuracy": (scores.accuracy, scores.mean_accuracy)}
+    if scores.presence is not None:
+        presence = scores.presence
+        columns |= {
+            "presence AP": (presence.average_precision, mean_of_defined(presence.average_precision)),
+            "presence F1": (presence.f1, mean_of_defined(presence.f1)),
+            "presence ECE": (presence.calibration.error, mean_of_defined(presence.calibration.error)),
+        }
+    table.add_column("class")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for i, name in enumerate(scores.names):
+        table.add_row(name, *(percent(values[i], 2) for values, _ in columns.values()))
+    table.add_section()
+    table.add_row("mean, absent left out", *(percent(mean, 2) for _, mean in columns.values()))
+    table.add_row("mean, absent as 0", percent(scores.mean_iou_absent_zero, 2))
+    table.add_row("weighted by pixels", percent(scores.frequency_weighted_iou, 2), percent(scores.pixel_accuracy, 2))
+    return table

@@ -1,0 +1,207 @@
+"""The HTML page of explanations: one file with its pictures inside, that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from encnet.explanation.pictures import (
+    assignment_picture,
+    changed_picture,
+    codeword_colors,
+    entropy_picture,
+    gamma_figure,
+    photograph,
+    prediction_picture,
+    shown_classes,
+    strongest_picture,
+)
+from encnet.explanation.result import Exchange, Explanation
+from encnet.explanation.use import CodewordUse
+from encnet.html import css_color, figure, percent, picture, render
+from encnet.visualize import figure_png
+
+_TRANSITIONS = 6  # of an exchange that are listed
+_ON_CLASSES = 2  # of a codeword that are named
+
+
+def write_page(
+    path: str | Path, explanations: Iterable[Explanation], model: str, use: CodewordUse | None = None
+) -> None:
+    """Writes explanations of images by one model to one HTML file.
+
+    Args:
+        path: of the file.
+        explanations: one or more, of which one is held at a time.
+        model: its name.
+        use: of the codewords over a data set, if it was measured.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    images, facts = [], {}
+    for explanation in explanations:
+        images.append(_image(explanation))
+        codes, channels = explanation.semantics_by_codeword.shape
+        facts = {"images": str(len(images)), "codewords": str(codes), "channels": str(channels)}
+    if use is not None:
+        facts[f"dead over {use.name}"] = f"{len(use.dead)} of {len(use.share)} codewords"
+    render(
+        "explain.html",
+        path,
+        title=f"What {model} saw",
+        facts=facts,
+        images=images,
+        use=None if use is None else _use(use),
+    )
+
+
+def _use(use: CodewordUse) -> dict[str, Any]:
+    return {
+        "name": use.name,
+        "images": use.images,
+        "dead": ", ".join(map(str, use.dead.tolist())),
+        "nowhere": int((use.strongest == 0).sum()),
+        "rows": [
+            [
+                f"{k}, dead" if k in use.dead else str(k),
+                percent(float(use.share[k]), 2),
+                percent(float(use.highest[k]), 2),
+                percent(float(use.strongest[k]), 2),
+            ]
+            for k in np.argsort(-use.share, kind="stable").tolist()
+        ],
+    }
+
+
+def _image(explanation: Explanation) -> dict[str, Any]:
+    name = explanation.path.name if explanation.path else "image"
+    usage, entropy, codes = explanation.usage, explanation.entropy, len(explanation.assignment)
+    in_use = [k for k in np.argsort(-usage, kind="stable").tolist() if k not in explanation.unused]
+    first = explanation.exchanges[0]
+    facts = {
+        "codewords in use": f"{len(in_use)} of {codes}",
+        "effective number of codewords": f"{explanation.effective_codewords:.1f}",
+        "mean entropy of the assignment": f"{entropy.mean():.2f} of 1",
+        "γ, least to greatest": f"{explanation.gamma.min():.2f} to {explanation.gamma.max():.2f}",
+        f"pixels that change with {first.name}": f"{percent(explanation.changed(first).mean())} %",
+    }
+    return {
+        "name": name,
+        "facts": facts,
+        "photograph": picture(photograph(explanation), f"{name}: the image", photograph=True),
+        "prediction": picture(prediction_picture(explanation), f"{name}: {_described(explanation)}", photograph=True),
+        "legend": _legend(explanation, *explanation.exchanges),
+        "strongest": picture(
+            strongest_picture(explanation), f"{name}: the codeword that has most of each pixel", photograph=True
+        ),
+        "entropy": picture(
+            entropy_picture(explanation),
+            f"{name}: entropy of the assignment, {entropy.min():.2f} to {entropy.max():.2f}",
+            photograph=True,
+        ),
+        "greatest_entropy": f"{entropy.max():.2f}",
+        "codewords": [_codeword(explanation, k, name) for k in in_use],
+        "unused": [_codeword(explanation, k, name) for k in explanation.unused.tolist()],
+        "gamma": figure(
+            figure_png(gamma_figure(explanation)),
+            f"{name}: γ by channel, {explanation.gamma.min():.2f} to {explanation.gamma.max():.2f}, and what groups of "
+            "channels add to the score of each class",
+        ),
+        "class_columns": _class_columns(explanation),
+        "classes": _class_rows(explanation),
+        "exchanges": [_exchange(explanation, exchange, name) for exchange in explanation.exchanges],
+    }
+
+
+def _codeword(explanation: Explanation, codeword: int, name: str) -> dict[str, Any]:
+    """Picture and caption of a codeword's assignment map."""
+    on = explanation.codeword_classes()[codeword]
+    classes = ", ".join(
+        f"{explanation.names[c]} {percent(on[c], 0)} %"
+        for c in np.argsort(-on, kind="stable")[:_ON_CLASSES].tolist()
+        if on[c] >= 0.005
+    )
+    parts = [
+        f"codeword {codeword}: {_share(explanation.usage[codeword])} % of the pixels",
+        f"up to {_share(float(explanation.assignment[codeword].max()))} % of one",
+    ]
+    if explanation.use is not None:
+        parts.append(f"{_share(float(explanation.use.share[codeword]))} % over {explanation.use.name}")
+    said = explanation.semantics_by_codeword[codeword].sum() / max(float(explanation.semantics.sum()), 1e-12)
+    parts += [f"on {classes}", f"{percent(said)} % of e"]
+    return {
+        "picture": picture(
+            assignment_picture(explanation, codeword),
+            f"{name}: the pixels of codeword {codeword}, on {classes}",
+            photograph=True,
+        ),
+        "color": css_color(codeword_colors(explanation)[codeword]),
+        "caption": "; ".join(parts),
+    }
+
+
+def _class_columns(explanation: Explanation) -> list[str]:
+    presence = ["presence"] if explanation.presence is not None else []
+    changes = [f"pixels, {exchange.name}" for exchange in explanation.exchanges]
+    return ["class", *presence, "γ in its favour", "at its own pixels", "pixels", *changes]
+
+
+def _class_rows(explanation: Explanation) -> list[list[str]]:
+    """A row of text for each class that is shown."""
+    shares, (favour, own) = explanation.shares(), explanation.class_contribution()
+    others = [explanation.shares(exchange.labels) for exchange in explanation.exchanges]
+    rows = []
+    for c in shown_classes(explanation):
+        row = [explanation.names[c]]
+        if explanation.presence is not None:
+            row.append(percent(explanation.presence[c]))
+        row += [f"{favour[c]:+.2f}", "–" if np.isnan(own[c]) else f"{own[c]:+.2f}", percent(shares[c])]
+        rows.append([*row, *(percent(float(other[c])) for other in others)])
+    return rows
+
+
+def _exchange(explanation: Explanation, exchange: Exchange, name: str) -> dict[str, Any]:
+    changed = percent(explanation.changed(exchange).mean())
+    names = explanation.names
+    listed = explanation.transitions(exchange)[:_TRANSITIONS]
+    return {
+        "title": f"With {exchange.name}",
+        "changed": changed,
+        "transitions": [[f"{names[t.before]} → {names[t.after]}", percent(t.share, 2)] for t in listed],
+        "prediction": picture(
+            prediction_picture(explanation, exchange), f"{name}: the prediction with {exchange.name}", photograph=True
+        ),
+        "map": picture(
+            changed_picture(explanation, exchange),
+            f"{name}: the {changed} % of the pixels that change their class with {exchange.name}",
+            photograph=True,
+        ),
+    }
+
+
+def _described(explanation: Explanation) -> str:
+    """The prediction in words."""
+    shares = explanation.shares()
+    listed = np.argsort(-shares, kind="stable")[:4].tolist()
+    return "predicted " + ", ".join(
+        f"{explanation.names[c]} {percent(float(shares[c]), 0)} %" for c in listed if shares[c]
+    )
+
+
+def _legend(explanation: Explanation, *exchanges: Exchange) -> list[dict[str, str]]:
+    """The classes that occur in any of the predictions."""
+    occur = sum((explanation.shares(exchange.labels) for exchange in exchanges), explanation.shares()) > 0
+    return [
+        {"name": name, "color": css_color(explanation.palette[c])}
+        for c, name in enumerate(explanation.names)
+        if occur[c]
+    ]
+
+
+def _share(value: float) -> str:
+    """In percent, small ones with more digits."""
+    return percent(value, 1 if value >= 0.01 else 3)

@@ -1,0 +1,31 @@
+"""Limits are checked when they are set and when they are met."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from encnet.app.limits import TOO_LARGE, Limits, RefusedError
+from encnet.errors import InputError
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_megapixels": 0}, {"max_megapixels": 179}, {"max_megabytes": 0}, {"timeout": -1}, {"concurrency": 0}],
+    ids=str,
+)
+def test_a_limit_out_of_its_range_is_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"--{next(iter(wrong))} is {next(iter(wrong.values()))}; it must be"):
+        Limits(**wrong)
+
+
+def test_a_limit_is_kept_to_the_pixel_and_to_the_byte() -> None:
+    limits = Limits(max_megapixels=0.06, max_megabytes=0.5)
+    limits.check_pixels(200, 300)
+    limits.check_bytes(500_000)
+    with pytest.raises(RefusedError, match="200 x 301 pixels") as refused:
+        limits.check_pixels(200, 301)
+    assert refused.value.status == TOO_LARGE
+    with pytest.raises(RefusedError, match=r"larger than 0.5 MB"):
+        limits.check_bytes(500_001)

@@ -1,0 +1,237 @@
+"""The page in a real Chromium: what a visitor does, and what the visitor sees."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+_STYLE = """(node, what) => {
+  for (; node; node = node.parentElement) {
+    const color = getComputedStyle(node)[what];
+    if (!/^rgba\\(.*, 0\\)$/.test(color)) return color; // not transparent
+  }
+}"""
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 720}
+
+
+@pytest.fixture
+def visit(server: SimpleNamespace, browser: Any) -> Iterator[Callable[..., Any]]:
+    """(options of a browser context) -> the opened page; fails if a page asks another host or logs an error."""
+    contexts, asked, errors = [], [], []
+
+    def open_(errors_expected: bool = False, **options: Any) -> Any:
+        context = browser.new_context(**{"viewport": DESKTOP, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("request", lambda request: asked.append(request.url))
+        if not errors_expected:
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(server.url)
+        page.locator("#photograph input[type=file]").first.wait_for(state="attached")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert len(asked) > 5
+    assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
+    assert errors == []
+
+
+def give(page: Any, content: bytes, name: str = "scene.png", kind: str = "image/png") -> None:
+    """Uploads a file as a visitor does."""
+    page.locator("#photograph input[type=file]").first.set_input_files(
+        {"name": name, "mimeType": kind, "buffer": content}
+    )
+
+
+def encoded(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def content(scene: Image.Image) -> bytes:
+    return encoded(scene)
+
+
+@pytest.fixture
+def result(visit: Callable[..., Any], content: bytes) -> Any:
+    """The page with the result for ``scene``."""
+    page = visit()
+    give(page, content)
+    page.locator("#result .stage").wait_for()
+    return page
+
+
+def picture(page: Any) -> np.ndarray:
+    """What is seen of the result, (H, W, 3)."""
+    return np.asarray(Image.open(io.BytesIO(page.locator("#result .stage").screenshot())).convert("RGB"))
+
+
+def test_a_photograph_is_segmented(result: Any, server: SimpleNamespace, scene: Image.Image) -> None:
+    expected = server.predictor(scene)
+    rows = result.locator("#result table").first.locator("tbody tr")
+    for i, (name, share) in enumerate(expected.shares().items()):
+        assert rows.nth(i).locator("th").inner_text().split("\n")[0] == name
+        assert rows.nth(i).locator("td").first.inner_text() == (
+            f"{100 * share:.1f} %" if share >= 0.0005 else "< 0.1 %"
+        )
+        presence = 100 * float(expected.presence[expected.names.index(name)])
+        assert rows.nth(i).locator("td").nth(1).inner_text().strip() == f"{presence:.0f} %"
+        bar = rows.nth(i).locator(".bar")
+        width = bar.locator("i").bounding_box()["width"] / bar.bounding_box()["width"]
+        assert width == pytest.approx(presence / 100, abs=0.02)
+
+
+def test_the_slider_blends_photograph_and_classes(result: Any, server: SimpleNamespace, scene: Image.Image) -> None:
+    slider, expected = result.locator("#result .opacity input"), server.predictor(scene)
+    seen = {}
+    for opacity in (0, 50, 100):
+        slider.fill(str(opacity))
+        assert (
+            result.locator("#result .colors").evaluate("node => getComputedStyle(node).opacity") == f"{opacity / 100:g}"
+        )
+        seen[opacity] = picture(result).astype(float)
+    size = (seen[0].shape[1], seen[0].shape[0])
+    photograph = np.asarray(scene.resize(size, Image.Resampling.BILINEAR), float)
+    colors = np.asarray(expected.palette)[expected.labels].astype(np.uint8)
+    colors = np.asarray(Image.fromarray(colors).resize(size, Image.Resampling.NEAREST), float)
+    assert np.abs(seen[0] - photograph).mean() < 6  # it went through JPEG
+    assert np.median(np.abs(seen[100] - colors).max(axis=2)) == 0  # but for the lines between classes
+    assert np.abs(seen[50] - (seen[0] + seen[100]) / 2).mean() < 2
+    slider.focus()
+    slider.press("Home")
+    slider.press("ArrowRight")
+    assert result.locator("#result .colors").evaluate("node => node.style.opacity") == "0.01"
+
+
+def test_the_class_under_the_pointer_is_named(result: Any, server: SimpleNamespace, scene: Image.Image) -> None:
+    expected = server.predictor(scene)
+    stage, said = result.locator("#result .stage"), result.locator("#result .pixel")
+    box = stage.bounding_box()
+    assert not said.is_visible()
+    rng, named = np.random.default_rng(0), set()
+    for _ in range(25):
+        x, y = int(rng.integers(scene.width)), int(rng.integers(scene.height))
+        at = {"x": (x + 0.5) * box["width"] / scene.width, "y": (y + 0.5) * box["height"] / scene.height}
+        stage.hover(position=at, force=True)
+        assert said.inner_text() == expected.names[expected.labels[y, x]]
+        assert said.get_attribute("title") == f"column {x}, row {y}"
+        inside = said.bounding_box()
+        assert inside["x"] >= box["x"] - 1
+        assert inside["x"] + inside["width"] <= box["x"] + box["width"] + 1
+        named.add(said.inner_text())
+    assert len(named) > 1
+    result.mouse.move(5, 5)
+    assert not said.is_visible()
+
+
+def test_labels_and_classes_are_downloaded(
+    result: Any, server: SimpleNamespace, scene: Image.Image, content: bytes
+) -> None:
+    files = {}
+    for button in ("Label map", "Classes"):
+        with result.expect_download() as download:
+            result.locator("#result").get_by_role("button", name=button).click()
+        files[download.value.suggested_filename] = Path(download.value.path()).read_bytes()
+    assert set(files) == {"scene_labels.png", "scene.json"}
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(files["scene_labels.png"]))), server.predictor(scene).labels)
+    assert json.loads(files["scene.json"]) == httpx.post(f"{server.url}/predict", content=content).json()
+
+
+def test_files_that_cannot_be_shown_say_why(visit: Callable[..., Any], server: SimpleNamespace, content: bytes) -> None:
+    page = visit(errors_expected=True)
+    toast = page.locator(".toast-body, [data-testid=toast-body]").first
+    wrong = {
+        "not an image that can be read": b"not a picture",
+        "the image is damaged": content[: len(content) // 2],
+        "1000 x 600 pixels, more than 0.5 million": encoded(Image.new("RGB", (1000, 600))),
+    }
+    for message, sent in wrong.items():
+        give(page, sent, "photograph.png")
+        toast.filter(has_text=message).wait_for()
+        assert str(server.uploads) not in page.locator("body").inner_text()
+        page.locator("#photograph").get_by_role("button", name="Remove Image").click()
+        page.reload()
+        page.locator("#photograph input[type=file]").first.wait_for(state="attached")
+    give(page, b"\0" * 1_200_000, "photograph.png")
+    toast.filter(has_text="size").wait_for()
+    page.reload()
+    page.locator("#photograph input[type=file]").first.wait_for(state="attached")
+    give(page, content)
+    page.locator("#result .stage").wait_for()
+
+
+def test_a_result_goes_with_its_photograph(result: Any) -> None:
+    result.locator("#photograph").get_by_role("button", name="Remove Image").click()
+    result.locator("#result .stage").wait_for(state="detached")
+    assert "appears here" in result.locator("#result").inner_text()
+
+
+def test_codewords_are_shown(result: Any, server: SimpleNamespace, scene: Image.Image) -> None:
+    from encnet.explanation.run import explain
+
+    explanation = explain(server.predictor, scene, groups=1)
+    result.get_by_role("button", name="Show the codewords").click()
+    figures = result.locator("#codewords figure")
+    figures.last.wait_for()
+    order = np.argsort(-explanation.usage, kind="stable")
+    assert figures.count() == len(order) - len(explanation.unused) + 1
+    for i, k in enumerate(order[: figures.count() - 1]):
+        assert figures.nth(i).inner_text().strip().startswith(f"{k + 1}: {100 * explanation.usage[k]:.1f} %")
+    assert figures.locator("img").evaluate_all(
+        "all => all.every(one => one.complete && one.naturalWidth > 0 && one.alt)"
+    )
+
+
+def test_the_camera_takes_a_photograph(visit: Callable[..., Any]) -> None:
+    page = visit(permissions=["camera"])
+    page.locator("#photograph").get_by_role("button", name="Capture from camera").click()
+    page.locator("#photograph").get_by_text("Click to Access Webcam").click()
+    page.locator("#photograph video").wait_for()
+    page.locator("#photograph").get_by_role("button", name="capture photo").click()
+    page.locator("#result .stage").wait_for()
+    assert int(page.locator("#result .stage").get_attribute("data-width")) > 100
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_all_of_it(scheme: str, visit: Callable[..., Any], content: bytes) -> None:
+    page = visit(viewport=PHONE, has_touch=True, is_mobile=True, color_scheme=scheme)
+    give(page, content)
+    stage = page.locator("#result .stage")
+    stage.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    for part in ("#photograph", "#result .stage", "#result .opacity input", "#result table", "#result .downloads"):
+        box = page.locator(part).first.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+        assert box["width"] > 200
+    stage.tap(position={"x": 100, "y": 60})
+    assert page.locator("#result .pixel").is_visible()
+    ink, paper = (page.locator("#result td").first.evaluate(_STYLE, what) for what in ("color", "backgroundColor"))
+    assert contrast(ink, paper) > 4.5  # WCAG 2, level AA
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two CSS colours, by WCAG 2.2's definition."""
+
+    def luminance(color: str) -> float:
+        parts = [float(part) / 255 for part in color[color.index("(") + 1 : -1].split(",")[:3]]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)

@@ -1,0 +1,79 @@
+"""The part of the page that shows a segmentation: what it holds is what was predicted."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from encnet.app.answer import Prediction
+from encnet.app.viewer import LONG_SIDE, viewer
+from encnet.inference.segmentation import Segmentation
+from encnet.visualize import colorize
+
+
+def segmentation(height: int, width: int, presence: list[float] | None) -> Segmentation:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (height // 20, width // 20)).repeat(20, axis=0).repeat(20, axis=1).astype(np.uint8)
+    image = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    names, palette = ("sky", "<i>road</i>", "car"), ((1, 2, 3), (200, 100, 50), (9, 9, 9))
+    found = None if presence is None else np.array(presence, np.float32)
+    return Segmentation(labels, found, names, palette, image)
+
+
+def pictures(text: str) -> dict[str, Image.Image]:
+    """Class of each picture -> the picture."""
+    found = re.findall(r'<img class="(\w+)" src="data:image/\w+;base64,([^"]+)"', text)
+    return {name: Image.open(io.BytesIO(base64.b64decode(content))) for name, content in found}
+
+
+@pytest.mark.parametrize("presence", [[0.9, 0.1, 0.8], None])
+def test_everything_of_the_prediction_is_there(presence: list[float] | None) -> None:
+    shown = segmentation(100, 160, presence)
+    text = viewer(shown, "scene")
+    seen = pictures(text)
+    assert set(seen) == {"photograph", "colors", "indices"}
+    assert np.array_equal(np.asarray(seen["indices"]), shown.labels)
+    inner = np.zeros(shown.labels.shape, bool)  # without the lines where classes meet
+    inner.reshape(5, 20, 8, 20)[:, 3:-3, :, 3:-3] = True
+    assert np.array_equal(np.asarray(seen["colors"])[inner], colorize(shown.labels, shown.palette)[inner])
+    downloads = {name: html.unescape(value) for name, value in re.findall(r'data-(base64|text)="([^"]*)"', text)}
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(downloads["base64"])))), shown.labels)
+    assert json.loads(downloads["text"]) == Prediction.of(shown).model_dump(mode="json", exclude_unset=True)
+    assert (">presence<" in text) == (presence is not None)
+
+
+def test_contradictions_are_told() -> None:
+    text = viewer(segmentation(100, 160, [0.9, 0.1, 0.8]))
+    rows = {
+        name: row for row in re.findall(r"<tr.*?</tr>", text, re.S) for name in ("sky", "road", "car") if name in row
+    }
+    assert "<small>" not in rows["sky"]
+    assert "presence says no" in rows["road"]
+    assert "presence says yes" in rows["car"]
+
+
+def test_names_are_text_and_not_html() -> None:
+    text = viewer(segmentation(100, 160, None), '"><script>')
+    assert "<i>road" not in text
+    assert "<script>" not in text
+    names = re.search(r"data-names='([^']*)'", text)
+    assert names is not None
+    assert json.loads(html.unescape(names[1])) == ["sky", "<i>road</i>", "car"]
+
+
+def test_large_images_are_shown_smaller_and_downloaded_as_they_are() -> None:
+    shown = segmentation(100, 2 * LONG_SIDE, None)
+    text = viewer(shown)
+    seen = pictures(text)
+    assert {picture.size for picture in seen.values()} == {(LONG_SIDE, 50)}
+    assert np.array_equal(np.asarray(seen["indices"]), shown.labels[1::2, 1::2])
+    full = re.search(r'data-base64="([^"]*)"', text)
+    assert full is not None
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(full[1])))), shown.labels)

@@ -1,0 +1,130 @@
+"""COCO files: polygons, and run-length codes that pycocotools wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from encnet.data.formats import read_dataset
+from encnet.data.labelling import import_labels
+from encnet.data.labelling.coco import detect
+from encnet.data.labels import IGNORE
+from encnet.errors import InputError
+
+masks = pytest.importorskip("pycocotools.mask")
+
+WRITTEN = Path(__file__).parents[2] / "fixtures/labelling/coco"
+LAWN, PATH = 7, 3  # ids need not be in order
+
+
+def annotation(category: int, segmentation: Any, image: int = 1, **more: Any) -> dict[str, Any]:
+    return {"id": 1, "image_id": image, "category_id": category, "segmentation": segmentation, "iscrowd": 0, **more}
+
+
+def box(left: int, top: int, right: int, bottom: int) -> list[list[int]]:
+    return [[left, top, right, top, right, bottom, left, bottom]]
+
+
+def write(path: Path, annotations: list[dict[str, Any]], **more: Any) -> Path:
+    """A COCO file for one.png, 30 x 20 pixels, which is written beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (30, 20)).save(path.parent / "one.png")
+    document = {
+        "images": [{"id": 1, "file_name": "one.png", "width": 30, "height": 20}],
+        "categories": [{"id": LAWN, "name": "lawn"}, {"id": PATH, "name": "path"}],
+        "annotations": annotations,
+        **more,
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_label_maps_are_those_that_another_library_draws(tmp_path: Path) -> None:
+    imported = import_labels(WRITTEN / "export", tmp_path / "data", val_share=0, order="tool")
+    assert imported.classes == ("lawn", "path", "pond")
+    index = read_dataset(tmp_path / "data")
+    assert len(index.split("train")) == 2
+    for sample in index.split("train"):
+        assert sample.label is not None
+        theirs = np.asarray(Image.open(WRITTEN / "drawn" / f"{sample.image.stem}.png"))  # 0 is what nobody drew
+        ours = index.labels.load(sample.label)
+        assert np.array_equal(np.where(ours == IGNORE, 0, ours + 1), theirs)
+        assert set(np.unique(theirs)) == {0, 1, 2, 3}
+
+
+def test_polygons_and_run_lengths_lie_by_their_size(tmp_path: Path) -> None:
+    mask = np.zeros((20, 30), np.uint8, order="F")
+    mask[8:10, 8:12] = 1
+    code = masks.encode(mask)
+    crowd = {"size": [20, 30], "counts": code["counts"].decode()}
+    areas = [annotation(PATH, crowd, iscrowd=1), annotation(LAWN, box(2, 2, 20, 18) + box(22, 0, 30, 4))]
+    import_labels(write(tmp_path / "in/labels.json", areas), tmp_path / "data")
+    index = read_dataset(tmp_path / "data")
+    assert index.labels.names == ("path", "lawn")  # in the order of their ids
+    expected = np.full((20, 30), IGNORE)
+    expected[2:18, 2:20] = expected[0:4, 22:30] = 1
+    expected[8:10, 8:12] = 0
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "data/labels/train/one.png")), expected)
+
+
+def test_a_file_for_each_split(tmp_path: Path) -> None:
+    for name in ("train/_annotations.coco.json", "valid/_annotations.coco.json", "test/_annotations.coco.json"):
+        write(tmp_path / "roboflow" / name, [annotation(LAWN, box(0, 0, 5, 5))])
+    assert import_labels(tmp_path / "roboflow", tmp_path / "data").images == {"train": 1, "val": 1, "test": 1}
+    stems = {path.stem for path in (tmp_path / "data/images").rglob("*.png")}
+    assert len(stems) == 3  # of one name in three folders
+
+
+def test_photographs_are_found_where_tools_put_them(tmp_path: Path) -> None:
+    areas = [annotation(LAWN, box(0, 0, 5, 5))]
+    for number, place in enumerate(("images/default/one.png", "images/one.png", "annotations/one.png")):
+        root = tmp_path / str(number)
+        file = write(root / "annotations/instances_default.json", areas)
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        (root / "annotations/one.png").rename(root / place)
+        assert import_labels(root, tmp_path / f"data{number}").images == {"train": 1}
+        assert import_labels(file, tmp_path / f"more{number}").images == {"train": 1}
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "2/annotations/one.png").rename(tmp_path / "elsewhere/one.png")
+    with pytest.raises(InputError, match=r"one\.png, which is not in .*--images"):
+        import_labels(tmp_path / "2", tmp_path / "data")
+    assert import_labels(tmp_path / "2", tmp_path / "data", images=tmp_path / "elsewhere").images == {"train": 1}
+
+
+def test_boxes_without_areas_are_counted(tmp_path: Path) -> None:
+    areas = [annotation(LAWN, []), annotation(PATH, [[1, 1, 4, 4]]), annotation(PATH, box(0, 0, 5, 5))]
+    imported = import_labels(write(tmp_path / "in/labels.json", areas), tmp_path / "data")
+    assert imported.left_out == {"box or point without an area": 1, "polygon of fewer than three corners": 1}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ([annotation(9, box(0, 0, 5, 5))], "9 is missing"),
+        ([annotation(LAWN, box(0, 0, 5, 5), image=5)], "5 is missing"),
+        ([{"image_id": 1}], "no area of a class"),
+        ([annotation(LAWN, [[0, 0, 5, 0, 5]])], "no area of a class"),
+        ([annotation(LAWN, [[0, 0, 5, 0, 5, 5, 1]])], "is not a COCO file of areas"),
+        ([annotation(LAWN, {"size": [9, 9], "counts": [81]})], r"its size is \[9, 9\]"),
+        ([annotation(LAWN, {"size": [20, 30], "counts": [5]})], "do not add up"),
+        ([{"image_id": 1, "segments_info": []}], "panoptic"),
+    ],
+)
+def test_mistakes_name_the_file(tmp_path: Path, annotations: list[dict[str, Any]], message: str) -> None:
+    source = write(tmp_path / "in/labels.json", annotations)
+    with pytest.raises(InputError, match=message) as error:
+        import_labels(source, tmp_path / "data")
+    assert str(source) in str(error.value)
+    assert not (tmp_path / "data").exists()
+
+
+def test_detection_needs_all_three_lists(tmp_path: Path) -> None:
+    source = write(tmp_path / "labels.json", [])
+    assert detect(source)
+    source.write_text(json.dumps({"images": [], "annotations": []}))
+    assert not detect(source)

@@ -1,0 +1,136 @@
+"""CVAT's XML, as a library of CVAT's makers writes it, and its run-length codes against a loop."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from encnet.data.formats import read_dataset
+from encnet.data.labelling import import_labels
+from encnet.data.labelling.cvat import _patch, detect
+from encnet.data.labels import IGNORE
+from encnet.errors import InputError
+
+pytest.importorskip("pycocotools")
+
+WRITTEN = Path(__file__).parents[2] / "fixtures/labelling/cvat"
+LABELS = "<label><name>lawn</name><color>#5ab43c</color></label><label><name>path</name><color></color></label>"
+
+
+def export(root: Path, shapes: str, attributes: str = "", labels: str = LABELS) -> Path:
+    """A folder as CVAT's zip unpacks, of one image of 30 x 20 pixels."""
+    (root / "images").mkdir(parents=True)
+    Image.new("RGB", (30, 20)).save(root / "images/one.png")
+    image = f'<image id="0" name="one.png" width="30" height="20" {attributes}>{shapes}</image>'
+    (root / "annotations.xml").write_text(
+        '<?xml version="1.0" encoding="utf-8"?>'
+        f"<annotations><meta><task><labels>{labels}</labels></task></meta>{image}</annotations>"
+    )
+    return root
+
+
+def drawn(source: Path, out: Path) -> np.ndarray:
+    import_labels(source, out)
+    return np.asarray(Image.open(out / "labels/train/one.png"))
+
+
+def test_label_maps_are_those_that_the_writer_draws(tmp_path: Path) -> None:
+    imported = import_labels(WRITTEN / "export", tmp_path / "data", val_share=0)
+    assert imported.classes == ("lawn", "path", "pond")
+    index = read_dataset(tmp_path / "data")
+    assert len(index.split("train")) == 2
+    for sample in index.split("train"):
+        assert sample.label is not None
+        theirs = np.asarray(Image.open(WRITTEN / "drawn" / f"{sample.image.stem}.png"))  # 0 is what nobody drew
+        ours = index.labels.load(sample.label)
+        assert np.array_equal(np.where(ours == IGNORE, 0, ours + 1), theirs)
+        assert set(np.unique(theirs)) == {0, 1, 2, 3}
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 8), min_size=1, max_size=12), st.integers(1, 9))
+def test_run_lengths_alternate_from_outside_row_by_row(runs: list[int], width: int) -> None:
+    height = -(-sum(runs) // width) or 1
+    flat: list[bool] = []
+    for position, run in enumerate(runs):
+        flat += [position % 2 == 1] * run
+    flat += [False] * (height * width - len(flat))
+    expected = np.array(flat).reshape(height, width)
+    assert np.array_equal(_patch(", ".join(map(str, runs)), height, width), expected)
+
+
+def test_layers_and_colours_are_the_tools(tmp_path: Path) -> None:
+    below = '<polygon label="lawn" points="0,0;30,0;30,20;0,20" z_order="0" occluded="0"/>'
+    above = '<box label="path" xtl="5" ytl="5" xbr="10" ybr="15" z_order="2"/>'
+    mask = '<mask label="lawn" rle="1, 2, 1" left="6" top="7" width="2" height="2" z_order="3"/>'
+    labels = drawn(export(tmp_path / "one", above + mask + below), tmp_path / "data")
+    expected = np.zeros((20, 30), np.uint8)
+    expected[5:15, 5:10] = 1
+    expected[7, 7] = expected[8, 6] = 0
+    assert np.array_equal(labels, expected)
+    index = read_dataset(tmp_path / "data")
+    assert index.labels.palette[0] == (0x5A, 0xB4, 0x3C)
+    assert index.labels.palette[1] != index.labels.palette[0]
+
+
+def test_boxes_and_ellipses_may_be_turned(tmp_path: Path) -> None:
+    turned = '<box label="lawn" xtl="5" ytl="8" xbr="25" ybr="12" rotation="90"/>'
+    labels = drawn(export(tmp_path / "one", turned), tmp_path / "data")
+    expected = np.full((20, 30), IGNORE, np.uint8)
+    expected[0:20, 13:17] = 0
+    assert np.array_equal(labels, expected)
+    ellipse = '<ellipse label="lawn" cx="15" cy="10" rx="9" ry="4" rotation="30"/>'
+    labels = drawn(export(tmp_path / "two", ellipse), tmp_path / "more")
+    x, y = np.meshgrid(np.arange(30) + 0.5 - 15, np.arange(20) + 0.5 - 10)
+    along, across = x * np.cos(np.pi / 6) + y * np.sin(np.pi / 6), y * np.cos(np.pi / 6) - x * np.sin(np.pi / 6)
+    radius = np.sqrt((along / 9) ** 2 + (across / 4) ** 2)
+    assert (labels[radius < 0.85] == 0).all()
+    assert (labels[radius > 1.2] == IGNORE).all()
+
+
+def test_a_zip_is_read_as_it_is_downloaded_and_subsets_are_splits(tmp_path: Path) -> None:
+    export(tmp_path / "export", '<polygon label="path" points="0,0;9,0;9,9"/>', 'subset="Validation"')
+    text = (tmp_path / "export/annotations.xml").read_text()
+    image = text[text.index("<image") : text.index("</annotations>")]
+    second = image.replace("one.png", "two.png").replace("Validation", "Train")
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("annotations.xml", text.replace("</annotations>", f"{second}</annotations>"))
+        archive.write(tmp_path / "export/images/one.png", "images/Validation/one.png")
+        archive.write(tmp_path / "export/images/one.png", "images/Train/two.png")
+    imported = import_labels(tmp_path / "export.zip", tmp_path / "data")
+    assert imported.images == {"train": 1, "val": 1}
+    assert (tmp_path / "data/images/val/one.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ('<polygon label="lawn" points="0,0;1"/>', "not as CVAT writes it"),
+        ('<polygon label="lawn" points="0,0;1,1"/>', "polygon has 2 points"),
+        ('<polygon points="0,0;1,1;2,0"/>', "attribute 'label' is missing"),
+        ('<box label="lawn" xtl="a" ytl="0" xbr="1" ybr="1"/>', "not as CVAT writes it"),
+        ('<mask label="lawn" rle="1, 9" left="0" top="0" width="2" height="2"/>', "runs of 10"),
+        ('<points label="lawn" points="1,1"/>', "no area of a class"),
+        ("<polygon", "not valid XML"),
+    ],
+)
+def test_mistakes_name_the_file(tmp_path: Path, shapes: str, message: str) -> None:
+    source = export(tmp_path / "one", shapes)
+    with pytest.raises(InputError, match=message) as error:
+        import_labels(source, tmp_path / "data", "cvat")
+    assert str(source) in str(error.value)
+    assert not (tmp_path / "data").exists()
+
+
+def test_films_labels_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    source = tmp_path / "annotations.xml"
+    source.write_text('<annotations><track id="0" label="lawn"><box frame="0"/></track></annotations>')
+    assert detect(source)
+    with pytest.raises(InputError, match=r"CVAT for images 1\.1"):
+        import_labels(source, tmp_path / "data")

@@ -1,0 +1,144 @@
+"""From an export to a data set that can be trained on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from encnet.cli import main
+from encnet.data.check import check_dataset
+from encnet.data.formats import read_dataset
+from encnet.data.labelling import READERS, import_labels
+from encnet.data.labels import IGNORE
+from encnet.errors import InputError
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Ten photographs with a lawn on the left and a path in the middle; of one, nothing is labelled."""
+    root = tmp_path / "labelled"
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(10):
+        Image.fromarray(rng.integers(0, 256, (20, 30, 3)).astype(np.uint8)).save(root / f"{i}.png")
+        boxes = {"lawn": [[0, 0], [9, 19]], "path": [[10, 0], [14, 19]], "__ignore__": [[0, 0], [2, 2]]}
+        shapes = [{"label": name, "points": box, "shape_type": "rectangle"} for name, box in boxes.items()]
+        document = {"imagePath": f"{i}.png", "imageData": None, "shapes": shapes if i else []}
+        (root / f"{i}.json").write_text(json.dumps(document))
+    return root
+
+
+def values(root: Path) -> set[int]:
+    maps = list(root.glob("labels/*/*.png"))
+    assert maps
+    return {int(value) for path in maps for value in np.unique(np.asarray(Image.open(path)))}
+
+
+def test_an_import_is_a_data_set_in_order(labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    steps: list[tuple[int, int]] = []
+    imported = import_labels(labelled, tmp_path / "data", progress=lambda *step: steps.append(step))
+    assert (imported.format, imported.classes, imported.unlabelled) == ("labelme", ("lawn", "path"), 1)
+    assert imported.images == {"train": 7, "val": 2}
+    assert imported.left_out == {}
+    assert steps == [(i, 9) for i in range(1, 10)]
+    index = read_dataset(tmp_path / "data")
+    report = check_dataset(index, progress=False)
+    assert not report.problems
+    sample = index.split("val")[0]
+    assert sample.label is not None
+    labels = index.labels.load(sample.label)
+    assert [labels[10, x] for x in (0, 9, 10, 14, 15)] == [0, 0, 1, 1, IGNORE]
+    assert labels[0, 0] == IGNORE
+    assert sample.image.read_bytes() == (labelled / sample.image.name).read_bytes()
+
+
+def test_which_images_are_val_depends_on_their_names_alone(labelled: Path, tmp_path: Path) -> None:
+    def val(out: str) -> set[str]:
+        import_labels(labelled, tmp_path / out)
+        return {path.name for path in (tmp_path / out / "images/val").iterdir()}
+
+    first = val("first")
+    assert val("second") == first
+    (labelled / "0.json").write_text((labelled / "1.json").read_text().replace("1.png", "0.png"))
+    assert len(val("third") & first) >= 1
+    assert import_labels(labelled, tmp_path / "all", val_share=0).images == {"train": 10}
+
+
+def test_classes_may_be_chosen_ignored_and_be_the_background(labelled: Path, tmp_path: Path) -> None:
+    chosen = import_labels(labelled, tmp_path / "chosen", classes=["path"])
+    assert (chosen.classes, chosen.left_out) == (("path",), {"area of 'lawn'": 9})
+    assert values(tmp_path / "chosen") == {0, IGNORE}
+    ignored = import_labels(labelled, tmp_path / "ignored", ignore=["path"])
+    assert (ignored.classes, ignored.left_out) == (("lawn",), {})
+    other = import_labels(labelled, tmp_path / "other", background="other")
+    assert (other.classes, sum(other.images.values())) == (("other", "lawn", "path"), 10)
+    assert values(tmp_path / "other") == {0, 1, 2, IGNORE}
+    lawn = import_labels(labelled, tmp_path / "lawn", background="lawn")
+    assert lawn.classes == ("lawn", "path")
+    assert (read_dataset(tmp_path / "lawn").labels.names) == ("lawn", "path")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": "nowhere"}, "there is no file or folder"),
+        ({"format": "yolo"}, "no format 'yolo' to import; choose one of labelme, cvat, coco"),
+        ({"format": "coco"}, "holds no file that is what coco writes"),
+        ({"val_share": 1.0}, "--val_share is 1.0"),
+        ({"classes": ["hedge"]}, "no label 'hedge'; the labels are lawn, path"),
+        ({"ignore": ["hedge"]}, "no label 'hedge'"),
+        ({"classes": ["path"], "ignore": ["path"]}, "'path' is to be a class and to be ignored"),
+        ({"images": "nowhere"}, "no folder of images"),
+        ({"out": "labelled"}, "holds something already"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_written(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message):
+        import_labels(**{"source": "labelled", "out": "data", **arguments})
+    assert [path.name for path in tmp_path.iterdir()] == ["labelled"]
+
+
+def test_a_photograph_turned_by_its_camera_says_so(labelled: Path, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    Image.new("RGB", (30, 20)).save(labelled / "1.png", exif=exif)
+    document = json.loads((labelled / "1.json").read_text())
+    (labelled / "1.json").write_text(json.dumps({**document, "imageHeight": 20, "imageWidth": 30}))
+    with pytest.raises(InputError, match=r"1\.png is 20 x 30 pixels \(its camera's orientation turns it\)"):
+        import_labels(labelled, tmp_path / "data")
+
+
+def test_a_damaged_zip_and_photograph_are_named(labelled: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.zip").write_bytes(b"PK nothing")
+    with pytest.raises(InputError, match=r"cannot unpack .*broken\.zip"):
+        import_labels(tmp_path / "broken.zip", tmp_path / "data")
+    (labelled / "3.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"cannot read 3\.png"):
+        import_labels(labelled, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_verb_says_what_it_did(labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "data"
+    assert main(["import-labels", str(labelled), "--out", str(out), "--classes", "[path]", "--val_share", "0.5"]) == 0
+    said = capsys.readouterr()
+    assert f"wrote {out} from labelme: 5 in train, 4 in val; classes path" in said.out.replace("\n", " ")
+    assert "left out, 9 x area of 'lawn'" in said.err
+    assert "left out, 1 images in which nothing is labelled" in said.err
+    assert main(["import-labels", str(labelled), "--out", str(out)]) == 2
+    assert "holds something already" in capsys.readouterr().err
+
+
+def test_every_tool_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[3] / "docs/own_data.md").read_text(encoding="utf-8").lower()
+    assert set(READERS) == {"labelme", "cvat", "coco"}
+    assert all(name in page for name in READERS)

@@ -1,0 +1,142 @@
+"""labelme's files, as labelme itself wrote them and drew their labels."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from encnet.data.formats import read_dataset
+from encnet.data.labelling import import_labels
+from encnet.data.labelling.labelme import detect, read
+from encnet.data.labels import IGNORE
+from encnet.errors import InputError
+
+WRITTEN = Path(__file__).parents[2] / "fixtures/labelling/labelme"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A photograph, and a function's worth of shapes for it, in one.json."""
+    (tmp_path / "labelled").mkdir()
+    Image.new("RGB", (30, 20), (90, 90, 90)).save(tmp_path / "labelled/one.jpg")
+    write(tmp_path / "labelled/one.json", [shape("lawn", [[2, 3], [9, 3], [9, 12]])])
+    return tmp_path / "labelled"
+
+
+def shape(label: str, points: list[list[float]], kind: str | None = "polygon", **more: Any) -> dict[str, Any]:
+    return {"label": label, "points": points, "shape_type": kind, "group_id": None, "flags": {}, **more}
+
+
+def write(path: Path, shapes: list[dict[str, Any]], **more: Any) -> None:
+    document = {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": f"{path.stem}.jpg",
+        "imageData": None,
+        "imageHeight": 20,
+        "imageWidth": 30,
+        **more,
+    }
+    path.write_text(json.dumps(document))
+
+
+def test_label_maps_are_those_that_labelme_draws(tmp_path: Path) -> None:
+    names = json.loads((WRITTEN / "names.json").read_text())
+    imported = import_labels(WRITTEN / "labelled", tmp_path / "data", val_share=0)
+    assert imported.images == {"train": 2}
+    assert imported.left_out == {"point": 1, "linestrip": 1}
+    index = read_dataset(tmp_path / "data")
+    for sample in index.split("train"):
+        assert sample.label is not None
+        ours = index.labels.load(sample.label)
+        theirs = np.asarray(Image.open(WRITTEN / "drawn" / f"{sample.image.stem}.png"))  # 0 is what nobody drew
+        for number, name in enumerate(names):
+            expected = IGNORE if number == 0 or name == "__ignore__" else index.labels.names.index(name)
+            assert (ours[theirs == number] == expected).all(), name
+        assert len(np.unique(theirs)) >= 4
+
+
+def test_a_photograph_may_be_in_the_file_beside_it_or_elsewhere(folder: Path, tmp_path: Path) -> None:
+    photograph = (folder / "one.jpg").read_bytes()
+    write(
+        folder / "two.json", [shape("lawn", [[0, 0], [5, 0], [5, 5]])], imageData=base64.b64encode(photograph).decode()
+    )
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/three.jpg").write_bytes(photograph)
+    write(folder / "three.json", [shape("lawn", [[0, 0], [5, 0], [5, 5]])], imagePath="..\\elsewhere\\three.jpg")
+    imported = import_labels(folder, tmp_path / "data", val_share=0)
+    assert imported.images == {"train": 3}
+    copies = [(tmp_path / f"data/images/train/{stem}.jpg").read_bytes() for stem in ("one", "two", "three")]
+    assert copies == [photograph] * 3
+
+
+def test_lines_and_points_have_no_area(folder: Path) -> None:
+    shapes = [shape("post", [[4, 4]], "point"), shape("edge", [[0, 0], [9, 9]], "line"), shape("lawn", [[0, 0]] * 3)]
+    write(folder / "one.json", shapes)
+    annotations = read([folder / "one.json"], folder, None)
+    assert annotations.left_out == {"point": 1, "line": 1}
+    assert list(annotations.labels) == ["lawn"]
+
+
+def test_folders_say_splits(folder: Path, tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        (folder / split).mkdir()
+        for name in ("one.jpg", "one.json"):
+            (folder / split / name).write_bytes((folder / name).read_bytes())
+    (folder / "one.json").unlink()
+    imported = import_labels(folder, tmp_path / "data")
+    assert imported.images == {"train": 1, "val": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shapes": [{"points": [[0, 0]] * 3, "shape_type": "polygon"}]}, "'label' is missing"),
+        ({"shapes": [shape("", [[0, 0]] * 3)]}, "has the label ''"),
+        ({"shapes": [shape("lawn", [[0, 0], [1, 1]])]}, "polygon of 2 points"),
+        ({"shapes": [shape("lawn", [[0, 0], [1]])]}, "not as labelme writes it"),
+        ({"shapes": [shape("lawn", [[0, 0]] * 4, "star")]}, "star of 4 points"),
+        ({"shapes": [shape("lawn", [[0, 0], [1, 1]], "mask", mask="!")]}, "not as labelme writes it"),
+        ({"shapes": 3}, "not as labelme writes it"),
+        ({"imagePath": "nowhere.jpg"}, r"nowhere\.jpg, which is not in"),
+        ({"imageWidth": 31}, "30 x 20 pixels, but was labelled at 31 x 20"),
+    ],
+)
+def test_mistakes_name_the_file(folder: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    write(folder / "one.json", **{"shapes": [shape("lawn", [[0, 0], [5, 0], [5, 5]])], **changes})
+    with pytest.raises(InputError, match=message) as error:
+        import_labels(folder, tmp_path / "data")
+    assert "one." in str(error.value)
+    assert not (tmp_path / "data").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["labelled"]
+
+
+def test_only_labelmes_files_are_recognised(folder: Path, tmp_path: Path) -> None:
+    assert detect(folder / "one.json")
+    (folder / "notes.json").write_text('{"shapes": []}')
+    (folder / "broken.json").write_text("{")
+    assert not detect(folder / "notes.json")
+    assert not detect(folder / "broken.json")
+    assert not detect(folder / "one.jpg")
+    assert import_labels(folder, tmp_path / "data").images == {"train": 1}
+
+
+def test_a_mask_is_where_its_box_says(folder: Path, tmp_path: Path) -> None:
+    patch = np.random.default_rng(0).random((5, 7)) > 0.5
+    buffer = io.BytesIO()
+    Image.fromarray(patch.astype(np.uint8)).save(buffer, format="PNG")
+    mask = base64.b64encode(buffer.getvalue()).decode()
+    write(folder / "one.json", [shape("lawn", [[10, 4], [16, 8]], "mask", mask=mask)])
+    import_labels(folder, tmp_path / "data")
+    labels = np.asarray(Image.open(tmp_path / "data/labels/train/one.png"))
+    expected = np.full((20, 30), IGNORE)
+    expected[4:9, 10:17][patch] = 0
+    assert np.array_equal(labels, expected)

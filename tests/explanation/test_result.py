@@ -1,0 +1,151 @@
+"""What follows from the arrays of an explanation, against loops."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from encnet.errors import InputError
+from encnet.explanation.result import Exchange, Explanation
+from encnet.explanation.use import CodewordUse
+
+CLASSES = 4
+
+
+@st.composite
+def explanations(draw: st.DrawFn) -> Explanation:
+    """Any arrays of fitting shapes; images are eight times as large as the feature map, logits twice."""
+    h, w, K = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 5))
+    raw = draw(arrays(np.float32, (K, h, w), elements=st.sampled_from([0.0, 0.125, 1.0, 3.0]))).copy()
+    raw[0] += raw.sum(axis=0) == 0
+    labels = arrays(np.uint8, (8 * h, 8 * w), elements=st.integers(0, CLASSES - 1))
+    contribution = arrays(np.float32, (CLASSES, 2 * h, 2 * w), elements=st.floats(-9, 9, width=32))
+    return Explanation(
+        image=Image.new("RGB", (8 * w, 8 * h)),
+        path=None,
+        names=("sky", "road", "car", "tree"),
+        palette=((0, 0, 9), (0, 9, 0), (9, 0, 0), (9, 9, 0)),
+        labels=draw(labels),
+        presence=np.full(CLASSES, 0.5, np.float32),
+        assignment=raw / raw.sum(axis=0),
+        semantics_by_codeword=np.ones((K, 3), np.float32),
+        gamma=np.array([0.1, 0.9, 0.5], np.float32),
+        contribution=draw(contribution),
+        channel_group=np.array([1, 0, 0]),
+        group_contribution=np.zeros((2, CLASSES), np.float32),
+        exchanges=(Exchange("no context", np.zeros(3, np.float32), draw(labels)),),
+    )
+
+
+@given(explanations())
+@settings(max_examples=40)
+def test_entropy_and_use(explanation: Explanation) -> None:
+    A = explanation.assignment.astype(np.float64)
+    K, h, w = A.shape
+    for y in range(h):
+        for x in range(w):
+            bits = -sum(a * math.log(a) for a in A[:, y, x] if a > 0)
+            expected = 0.0 if K == 1 else bits / math.log(K)
+            assert explanation.entropy[y, x] == pytest.approx(expected, abs=1e-5)
+            assert A[explanation.strongest[y, x], y, x] == A[:, y, x].max()
+    assert explanation.entropy.dtype == np.float32
+    usage = [A[k].sum() / (h * w) for k in range(K)]
+    np.testing.assert_allclose(explanation.usage, usage, atol=1e-6)
+    effective = math.exp(-sum(u * math.log(u) for u in usage if u > 0))
+    assert explanation.effective_codewords == pytest.approx(effective, rel=1e-4)
+    assert explanation.unused.tolist() == [k for k in range(K) if usage[k] < 0.1 / K]
+
+
+@given(explanations())
+@settings(max_examples=40)
+def test_which_classes_a_codeword_is_on(explanation: Explanation) -> None:
+    K, h, w = explanation.assignment.shape
+    mass = np.zeros((K, CLASSES))
+    for k in range(K):
+        for y in range(h):
+            for x in range(w):
+                mass[k, explanation.labels[8 * y + 4, 8 * x + 4]] += explanation.assignment[k, y, x]
+    total = mass.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(explanation.codeword_classes() * total, mass, atol=1e-5)
+
+
+@given(explanations())
+@settings(max_examples=40)
+def test_how_gamma_favours_classes(explanation: Explanation) -> None:
+    favour, own = explanation.class_contribution()
+    assert favour.sum() == pytest.approx(0, abs=1e-3)
+    contribution = explanation.contribution.astype(np.float64)
+    sums, pixels = np.zeros(CLASSES), np.zeros(CLASSES)
+    _, h, w = contribution.shape
+    for y in range(h):
+        for x in range(w):
+            c = int(explanation.labels[4 * y + 2, 4 * x + 2])
+            sums[c] += contribution[c, y, x] - contribution[:, y, x].mean()
+            pixels[c] += 1
+    for c in range(CLASSES):
+        if pixels[c]:
+            assert own[c] == pytest.approx(sums[c] / pixels[c], abs=1e-4)
+        else:
+            assert np.isnan(own[c])
+
+
+@given(explanations())
+@settings(max_examples=40)
+def test_changes_are_counted_once(explanation: Explanation) -> None:
+    (exchange,) = explanation.exchanges
+    transitions = explanation.transitions(exchange)
+    shares = [transition.share for transition in transitions]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(explanation.changed(exchange).mean())
+    gains = np.zeros(CLASSES)
+    for before, after, share in transitions:
+        assert before != after
+        both = (explanation.labels == before) & (exchange.labels == after)
+        assert share == pytest.approx(both.mean())
+        gains[after] += share
+        gains[before] -= share
+    np.testing.assert_allclose(explanation.gains(exchange), gains, atol=1e-12)
+
+
+@given(explanations())
+@settings(max_examples=3)
+def test_arrays_are_saved(tmp_path_factory: pytest.TempPathFactory, explanation: Explanation) -> None:
+    path = tmp_path_factory.mktemp("arrays") / "folder/one.npz"
+    K = len(explanation.assignment)
+    use = CodewordUse("garden", 2, np.ones(K) / K, np.zeros(K), np.ones(K) / K, np.ones(3, np.float32))
+    object.__setattr__(explanation, "use", use)
+    assert explanation.save_arrays(path) == path
+    with np.load(path, allow_pickle=False) as saved:
+        assert saved["exchanges"].tolist() == ["no context"]
+        assert saved["classes"].tolist() == list(explanation.names)
+        np.testing.assert_array_equal(saved["exchange_0_labels"], explanation.exchanges[0].labels)
+        assert saved["dead"].tolist() == list(range(K))
+        for name in ("labels", "presence", "assignment", "entropy", "usage", "gamma", "contribution", "semantics"):
+            np.testing.assert_array_equal(saved[name], getattr(explanation, name))
+        written = set(saved.files)
+    documented = set((Explanation.save_arrays.__doc__ or "").split("``")[1::2])
+    assert written <= documented
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot write"):
+        _smallest().save_arrays(tmp_path / "file/one.npz")
+
+
+def _smallest() -> Explanation:
+    one = np.ones((1, 1, 1), np.float32)
+    labels = np.zeros((1, 1), np.uint8)
+    vector, matrix = np.ones(1, np.float32), np.ones((1, 1), np.float32)
+    return Explanation(
+        Image.new("RGB", (1, 1)), None, ("sky",), ((0, 0, 9),), labels, None, one, matrix, vector, one, labels[0],
+        matrix, (),
+    )  # fmt: skip

@@ -1,0 +1,21 @@
+"""What the report of a run is made of; tests/test_demo.py has one written whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from encnet.report import read_history
+
+
+def test_the_history_is_what_was_learnt_by_step_over_all_interruptions(tmp_path: Path) -> None:
+    (tmp_path / "version_0").mkdir()
+    (tmp_path / "version_1").mkdir()
+    head = "epoch,step,train/pixel_loss,val/mean_iou,speed/images_per_second,memory/peak_megabytes\n"
+    (tmp_path / "version_1/metrics.csv").write_text(head + "1,20,0.5,,31.0,900\n1,29,,0.75,,\n")
+    (tmp_path / "version_0/metrics.csv").write_text(head + "0,10,1.5,,30.0,800\n")
+    assert read_history(tmp_path) == [
+        {"step": 10, "train/pixel_loss": 1.5},
+        {"step": 20, "train/pixel_loss": 0.5},
+        {"step": 29, "val/mean_iou": 0.75},
+    ]
+    assert read_history(tmp_path / "nowhere") == []
