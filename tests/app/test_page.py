@@ -32,7 +32,7 @@ def visit(server: SimpleNamespace, browser: Any) -> Iterator[Callable[..., Any]]
         context = browser.new_context(**{"viewport": DESKTOP, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         page.on("request", lambda request: asked.append(request.url))
         if not errors_expected:
             page.on("pageerror", lambda error: errors.append(str(error)))
