@@ -3,9 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# In a process of its own: after other tests it brought its process down, for a reason that is not known yet.
-ALONE := tests/benchmark/test_inference.py
-
 .PHONY: install demo test test-all lint site
 
 # torch and torchvision come first and by name, so that pip takes the builds that are at hand.
@@ -21,12 +18,10 @@ demo: install
 	$(BIN)/encnet demo
 
 test: install
-	$(BIN)/python -m pytest -n auto -m 'not slow' --ignore $(ALONE)
-	$(BIN)/python -m pytest -m 'not slow' $(ALONE)
+	$(BIN)/python -m pytest -n auto -m 'not slow'
 
 test-all: install
-	$(BIN)/python -m pytest -n auto --ignore $(ALONE)
-	$(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest -n auto
 
 lint: install
 	$(BIN)/ruff check src tests docs

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import openvino
 
 from encnet.export.openvino import read_onnx, save_openvino
 from encnet.export.parity import photograph_like, scores
 from encnet.export.run import Exported
+from encnet.inference.engines.openvino_core import openvino_core
 from encnet.model.encnet import EncNet
 
 
@@ -18,7 +18,7 @@ def test_agrees_with_pytorch_and_carries_its_metadata(exported_onnx: tuple[EncNe
     classes = '["ä", "say \\"b\\" <c>"]'
     save_openvino(read_onnx(exported.files[0]), tmp_path / "model.xml", {"classes": classes})
     assert sorted(file.name for file in tmp_path.iterdir()) == ["model.bin", "model.xml"]
-    core = openvino.Core()
+    core = openvino_core()
     read = core.read_model(tmp_path / "model.xml")
     assert read.get_rt_info(["classes"]).value == classes
     assert read.input(0).partial_shape.to_string() == "[?,?,?,3]"

@@ -17,6 +17,7 @@ from encnet.export.parity import scores
 from encnet.export.program import trace
 from encnet.export.quantization import quantize
 from encnet.export.wrapper import ExportWrapper
+from encnet.inference.engines.openvino_core import openvino_core
 from encnet.model.loading import load
 
 INT8 = (openvino.Type.i8, openvino.Type.u8)
@@ -35,7 +36,7 @@ def test_convolutions_are_int8_and_labels_stay(trained: Path, scenes: Path, tmp_
     products = [operation for operation in operations if operation.get_type_name() == "MatMul"]
     assert len(products) >= 4  # two of the Encoding layer, two linear layers
     assert not any(_is_quantized(product) for product in products)
-    run = openvino.Core().compile_model(quantized, "CPU")
+    run = openvino_core().compile_model(quantized, "CPU")
     for path in sorted((scenes / "images/val").iterdir()):
         image = np.asarray(read_image(path))[None]
         assert (run([image])["logits"].argmax(axis=1) == scores(model, image)[0].argmax(axis=1)).mean() > 0.9

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from encnet.inference.engines.description import Description
+from encnet.inference.engines.openvino_core import openvino_core
 from encnet.model.info import ModelInfo
 
 STRIDE = 4
@@ -69,7 +70,7 @@ def toy_xml(toy_onnx: Callable[..., Path]) -> Callable[..., Path]:
 
     def write(metadata: str | None = TOY.to_json(), **options: object) -> Path:
         path = toy_onnx(metadata=None, **options)
-        model = openvino.Core().read_model(path)
+        model = openvino_core().read_model(path)
         if metadata is not None:
             model.set_rt_info(metadata, "encnet")
         openvino.save_model(model, path.with_suffix(".xml"), compress_to_fp16=False)

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from encnet.inference.engines.openvino_core import openvino_core
 from encnet.inference.engines.telemetry import no_telemetry
 
 
 def read_onnx(path: Path) -> Any:
     """An ONNX file as a model of OpenVINO's."""
-    with no_telemetry():
-        import openvino
-
-    return openvino.Core().read_model(path)
+    return openvino_core().read_model(path)
 
 
 def save_openvino(model: Any, path: Path, metadata: Mapping[str, str]) -> None:

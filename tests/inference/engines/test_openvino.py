@@ -12,6 +12,7 @@ from encnet.errors import InputError
 from encnet.inference.engines import open_engine
 from encnet.inference.engines.description import Description
 from encnet.inference.engines.engine import EngineName
+from encnet.inference.engines.openvino_core import openvino_core
 from encnet.model.info import ModelInfo
 
 openvino = pytest.importorskip("openvino")
@@ -19,7 +20,7 @@ MakeToy = Callable[..., Path]
 
 
 def has_bf16() -> bool:
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def images(batch: int = 1, height: int = 8, width: int = 12) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from encnet.errors import InputError
 from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.engines.engine import Precision, Scores, available_cores, require_file, require_size
+from encnet.inference.engines.openvino_core import openvino_core
 from encnet.inference.engines.telemetry import no_telemetry
 
 with no_telemetry():
@@ -35,7 +36,7 @@ class OpenVINOEngine:
 
     def __init__(self, path: str | os.PathLike[str], precision: Precision = "fp32", threads: int | None = None) -> None:
         self.path = require_file(path)
-        core = openvino.Core()
+        core = openvino_core()
         has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "fp16" or (precision == "bf16" and not has_bf16):
             raise InputError(f"OpenVINO does not compute in {precision} on this CPU; choose fp32")
