@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from encnet.model.blocks import DilatedDepthwise, speed_up_dilated_depthwise
+from encnet.model.blocks import DilatedDepthwise, speed_up
 from encnet.model.variants import create_model
 
 
@@ -52,7 +52,7 @@ def test_equals_the_dilated_convolution(
     ],
 )
 def test_only_what_it_can_stand_for_is_replaced(conv: nn.Conv2d, replaced: bool) -> None:
-    speed_up_dilated_depthwise(nn.Sequential(conv))
+    speed_up(nn.Sequential(conv))
     assert isinstance(conv, DilatedDepthwise) == replaced
 
 

@@ -199,8 +199,15 @@ def our_key(name: str) -> str:
     raise AssertionError(name)
 
 
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-5)])
+@pytest.mark.parametrize(
+    ("training", "dtype", "tolerance"),
+    [
+        (False, torch.float64, 1e-9),
+        (True, torch.float64, 1e-9),
+        (False, torch.float32, 1e-5),
+        (True, torch.float32, 1e-4),
+    ],
+)
 def test_equals_the_seeds_network(oracle: ModuleType, training: bool, dtype: torch.dtype, tolerance: float) -> None:
     torch.manual_seed(0)
     seed = oracle.ENCNet().to(dtype)
@@ -213,7 +220,8 @@ def test_equals_the_seeds_network(oracle: ModuleType, training: bool, dtype: tor
         output = model.train(training)(images)
     assert output.presence is not None
     for ours, theirs in ((output.logits, logits), (output.presence, presence)):
-        largest = float(theirs.abs().max())  # hundreds, with random statistics: float32 itself is off by 1e-6 of it
+        # Hundreds, with random statistics: float32 itself is off by 1e-6 of it, and Winograd's method, in training, more.
+        largest = float(theirs.abs().max())
         torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance * largest)
     buffers = model.state_dict()
     for name, tensor in seed.state_dict().items():  # running statistics, after a step of training

@@ -17,6 +17,7 @@ from rich.table import Table
 from torch import Tensor
 from torchvision import tv_tensors
 
+from encnet.allocator import keep_freed_memory
 from encnet.benchmark.comparison import check_sizes
 from encnet.benchmark.measure import machine, median_seconds
 from encnet.benchmark.steps import sgd_step
@@ -28,7 +29,6 @@ from encnet.errors import InputError
 from encnet.files import write_text
 from encnet.losses import EncNetLoss
 from encnet.model.variants import create_model
-from encnet.training.allocator import keep_freed_memory
 from encnet.training.config import DataConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.loader import TrainLoader

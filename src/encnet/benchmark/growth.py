@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from encnet.allocator import keep_freed_memory
 from encnet.benchmark.comparison import PAUSE, SMALL_SIDE, check_sizes
 from encnet.benchmark.inference import EnginePrediction, export_all, file_of
 from encnet.benchmark.measure import interleaved, machine, memory_of_run, timed
@@ -68,6 +69,7 @@ def benchmark_growth(
     for height, width in (*sizes, size, *([large] if large else [])):
         check_sizes({"height": 16, "width": 16}, height=height, width=width)
     check_sizes({}, repeats=repeats, classes=min(classes, *class_counts))
+    keep_freed_memory()
     of_classes = by_classes(variant, class_counts, size, repeats)  # first, as it finds out whether that can be done
     with tempfile.TemporaryDirectory(prefix="encnet-benchmark-") as folder_of_model:
         models = Path(folder_of_model)

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from encnet.allocator import keep_freed_memory
 from encnet.benchmark.comparison import Form, PreparedForm, Setting, Shape, chosen_rival, compare
 from encnet.benchmark.comparison_report import write_comparison
 from encnet.benchmark.measure import Memory, memory_of_run
@@ -54,6 +55,7 @@ class EnginePrediction(PreparedForm):
     protocol: str = "plain"
 
     def prepare(self, shape: Shape) -> Callable[[], object]:
+        keep_freed_memory()  # as the commands do
         computed: Any = "bf16" if self.precision == "bf16" else "fp32"
         engine: Any = self.engine
         predictor = Predictor(self.path, self.protocol, device="cpu", precision=computed, engine=engine)

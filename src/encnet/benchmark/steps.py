@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from encnet.allocator import keep_freed_memory
 from encnet.benchmark.comparison import Form, PreparedForm, Shape
 from encnet.benchmark.measure import Memory, memory_of_run
 from encnet.benchmark.networks import forward_gigaflop
@@ -19,7 +20,6 @@ from encnet.losses import EncNetLoss, presence_targets
 from encnet.model.encnet import EncNet
 from encnet.model.output import EncNetOutput
 from encnet.model.variants import create_model
-from encnet.training.allocator import keep_freed_memory
 from encnet.training.precision import cpu_computes_bf16
 
 WAYS: dict[str, tuple[str, ...]] = {

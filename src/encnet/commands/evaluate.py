@@ -43,12 +43,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Any) -> int:
     from rich.console import Console
 
+    from encnet.allocator import keep_freed_memory
     from encnet.data.formats import read_dataset
     from encnet.errors import InputError
     from encnet.evaluation import evaluate
 
     if arguments.save_prior is not None and not arguments.choose_prior:
         raise InputError("--save_prior is given without --choose_prior true, which finds the prior to save")
+    keep_freed_memory()
     index = read_dataset(arguments.dataset, arguments.format)
     if arguments.choose_prior:
         return _choose_prior(arguments, index)

@@ -29,6 +29,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="fp32",
         help="bf16 is the file of fp32, compared and run in bf16; int8 is for openvino and needs calibration",
     )
+    parser.add_argument(
+        "--winograd",
+        type=bool,
+        default=True,
+        help="in onnx, wide 3x3 convolutions in a quarter of the multiplications; takes more memory",
+    )
     parser.add_argument("--labels", type=bool, default=False, help="have the label map as an output too")
     parser.add_argument(
         "--size", type=tuple[int, int] | None, default=None, help="[height,width] that it will take alone; none is any"
@@ -72,6 +78,7 @@ def run(arguments: Any) -> int:
         labels=arguments.labels,
         size=arguments.size,
         calibration=() if calibration is None else calibration.images,
+        winograd=arguments.winograd,
         progress=True,
     )
     Console().print(exported.parity.table())

@@ -66,9 +66,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Any) -> int:
     from rich.console import Console
 
+    from encnet.allocator import keep_freed_memory
     from encnet.inference import Predictor, expand_inputs, output_stems
     from encnet.inference.ranking import RANKING, Ranking
 
+    keep_freed_memory()
     paths = expand_inputs(arguments.images)
     if not 0 <= arguments.opacity <= 1:
         raise InputError(f"--opacity is {arguments.opacity}; it must be from 0 to 1")

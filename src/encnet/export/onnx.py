@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch.export import ExportedProgram
 
+from encnet.export.winograd import translations
+
 DIMENSIONS = ("N", "H", "W")
 """Names of the dimensions of the images that vary."""
 
@@ -29,6 +31,7 @@ def save_onnx(program: ExportedProgram, path: Path, metadata: Mapping[str, str])
         input_names=["images"],
         output_names=list(outputs.context),
         dynamic_shapes={"images": dict(enumerate(DIMENSIONS))},
+        custom_translation_table=translations(),
         verbose=False,
     )
     assert converted is not None

@@ -34,7 +34,8 @@ TOLERANCES = {
     "bf16": Tolerance(logits=None, presence=0.1, labels=0.95),
     "int8": Tolerance(logits=None, presence=None, labels=0.9),
 }
-"""By precision. In fp32 only the order of the sums differs; where two classes are equally probable, that decides."""
+"""By precision. In fp32 only the order of the sums differs, or they go by Winograd's method; where two classes are
+equally probable, that decides."""
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ def export_model(
     labels: bool = False,
     size: tuple[int, int] | None = None,
     calibration: Sequence[str | os.PathLike[str]] = (),
+    winograd: bool = True,
     progress: bool = False,
 ) -> Exported:
     """Exports a model for ONNX Runtime, OpenVINO or ``torch.export``, for any number and size of images.
@@ -91,6 +92,8 @@ def export_model(
         size: height and width in pixels, the only ones that the file will take; None is any.
         calibration: photographs like those that the model will see, on which both are compared; for int8 also the
             ranges of its activations come from them: some tens.
+        winograd: in ONNX, have wide 3x3 convolutions take a quarter of their multiplications; the engine then needs
+            more memory. The other formats never do: their files may be run in half precision, which is too coarse.
         progress: say on standard error what goes on.
 
     Raises:
@@ -110,7 +113,7 @@ def export_model(
     images = [read_calibration_image(path, model.info, size) for path in calibration]
     with _staged(out) as staged:
         with _step(progress, "tracing the network"):
-            program = trace(ExportWrapper(model, labels), size)
+            program = trace(ExportWrapper(model, labels, winograd and format == "onnx"), size)
         with _step(progress, f"writing {out.name}"):
             _write(program, staged, format, metadata, images if precision == "int8" else (), progress)
         engine = open_engine(staged, _ENGINES[format], "cpu", "bf16" if precision == "bf16" else "fp32")

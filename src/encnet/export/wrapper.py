@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from encnet.export.padding import make_padding_exportable
 from encnet.export.untiled import untile
+from encnet.inference.engines.fast_conv import use_winograd
 from encnet.inference.engines.folding import fold_batch_norm
 from encnet.model.encnet import EncNet
 
@@ -24,6 +25,8 @@ class ExportWrapper(nn.Module):
         model: in any mode, on any device; the copy is in eval mode, on the CPU.
         labels: whether the graph also says the most probable class of each pixel of the images. It then holds a tensor
             of all classes at the size of the images.
+        winograd: whether wide 3x3 convolutions take a quarter of their multiplications, and more memory. Only for
+            float32: in half precision the sums lose too much.
 
     Shapes:
         images (N, H, W, C) uint8, RGB for a model of photographs -> a dictionary:
@@ -32,11 +35,13 @@ class ExportWrapper(nn.Module):
         ``labels`` (N, H, W) uint8, where asked for.
     """
 
-    def __init__(self, model: EncNet, labels: bool = False) -> None:
+    def __init__(self, model: EncNet, labels: bool = False, winograd: bool = False) -> None:
         super().__init__()
         self.model = fold_batch_norm(copy.deepcopy(model).cpu().eval().requires_grad_(False))
         untile(self.model)
         make_padding_exportable(self.model)
+        if winograd:
+            use_winograd(self.model, transformed=False)
         self.labels = labels
         mean, std = (torch.tensor(values, dtype=torch.float64) for values in (model.info.mean, model.info.std))
         self.scale: Tensor

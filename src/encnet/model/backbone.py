@@ -14,7 +14,7 @@ from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import Tensor, nn
 
 from encnet.errors import InputError
-from encnet.model.blocks import speed_up_dilated_depthwise
+from encnet.model.blocks import speed_up
 from encnet.model.recompute import recompute
 
 
@@ -90,7 +90,7 @@ class DilatedBackbone(nn.Module):
             for stage in _recomputable_stages(self.network, name)[:recompute_stages]:
                 for part in stage:
                     recompute(part)
-        speed_up_dilated_depthwise(self.network)
+        speed_up(self.network)
         features: Any = self.network.feature_info
         strides = features.reduction()
         if len(strides) < 4 or strides[-1] != output_stride:

@@ -1,11 +1,11 @@
-"""The block that all heads are made of, and a convolution that CPUs differentiate fast."""
+"""The block that all heads are made of, and convolutions that CPUs compute and differentiate fast."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from encnet.model.wide_conv import WideConv
+from encnet.model.wide_conv import WideConv, is_wide
 
 
 def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int) -> nn.Sequential:
@@ -32,6 +32,10 @@ class DilatedDepthwise(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or input.device.type != "cpu":
             return super().forward(input)
+        return self.by_sub_grids(input)
+
+    def by_sub_grids(self, input: Tensor) -> Tensor:
+        """What the layer computes, as a convolution of sub-grids."""
         d = self.dilation[0]
         B, _, H, W = input.shape
         # All along channels last: the kernel's preferred layout.
@@ -43,13 +47,22 @@ class DilatedDepthwise(nn.Conv2d):
         return grids.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)[..., :H, :W]
 
 
-def speed_up_dilated_depthwise(network: nn.Module) -> None:
-    """Turns every convolution of ``network`` that :class:`DilatedDepthwise` can stand for into one; weights stay."""
+def speed_up(network: nn.Module) -> None:
+    """Turns every convolution of ``network`` that :class:`encnet.model.wide_conv.WideConv` or :class:`DilatedDepthwise`
+    can stand for, and is faster, into one; weights stay.
+    """
     for module in network.modules():
-        if type(module) is not nn.Conv2d or not module.groups == module.in_channels == module.out_channels > 1:
-            continue
-        dilation, kernel = module.dilation[0], module.kernel_size[0]
-        square = module.dilation == (dilation, dilation) and module.kernel_size == (kernel, kernel)
-        keeps_size = module.stride == (1, 1) and module.padding == (dilation * (kernel // 2),) * 2
-        if square and dilation > 1 and kernel % 2 and keeps_size and module.padding_mode == "zeros":
-            module.__class__ = DilatedDepthwise
+        if type(module) is nn.Conv2d:
+            if is_wide(module):
+                module.__class__ = WideConv
+            elif _is_dilated_depthwise(module):
+                module.__class__ = DilatedDepthwise
+
+
+def _is_dilated_depthwise(conv: nn.Conv2d) -> bool:
+    """Whether a convolution is depthwise and dilated, and keeps the size."""
+    dilation, kernel = conv.dilation[0], conv.kernel_size[0]
+    depthwise = conv.groups == conv.in_channels == conv.out_channels > 1
+    square = conv.dilation == (dilation, dilation) and conv.kernel_size == (kernel, kernel)
+    keeps_size = conv.stride == (1, 1) and conv.padding == (dilation * (kernel // 2),) * 2
+    return depthwise and square and dilation > 1 and kernel % 2 == 1 and keeps_size and conv.padding_mode == "zeros"

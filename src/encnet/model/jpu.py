@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from encnet.model.backbone import Stages
-from encnet.model.blocks import conv_norm_relu, speed_up_dilated_depthwise
+from encnet.model.blocks import conv_norm_relu, speed_up
 from encnet.model.heads import concatenate
 
 DILATIONS = (1, 2, 4, 8)
@@ -45,7 +45,7 @@ class JPU(nn.Module):
         width = len(self.convs) * channels
         self.dilations = nn.ModuleList(_separable(width, channels, dilation) for dilation in DILATIONS)
         self.channels: tuple[int, ...] = (*in_channels[:4], len(DILATIONS) * channels)
-        speed_up_dilated_depthwise(self)
+        speed_up(self)
 
     def forward(self, stages: Stages) -> Stages:
         pyramid = (stages.stage2, stages.stage3, stages.stage4)

@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from rich.console import Console
 
+from encnet.allocator import keep_freed_memory
 from encnet.data.check import CheckReport, check_dataset
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
@@ -27,7 +28,6 @@ from encnet.losses import EncNetLoss, HardPixels
 from encnet.metrics import Scores
 from encnet.model.encnet import EncNet
 from encnet.model.variants import create_model
-from encnet.training.allocator import keep_freed_memory
 from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE, AveragedWeights, ResumableState, Validation
 from encnet.training.class_weights import FadingClassWeights, class_weights
 from encnet.training.compiled import CompiledSteps, check_compilable

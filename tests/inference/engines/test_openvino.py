@@ -66,6 +66,11 @@ def test_half_precision_where_the_cpu_has_it(toy_xml: MakeToy) -> None:
         open_engine(path, precision="fp16")
 
 
+def test_onnx_files_are_for_fp32(toy_onnx: MakeToy) -> None:
+    with pytest.raises(InputError, match=r"toy\.onnx is for fp32: .*--format openvino"):
+        open_engine(toy_onnx(), "openvino", precision="bf16")
+
+
 def test_a_file_for_one_size_says_so(toy_xml: MakeToy) -> None:
     path = toy_xml(size=(8, 12))
     open_engine(path)(images())

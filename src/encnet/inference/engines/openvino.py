@@ -24,7 +24,7 @@ class OpenVINOEngine:
 
     Args:
         path: of the file; an .xml file has its weights in a .bin file beside it.
-        precision: "fp32", or "bf16" on a CPU that has it; what is int8 in the file stays int8.
+        precision: "fp32", or of an .xml file "bf16" on a CPU that has it; what is int8 in the file stays int8.
         threads: None takes all cores.
 
     Raises:
@@ -36,6 +36,10 @@ class OpenVINOEngine:
 
     def __init__(self, path: str | os.PathLike[str], precision: Precision = "fp32", threads: int | None = None) -> None:
         self.path = require_file(path)
+        if precision == "bf16" and self.path.suffix.lower() == ".onnx":
+            raise InputError(
+                f"{path} is for fp32: its fast convolutions are too coarse in bf16; export it with --format openvino"
+            )
         core = openvino_core()
         has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "fp16" or (precision == "bf16" and not has_bf16):

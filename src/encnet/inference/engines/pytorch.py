@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from encnet.errors import InputError
 from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.engines.engine import Precision, Scores, require_file
+from encnet.inference.engines.fast_conv import use_sub_grids, use_winograd
 from encnet.inference.engines.folding import fold_batch_norm
 from encnet.inference.preprocessing import Preprocessing
 from encnet.model.encnet import EncNet
@@ -31,6 +32,7 @@ class PyTorchEngine:
     """Runs a copy of a model that is prepared for inference, and leaves the model as it is.
 
     Batch norms are folded into convolutions, what only training needs is left out, the memory layout is channels last.
+    On the CPU, in float32, wide 3x3 convolutions take a quarter of their multiplications.
     In half precision the weights of convolutions are stored in it; the Encoding layer, and what is computed from the
     encoded semantics, stay in float32.
 
@@ -63,6 +65,9 @@ class PyTorchEngine:
         network = copy.deepcopy(model).eval().requires_grad_(False)
         network.aux_head = network.stage3_head = None
         fold_batch_norm(network)
+        if self._device.type == "cpu" and precision == "fp32":
+            use_winograd(network)
+            use_sub_grids(network)
         self._half = _HALF.get(precision)
         # The full-resolution head computes with weights of several layers at once: it is left to autocast.
         self._by_autocast = self._half is not None and isinstance(network.head, FullResolutionHead)
