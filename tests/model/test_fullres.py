@@ -220,7 +220,7 @@ def test_equals_the_seeds_network(oracle: ModuleType, training: bool, dtype: tor
         output = model.train(training)(images)
     assert output.presence is not None
     for ours, theirs in ((output.logits, logits), (output.presence, presence)):
-        # Hundreds, with random statistics: float32 itself is off by 1e-6 of it, and Winograd's method, in training, more.
+        # Hundreds, with random statistics. Float32 itself is off by 1e-6 of it; Winograd's method, in training, more.
         largest = float(theirs.abs().max())
         torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance * largest)
     buffers = model.state_dict()
