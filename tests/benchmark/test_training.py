@@ -12,6 +12,7 @@ from encnet.benchmark import peak
 from encnet.benchmark.comparison import PreparedForm
 from encnet.benchmark.document import page_of
 from encnet.benchmark.measure import gigaflop
+from encnet.benchmark.networks import plain_convolutions
 from encnet.benchmark.peak import Gemm
 from encnet.benchmark.steps import WAYS, LibraryStep, Step, plain_loss, random_batch, sgd_step, step_forms
 from encnet.benchmark.training import benchmark_training
@@ -48,7 +49,7 @@ def test_a_step_lowers_the_loss() -> None:
 
 
 def test_arithmetic_of_a_step_is_that_of_both_passes() -> None:
-    network = create_model("encnet_tiny", 4, dropout=0.0).train()
+    network = plain_convolutions(create_model("encnet_tiny", 4, dropout=0.0)).train()
     images, labels = random_batch(SHAPE, 4, torch.channels_last)
     loss = EncNetLoss(4)
     computed = gigaflop(lambda: loss(network(images, full_size=False), labels).total.backward())

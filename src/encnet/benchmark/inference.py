@@ -55,7 +55,8 @@ class EnginePrediction(PreparedForm):
     protocol: str = "plain"
 
     def prepare(self, shape: Shape) -> Callable[[], object]:
-        keep_freed_memory()  # as the commands do
+        if self.protocol != "tiled":  # as the commands do
+            keep_freed_memory()
         computed: Any = "bf16" if self.precision == "bf16" else "fp32"
         engine: Any = self.engine
         predictor = Predictor(self.path, self.protocol, device="cpu", precision=computed, engine=engine)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from encnet.benchmark.comparison import check_sizes
 from encnet.benchmark.layer import expanded_encoding
 from encnet.benchmark.measure import added_megabytes, machine, median_seconds
+from encnet.benchmark.networks import plain_convolutions
 from encnet.errors import InputError
 from encnet.files import write_text
 from encnet.model.backbone import Stages
@@ -53,7 +54,7 @@ class PlainHead(FullResolutionHead):
 
 def plain_network() -> nn.Module:
     """``encnet_resnet50_fullres`` with the same parameters, computed as its description reads."""
-    model = create_model("encnet_resnet50_fullres", CLASSES)
+    model = plain_convolutions(create_model("encnet_resnet50_fullres", CLASSES))
     for module in model.modules():
         if type(module) is FullResolutionHead:
             module.__class__ = PlainHead

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from encnet.allocator import keep_freed_memory
 from encnet.benchmark.comparison import Form, PreparedForm, Shape
 from encnet.benchmark.measure import Memory, memory_of_run
-from encnet.benchmark.networks import forward_gigaflop
+from encnet.benchmark.networks import forward_gigaflop, plain_convolutions
 from encnet.benchmark.rivals import ARCHITECTURES, library_gigaflop, library_network, padded
 from encnet.errors import InputError
 from encnet.losses import EncNetLoss, presence_targets
@@ -80,13 +80,13 @@ class Step(PreparedForm):
 
 @dataclass(frozen=True)
 class PlainStep(Step):
-    """The same network trained as its description reads: PyTorch's own layout, and the scores of all classes brought to
-    the size of the image before the loss."""
+    """The same network trained as its description reads: PyTorch's own convolutions and layout, and the scores of all
+    classes brought to the size of the image before the loss."""
 
     def prepare(self, shape: Shape) -> Callable[[], object]:
         keep_freed_memory()
         torch.manual_seed(0)
-        network: Any = self.network().train()
+        network: Any = plain_convolutions(self.network()).train()
         images, labels = random_batch(shape, self.classes, torch.contiguous_format)
         return sgd_step(network, lambda: plain_loss(network(images), labels, self.classes, network.presence_loss))
 

@@ -50,7 +50,8 @@ def run(arguments: Any) -> int:
 
     if arguments.save_prior is not None and not arguments.choose_prior:
         raise InputError("--save_prior is given without --choose_prior true, which finds the prior to save")
-    keep_freed_memory()
+    if arguments.protocol.mode != "tiled":  # tiles are for images that memory is scarce for
+        keep_freed_memory()
     index = read_dataset(arguments.dataset, arguments.format)
     if arguments.choose_prior:
         return _choose_prior(arguments, index)

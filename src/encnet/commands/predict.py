@@ -70,7 +70,8 @@ def run(arguments: Any) -> int:
     from encnet.inference import Predictor, expand_inputs, output_stems
     from encnet.inference.ranking import RANKING, Ranking
 
-    keep_freed_memory()
+    if arguments.protocol.mode != "tiled":  # tiles are for images that memory is scarce for
+        keep_freed_memory()
     paths = expand_inputs(arguments.images)
     if not 0 <= arguments.opacity <= 1:
         raise InputError(f"--opacity is {arguments.opacity}; it must be from 0 to 1")

@@ -17,7 +17,7 @@ from encnet.model.encoding import EncodingSums
 from encnet.model.heads import HeadFeatures
 from encnet.model.output import Scene
 
-KEPT_BYTES = 512 * 2**20
+KEPT_BYTES = 256 * 2**20
 """Features of the first pass that are kept for the second: those of the first tiles, up to so many bytes."""
 
 

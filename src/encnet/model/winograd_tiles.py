@@ -45,17 +45,18 @@ class Tiles:
     def inputs(self, features: Tensor, parts: Sequence[slice]) -> Iterator[Tensor]:
         """The inputs of the tiles of each part, (36, tiles, C), of features (B, C, H, W)."""
         d, step = self._dilation, OUTPUTS * self._dilation
-        pixels, numbers = self._numbered(features, border=d)
-        first = numbers[:, : self._rows * step, : self._columns * step]  # without the last rows, which only end tiles
+        numbers = self._numbered(border=d)
+        places = torch.arange(numbers.numel()).view(numbers.shape)
+        first = places[:, : self._rows * step, : self._columns * step]  # without the last rows, which only end tiles
         first = first.unflatten(2, (self._columns, step)).unflatten(1, (self._rows, step))[:, :, :d, :, :d]
-        further = numbers[0, : INPUTS * d : d, : INPUTS * d : d]  # from the first pixel of the first tile
-        return self._read(pixels, further.flatten()[:, None] + first.flatten(), parts)
+        further = places[0, : INPUTS * d : d, : INPUTS * d : d]  # from the first pixel of the first tile
+        return self._read(features, numbers.flatten()[further.flatten()[:, None] + first.flatten()], parts)
 
     def outputs(self, of_output: Tensor, parts: Sequence[slice]) -> Iterator[Tensor]:
         """What the tiles of each part wrote, (16, tiles, channels), of a map (B, channels, H, W)."""
-        pixels, numbers = self._numbered(of_output, border=0)
+        numbers = self._numbered(border=0)
         tiled = numbers.view(self._images, self._rows, OUTPUTS, self._dilation, self._columns, OUTPUTS, self._dilation)
-        return self._read(pixels, tiled.permute(2, 5, 0, 1, 3, 4, 6).flatten(2).flatten(0, 1), parts)
+        return self._read(of_output, tiled.permute(2, 5, 0, 1, 3, 4, 6).flatten(2).flatten(0, 1), parts)
 
     def put_together(self, outputs: Tensor) -> Tensor:
         """The map, (B, H, W, channels), of what all tiles write, (16, T, channels)."""
@@ -65,17 +66,20 @@ class Tiles:
         written = outputs.flatten(0, 1).index_select(0, numbers.flatten())
         return written.view(self._images, self._height, self._width, outputs.shape[2])
 
-    def _numbered(self, map: Tensor, border: int) -> tuple[Tensor, Tensor]:
-        """The pixels of a map with zeros around it, (pixels, channels), and the number of each, (B, height, width)."""
-        sides = ((self._height, self._rows), (self._width, self._columns))
-        (height, below), (width, right) = (
-            (OUTPUTS * self._dilation * tiles + 2 * border, OUTPUTS * self._dilation * tiles + border - side)
-            for side, tiles in sides
+    def _numbered(self, border: int) -> Tensor:
+        """The number of each pixel of the map, and -1 for the zeros around it: (B, height, width)."""
+        numbers = torch.arange(self._images * self._height * self._width)
+        below, right = (
+            OUTPUTS * self._dilation * tiles + border - side
+            for side, tiles in ((self._height, self._rows), (self._width, self._columns))
         )
-        pixels = F.pad(map.permute(0, 2, 3, 1), (0, 0, border, right, border, below)).flatten(0, 2)
-        return pixels, torch.arange(self._images * height * width).view(self._images, height, width)
+        return F.pad(numbers.view(self._images, self._height, self._width), (border, right, border, below), value=-1)
 
-    def _read(self, pixels: Tensor, numbers: Tensor, parts: Sequence[slice]) -> Iterator[Tensor]:
+    def _read(self, map: Tensor, numbers: Tensor, parts: Sequence[slice]) -> Iterator[Tensor]:
         """The pixels with these numbers, (places of a tile, T), part by part: (places, tiles, channels)."""
+        pixels = map.permute(0, 2, 3, 1).flatten(0, 2)
         for part in parts:
-            yield pixels.index_select(0, numbers[:, part].flatten()).view(len(numbers), -1, pixels.shape[1])
+            wanted = numbers[:, part].flatten()
+            tiles = pixels.index_select(0, wanted.clamp(min=0))
+            tiles.index_fill_(0, (wanted < 0).nonzero().flatten(), 0)
+            yield tiles.view(len(numbers), -1, map.shape[1])
