@@ -59,10 +59,9 @@ def untrained(variant: str, classes: int, **options: Any) -> EncNet:
 
 def plain_convolutions(network: EncNet) -> EncNet:
     """The network with PyTorch's own convolutions in the place of those that train faster, changed in place."""
-    modules: Any = network.modules()
-    for module in modules:
+    for module in network.modules():
         if isinstance(module, WideConv | DilatedDepthwise):
-            module.__class__ = nn.Conv2d
+            module.__class__ = nn.Conv2d  # pyright: ignore[reportAttributeAccessIssue]
     return network
 
 
