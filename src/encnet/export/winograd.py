@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from encnet.inference.engines.fast_conv import convolve
+import encnet.inference.engines.fast_conv  # noqa: F401  (what it registers is translated)
 from encnet.model.winograd import INPUT_TRANSFORM, OUTPUT_TRANSFORM
 from encnet.model.winograd_tiles import INPUTS, OUTPUTS
 
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """Operations of ours -> the functions that write them, for ``torch.onnx.export``."""
-    return {convolve._opoverload: _winograd}
+    return {torch.ops.encnet.winograd.default: _winograd}
 
 
 class _Side(NamedTuple):

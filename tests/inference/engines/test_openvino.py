@@ -67,7 +67,7 @@ def test_half_precision_where_the_cpu_has_it(toy_xml: MakeToy) -> None:
 
 
 def test_onnx_files_are_for_fp32(toy_onnx: MakeToy) -> None:
-    with pytest.raises(InputError, match=r"toy\.onnx is for fp32: .*--format openvino"):
+    with pytest.raises(InputError, match=r"toy\.onnx is for fp32, .*--format openvino"):
         open_engine(toy_onnx(), "openvino", precision="bf16")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from encnet.inference.engines.folding import is_hooked
 from encnet.model.blocks import DilatedDepthwise
 from encnet.model.wide_conv import WideConv, is_wide
 from encnet.model.winograd import suits, transform, winograd
@@ -62,7 +63,7 @@ def use_winograd(network: nn.Module, transformed: bool = True) -> None:
 
 
 def _can_be_winograd(conv: nn.Conv2d) -> bool:
-    unchanged = type(conv) in (nn.Conv2d, WideConv) and not conv._forward_hooks
+    unchanged = type(conv) in (nn.Conv2d, WideConv) and not is_hooked(conv)
     return unchanged and is_wide(conv) and suits(conv.weight.shape)
 
 

@@ -42,10 +42,10 @@ def fold_batch_norm(network: EncNet) -> EncNet:
     norms = {
         id(module.running_mean): (path, module)
         for path, module in network.named_modules()
-        if isinstance(module, _BatchNorm) and type(module) in _REMAINDERS and not _is_hooked(module)
+        if isinstance(module, _BatchNorm) and type(module) in _REMAINDERS and not is_hooked(module)
     }
     for weight, running_mean in recorder.pairs():
-        if weight in convs and running_mean in norms and not _is_hooked(convs[weight]):
+        if weight in convs and running_mean in norms and not is_hooked(convs[weight]):
             path, norm = norms[running_mean]
             conv = convs[weight]
             assert norm.running_mean is not None and norm.running_var is not None
@@ -56,7 +56,7 @@ def fold_batch_norm(network: EncNet) -> EncNet:
     return network
 
 
-def _is_hooked(module: nn.Module) -> bool:
+def is_hooked(module: nn.Module) -> bool:
     """Whether somebody wants to see what goes through the module."""
     return bool(module._forward_hooks or module._forward_pre_hooks)
 

@@ -38,7 +38,8 @@ class OpenVINOEngine:
         self.path = require_file(path)
         if precision == "bf16" and self.path.suffix.lower() == ".onnx":
             raise InputError(
-                f"{path} is for fp32: its fast convolutions are too coarse in bf16; export it with --format openvino"
+                f"{path} is for fp32, as .onnx files have convolutions that bf16 is too coarse for; export it with"
+                " --format openvino"
             )
         core = openvino_core()
         has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
