@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -103,6 +104,17 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}; correct its path or rights") from error
+
+
+def is_json_with(path: Path, keys: Iterable[str]) -> bool:
+    """Whether a file is readable JSON, an object with all of these keys."""
+    if path.suffix.lower() != ".json":
+        return False
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and all(key in document for key in keys)
 
 
 def relative_name(name: str) -> str:

@@ -18,6 +18,7 @@ from encnet.data.labelling.annotations import (
     Annotations,
     Area,
     Photographs,
+    is_json_with,
     read_bytes,
     relative_name,
     split_named,
@@ -30,13 +31,7 @@ _KEYS = ("images", "annotations", "categories")
 
 def detect(path: Path) -> bool:
     """Whether a file is COCO's, by its content."""
-    if path.suffix.lower() != ".json":
-        return False
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(document, dict) and all(key in document for key in _KEYS)
+    return is_json_with(path, _KEYS)
 
 
 def read(files: list[Path], root: Path, images: Path | None) -> Annotations:

@@ -24,6 +24,7 @@ from encnet.data.labelling.annotations import (
     Annotations,
     Area,
     Photographs,
+    is_json_with,
     read_bytes,
     relative_name,
     split_named,
@@ -36,13 +37,7 @@ _NO_AREA = frozenset({"point", "points", "line", "linestrip"})
 
 def detect(path: Path) -> bool:
     """Whether a file is labelme's, by its content."""
-    if path.suffix.lower() != ".json":
-        return False
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(document, dict) and "shapes" in document and "imagePath" in document
+    return is_json_with(path, ("shapes", "imagePath"))
 
 
 def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
