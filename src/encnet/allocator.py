@@ -15,8 +15,9 @@ def keep_freed_memory() -> bool:
 
     Each step on a CPU allocates and frees the same gigabytes of features; without this, glibc maps and unmaps them
     every time, and the kernel fills each page with zeros again: a tenth of the processor's time in the training of
-    ``encnet_lite0``, and in prediction by a ResNet-50. The peak stays what it is, it is only not given back in between.
-    It holds for the whole process, so commands do it, and the library does not.
+    ``encnet_lite0``, and in prediction by a ResNet-50. What is freed is not given back in between, and the peak grows
+    by some blocks of each size, until their places between small objects have settled. It holds for the whole process,
+    so commands do it, and the library does not.
 
     Returns:
         whether it was done: only glibc has the setting.
