@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
+from encnet.inference.engines.engine import available_cores
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 ELEMENTS = 2**18
-"""Of a block of rows: at most so many pixels, and class scores at low resolution, unless one row has more."""
+"""Of a block of rows: at most so many pixels, and class scores at low resolution, unless one row has more. Each core
+works on one."""
 DEVICE_ELEMENTS = 2**24
 """On a GPU: at most so many interpolated class scores at once, unless one row has more."""
 _COST = 12
@@ -45,7 +50,7 @@ def most_probable(logits: Any, size: tuple[int, int], align_corners: bool = Fals
     nowhere the maximum if its greatest corner is below the least corner of some class, or of the mean of some classes:
     only the scores of the few classes that remain are interpolated, at the pixels of these cells. So the time hardly
     depends on the number of classes. Where many remain, as in noise, all classes are interpolated, a few rows at a
-    time. No tensor of classes times pixels exists.
+    time. Each core takes a block of rows at a time. No tensor of classes times pixels exists.
 
     The result is that of ``F.interpolate(..., antialias=False).argmax(1)``, except where two scores differ by less
     than float32 resolves. Of equal scores the first class wins. A GPU interpolates all classes, by blocks of rows.
@@ -135,15 +140,22 @@ def _by_cells(logits: np.ndarray, size: tuple[int, int], align_corners: bool, st
     rows, columns = _rows(h, size[0], align_corners, strip), _side(w, size[1], align_corners)
     height, width = len(rows.first), size[1]
     labels = np.empty((images, height, width), np.uint8 if classes <= 256 else np.uint16)
-    step = max(1, ELEMENTS // max(width, w * classes * h // max(height, 1)))
-    for image, decided in zip(logits.transpose(0, 2, 3, 1), labels, strict=True):
-        for start in range(0, height, step):
-            block = _Side(*(part[start : start + step] for part in rows))
-            top, bottom = block.first[0], block.second[-1] + 1
-            scores = np.ascontiguousarray(image[top:bottom])
-            local = block._replace(first=block.first - top, second=block.second - top)
-            with np.errstate(invalid="ignore"):  # infinite scores
-                _decide(scores, local, columns, decided[start : start + step])
+    cores = available_cores()
+    blocks_each = math.ceil(max(height * width, h * w * classes, 1) / ELEMENTS / cores)  # of a core
+    step = math.ceil(max(height, 1) / (blocks_each * cores))
+
+    def decide(image: int, start: int) -> None:
+        block_rows = _Side(*(part[start : start + step] for part in rows))
+        top, bottom = block_rows.first[0], block_rows.second[-1] + 1
+        scores = np.ascontiguousarray(logits[image, :, top:bottom].transpose(1, 2, 0))
+        local = block_rows._replace(first=block_rows.first - top, second=block_rows.second - top)
+        with np.errstate(invalid="ignore"):  # infinite scores
+            _decide(scores, local, columns, labels[image, start : start + step])
+
+    with ThreadPoolExecutor(cores) as pool:  # NumPy lets go of Python's lock while it computes
+        running = [pool.submit(decide, image, start) for image in range(images) for start in range(0, height, step)]
+        for each in running:
+            each.result()
     return labels
 
 
