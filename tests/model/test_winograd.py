@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from encnet.model import winograd as module
 from encnet.model import winograd_tiles
-from encnet.model.winograd import derivative_of_features, derivative_of_weight, suits, transform, winograd
+from encnet.model.winograd import convolve, derivative_of_features, derivative_of_weight, suits, transform, winograd
 
 
 def tensor(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -26,9 +27,10 @@ def tensor(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     channels=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     dilation=st.integers(1, 5),
     part=st.sampled_from([1, 20_000, winograd_tiles.PART]),
+    kernels=st.sampled_from([1, 2000, module.KERNELS]),
 )
 def test_equals_the_convolution(
-    batch: int, size: tuple[int, int], channels: tuple[int, int], dilation: int, part: int
+    batch: int, size: tuple[int, int], channels: tuple[int, int], dilation: int, part: int, kernels: int
 ) -> None:
     read, written = channels
     features = tensor(batch, read, *size).requires_grad_()
@@ -36,10 +38,12 @@ def test_equals_the_convolution(
     expected = F.conv2d(features, weight, bias, padding=dilation, dilation=dilation)
     of_output = torch.randn_like(expected)
     of_features, of_weight = torch.autograd.grad(expected, (features, weight), of_output)
-    with patch.object(winograd_tiles, "PART", part), torch.no_grad():  # tiles are worked on in parts of this size
+    # tiles, and transformed kernels, are worked on in parts of these sizes
+    with patch.object(winograd_tiles, "PART", part), patch.object(module, "KERNELS", kernels), torch.no_grad():
         found = winograd(features, transform(weight), bias, dilation)
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
         torch.testing.assert_close(winograd(features, transform(weight), None, dilation) + bias[:, None, None], found)
+        torch.testing.assert_close(convolve(features, weight, bias, dilation), expected, rtol=0, atol=1e-11)
         torch.testing.assert_close(derivative_of_features(of_output, weight, dilation), of_features, atol=1e-11, rtol=0)
         torch.testing.assert_close(derivative_of_weight(of_output, features, dilation), of_weight, atol=1e-11, rtol=0)
     assert found.is_contiguous(memory_format=torch.channels_last)

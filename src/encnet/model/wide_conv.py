@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
-from encnet.model.winograd import WORTH, derivative_of_features, derivative_of_weight, suits, transform, winograd
+from encnet.model.winograd import WORTH, convolve, derivative_of_features, derivative_of_weight, suits
 
 
 class WideConv(nn.Conv2d):
@@ -59,7 +59,7 @@ def is_wide(conv: nn.Conv2d) -> bool:
 @torch.library.custom_op("encnet::wide_conv", mutates_args=())
 def _convolve(input: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
     if suits(weight.shape):
-        return winograd(input, transform(weight), bias, dilation)
+        return convolve(input, weight, bias, dilation)
     return F.conv2d(input, weight, bias, padding=weight.shape[-1] // 2)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -12,6 +14,9 @@ from encnet.model.winograd_tiles import INPUTS, Tiles
 WORTH = 128 * 256
 """Channels read times channels written, from which on it is faster: with 128 each, moving the tiles costs what the
 arithmetic saves."""
+KERNELS = 40 << 20
+"""Bytes of kernels that :func:`convolve` and the derivatives have transformed at a time, which are four times as many
+numbers as the kernels: 512 x 512 channels in float32."""
 
 
 def _both_sides(*rows: tuple[float, ...]) -> Tensor:
@@ -84,11 +89,23 @@ def transform(weight: Tensor) -> Tensor:
     return (_G.to(weight) @ weight.permute(2, 3, 1, 0).flatten(0, 1).flatten(1)).unflatten(1, (weight.shape[1], -1))
 
 
+def convolve(features: Tensor, weight: Tensor, bias: Tensor | None, dilation: int = 1) -> Tensor:
+    """:func:`winograd` with kernels (channels written, C, 3, 3) transformed for this once, a part at a time."""
+    reads, writes = _parts(weight)
+    output = None
+    for read in reads:
+        of_part = [winograd(features[:, read], transform(weight[write, read]), None, dilation) for write in writes]
+        summand = of_part[0] if len(of_part) == 1 else torch.cat(of_part, dim=1)
+        output = summand if output is None else output.add_(summand)
+    assert output is not None  # for pyright: no channels are no parts
+    return output if bias is None else output.add_(bias[:, None, None])
+
+
 def derivative_of_features(of_output: Tensor, weight: Tensor, dilation: int = 1) -> Tensor:
     """(B, C, H, W): the convolution of the derivative of the output, (B, channels written, H, W), with the kernels
     turned round.
     """
-    return winograd(of_output, transform(weight.flip(2, 3).transpose(0, 1)), None, dilation)
+    return convolve(of_output, weight.flip(2, 3).transpose(0, 1), None, dilation)
 
 
 def derivative_of_weight(of_output: Tensor, features: Tensor, dilation: int = 1) -> Tensor:
@@ -101,6 +118,15 @@ def derivative_of_weight(of_output: Tensor, features: Tensor, dilation: int = 1)
         features: (B, C, H, W), that were convolved.
         dilation: as it was.
     """
+    # channels last, as weights are stored
+    of_weight = features.new_empty(of_output.shape[1], 3, 3, features.shape[1]).permute(0, 3, 1, 2)
+    for read, write in product(*_parts(of_weight)):
+        of_weight[write, read] = _of_kernels(of_output[:, write], features[:, read], dilation)
+    return of_weight
+
+
+def _of_kernels(of_output: Tensor, features: Tensor, dilation: int) -> Tensor:
+    """:func:`derivative_of_weight` of some channels."""
     read, written = features.shape[1], of_output.shape[1]
     tiles = Tiles(features.shape, dilation)
     BT, GT, A = INPUT_TRANSFORM.to(features), _G.T.to(features), OUTPUT_TRANSFORM.T.to(features)
@@ -110,5 +136,13 @@ def derivative_of_weight(of_output: Tensor, features: Tensor, dilation: int = 1)
         V = (BT @ inputs.flatten(1)).unflatten(1, (-1, read))
         of_products = (A @ outputs.flatten(1)).unflatten(1, (-1, written))
         of_transformed.baddbmm_(V.transpose(1, 2), of_products)
-    of_kernels = (GT @ of_transformed.flatten(1)).view(3, 3, read, written)
-    return of_kernels.permute(3, 0, 1, 2).contiguous().permute(0, 3, 1, 2)  # channels last, as weights are stored
+    return (GT @ of_transformed.flatten(1)).view(3, 3, read, written).permute(3, 2, 0, 1)
+
+
+def _parts(weight: Tensor) -> tuple[list[slice], list[slice]]:
+    """The channels read, and those written, of kernels that are transformed together: the more of the two in parts."""
+    written, read = weight.shape[:2]
+    count = math.ceil(INPUTS**2 * written * read * weight.element_size() / KERNELS)
+    size = math.ceil(max(written, read) / count)
+    parts = [slice(start, start + size) for start in range(0, max(written, read), size)]
+    return ([slice(None)], parts) if written >= read else (parts, [slice(None)])
