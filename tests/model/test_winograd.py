@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from encnet.model import winograd as module
+from encnet.model import winograd as winograd_module
 from encnet.model import winograd_tiles
 from encnet.model.winograd import convolve, derivative_of_features, derivative_of_weight, suits, transform, winograd
 
@@ -27,7 +27,7 @@ def tensor(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     channels=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     dilation=st.integers(1, 5),
     part=st.sampled_from([1, 20_000, winograd_tiles.PART]),
-    kernels=st.sampled_from([1, 2000, module.KERNELS]),
+    kernels=st.sampled_from([1, 2000, winograd_module.KERNELS]),
 )
 def test_equals_the_convolution(
     batch: int, size: tuple[int, int], channels: tuple[int, int], dilation: int, part: int, kernels: int
@@ -39,7 +39,7 @@ def test_equals_the_convolution(
     of_output = torch.randn_like(expected)
     of_features, of_weight = torch.autograd.grad(expected, (features, weight), of_output)
     # tiles, and transformed kernels, are worked on in parts of these sizes
-    with patch.object(winograd_tiles, "PART", part), patch.object(module, "KERNELS", kernels), torch.no_grad():
+    with patch.object(winograd_tiles, "PART", part), patch.object(winograd_module, "KERNELS", kernels), torch.no_grad():
         found = winograd(features, transform(weight), bias, dilation)
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
         torch.testing.assert_close(winograd(features, transform(weight), None, dilation) + bias[:, None, None], found)

@@ -11,6 +11,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,8 +88,9 @@ def memory_of_run(
             run itself once before, for what is only made ready in its first run, by a compiler for example.
     """
     context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_one_run, (prepare, arguments, small))
+    # Its process ends by itself, where multiprocessing's own pool would kill it, and semaphores would be left over.
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_one_run, prepare, arguments, small).result()
 
 
 def added_megabytes(

@@ -109,7 +109,8 @@ def run(arguments: Any) -> int:
         Console().print(ranking.table())
     for failure in failures:
         print(f"encnet: {failure}", file=sys.stderr)
-    print(f"wrote {len(paths) - len(failures)} predictions to {arguments.out}")
+    written = len(paths) - len(failures)
+    print(f"wrote {written} {'prediction' if written == 1 else 'predictions'} to {arguments.out}")
     return WRONG_INPUT if failures else 0
 
 

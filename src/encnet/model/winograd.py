@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from itertools import product
 
 import torch
@@ -90,14 +91,24 @@ def transform(weight: Tensor) -> Tensor:
 
 
 def convolve(features: Tensor, weight: Tensor, bias: Tensor | None, dilation: int = 1) -> Tensor:
-    """:func:`winograd` with kernels (channels written, C, 3, 3) transformed for this once, a part at a time."""
+    """:func:`winograd` with kernels that are transformed for this once, a part at a time.
+
+    Args:
+        features: (B, C, H, W), on the CPU, best channels last.
+        weight: (channels written, C, 3, 3).
+        bias: (channels written,), or None.
+        dilation: of the kernels.
+
+    Returns:
+        (B, channels written, H, W), channels last.
+    """
     reads, writes = _parts(weight)
-    output = None
-    for read in reads:
-        of_part = [winograd(features[:, read], transform(weight[write, read]), None, dilation) for write in writes]
-        summand = of_part[0] if len(of_part) == 1 else torch.cat(of_part, dim=1)
-        output = summand if output is None else output.add_(summand)
-    assert output is not None  # for pyright: no channels are no parts
+
+    def of_channels(read: slice) -> Tensor:
+        parts = [winograd(features[:, read], transform(weight[write, read]), None, dilation) for write in writes]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    output = reduce(Tensor.add_, map(of_channels, reads))
     return output if bias is None else output.add_(bias[:, None, None])
 
 
