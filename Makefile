@@ -24,11 +24,13 @@ test-all: install
 	$(BIN)/python -m pytest -n auto
 
 lint: install
-	$(BIN)/ruff check src tests docs
-	$(BIN)/ruff format --check src tests docs
+	$(BIN)/ruff check src tests docs benchmarks tools hubconf.py
+	$(BIN)/ruff format --check src tests docs benchmarks tools hubconf.py
+	$(BIN)/codespell
 	$(BIN)/pyright
+	$(BIN)/python tools/typed.py
 	$(BIN)/lint-imports
 
 site: install
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo open build/site/index.html

@@ -1,7 +1,7 @@
 """Entry points of torch.hub: every variant by its name, and ``encnet`` for a checkpoint.
 
     torch.hub.load(repository, "encnet_resnet50", num_classes=19)    # a network to be trained
-    torch.hub.load(repository, "encnet", "owner/name")               # a trained one, from the Hugging Face hub
+    torch.hub.load(repository, "encnet", "owner/name")               # a trained network from the Hugging Face hub
 
 ``repository`` is "owner/name" on GitHub, or a folder together with ``source="local"``.
 """
@@ -13,21 +13,33 @@ import sys as _sys
 from pathlib import Path as _Path
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-# The package beside this file, not one that happens to be installed; torch.hub takes its own entry of the path away.
+# Use the package beside this file even if another one is installed; torch.hub removes its own entry from the path.
 _sys.path.insert(0, str(_Path(__file__).resolve().parent / "src"))
 
+from encnet.checkpoint.create import create_model as _create_model
+from encnet.checkpoint.loading import load as _load
 from encnet.model.variants import VARIANTS as _VARIANTS
 
 if _TYPE_CHECKING:
-    from encnet.model.encnet import EncNet as _EncNet
+    from collections.abc import Callable as _Callable
+    from typing import Any as _Any
+
+    from encnet.checkpoint.encnet import EncNet as _EncNet
 
 dependencies = ["torch", "timm", "safetensors", "huggingface_hub", "yaml"]
 
-globals().update(_VARIANTS)
+
+def _entry(variant: str) -> _Callable[..., _EncNet]:
+    def build(num_classes: int, **options: _Any) -> _EncNet:
+        return _create_model(variant, num_classes, **options)
+
+    build.__name__, build.__doc__ = variant, _VARIANTS[variant].__doc__
+    return build
+
+
+globals().update({_variant: _entry(_variant) for _variant in _VARIANTS})
 
 
 def encnet(source: str | _os.PathLike[str]) -> _EncNet:
-    """The model of a checkpoint, in eval mode: a file, a folder, or an id "owner/name" of the Hugging Face hub."""
-    from encnet.model.loading import load
-
-    return load(source)
+    """Loads a checkpoint, as a model in eval mode, from a file, a folder, or "owner/name" on the Hugging Face hub."""
+    return _load(source)

@@ -1,4 +1,4 @@
-"""The command line as its users meet it: in a process of its own."""
+"""The command line: from data to predictions in processes of its own, and wrong input."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 import torch
 from PIL import Image
 
+from encnet.checkpoint.create import create_model
 from encnet.cli import VERBS, _command, main
-from encnet.model.variants import create_model
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Four pairs in folders without a dataset.yaml."""
+    """A data set of four pairs in folders, without a dataset.yaml."""
     rng = np.random.default_rng(0)
     for split in ("train", "val"):
         for kind in ("images", "labels"):
@@ -34,6 +34,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
+    """An untrained tiny network for the data set."""
     torch.manual_seed(0)
     model = create_model("encnet_tiny", 2)
     model.info.classes = ["class_0", "class_1"]
@@ -43,12 +44,13 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def encnet(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs ``encnet`` in a process of its own."""
     environment = {**os.environ, "XDG_CACHE_HOME": str(cwd or "/nonexistent"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "error::DeprecationWarning:encnet", "-m", "encnet.cli", *map(str, arguments)]
+    command = [sys.executable, "-W", "error::DeprecationWarning:encnet", "-m", "encnet", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False, timeout=120)
 
 
-def test_from_a_folder_of_images_to_predictions(data: Path, tmp_path: Path) -> None:
+def test_a_folder_of_images_becomes_a_model_scores_and_predictions(data: Path, tmp_path: Path) -> None:
     checked = encnet("check", data, cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr
     assert "2 in train, 2 in val" in checked.stdout
@@ -79,7 +81,7 @@ def test_from_a_folder_of_images_to_predictions(data: Path, tmp_path: Path) -> N
     predicted = encnet("predict", best, data / "images/val", data / "images/train/*", "--out", "out", cwd=tmp_path)
     assert predicted.returncode == 0, predicted.stderr
     names = {file.name for file in (tmp_path / "out").iterdir()}
-    stems = ("0", "1", "train_0", "train_1")  # no result overwrites another of the same name
+    stems = ("0", "1", "train_0", "train_1")  # images of equal names do not overwrite each other
     assert names == {stem + end for stem in stems for end in (".png", "_overlay.png", ".json")}
     with Image.open(tmp_path / "out/train_0.png") as labels:
         assert labels.size == (40, 48)
@@ -97,32 +99,35 @@ def test_from_a_folder_of_images_to_predictions(data: Path, tmp_path: Path) -> N
         (["train", "DATA", "--resume", "x"], "give either the folder of a data set"),
         (["train", "nowhere"], "nowhere"),
         (["train", "DATA", "--epochs", "few"], "epochs"),
-        (["train", "DATA", "--epochs", "0"], "epochs is 0; it must be at least 1"),
-        (["train", "DATA", "--data.crop", "[8,8]"], "at least 16 pixels"),
+        (["train", "DATA", "--epochs", "0"], "epochs is 0; it must be at least 1 (--epochs)"),
+        (["train", "DATA", "--data.crop", "[8,8]"], "at least 16 pixels high and wide (--data.crop)"),
         (["train", "DATA", "--optimizer.lr=-1"], "optimizer.lr is -1.0; it must be positive"),
         (["train", "DATA", "--recipe", "nothing"], "there is no recipe 'nothing'"),
         (["train", "DATA", "--color", "red"], "--color"),
         (["train", "DATA", "--data.format", "tiff"], "tiff"),
         (["train", "DATA", "--data.val", "dev"], "no split 'dev'"),
         (["train", "DATA", "--model.variant", "unet"], "no variant 'unet'"),
-        (["train", "DATA", "--model.num_codes", "0"], "num_codes is 0"),
+        (["train", "DATA", "--model.num_codes", "0"], "num_codes is 0; it must be at least 1 (--model.num_codes)"),
+        (["train", "DATA", "--model.in_channels", "4"], "in_channels is 4; it must be 3, because the images of a data"),
         (["train", "--resume", "nowhere"], "nowhere"),
         (["check", "nowhere"], "nowhere"),
         (["evaluate", "nothing.safetensors", "DATA"], "there is no checkpoint nothing.safetensors"),
         (["evaluate", "CHECKPOINT", "DATA", "--split", "dev"], "no split 'dev'"),
-        (["evaluate", "CHECKPOINT", "DATA", "--protocol.mode", "sliding"], "crop of the protocol"),
-        (["evaluate", "CHECKPOINT", "DATA", "--protocol.scales", "[0.0]"], "scales of the protocol"),
+        (["evaluate", "CHECKPOINT", "DATA", "--protocol.mode", "sliding"], "protocol.crop"),
+        (["evaluate", "CHECKPOINT", "DATA", "--protocol.scales", "[0.0]"], "protocol.scales"),
         (["evaluate", "CHECKPOINT", "DATA", "--device", "abacus"], "abacus"),
-        (["predict", "CHECKPOINT", "no/*.jpg"], "no/*.jpg stands for no image"),
+        (["predict", "CHECKPOINT", "no/*.jpg"], "no/*.jpg matches no image"),
         (["predict", "CHECKPOINT", "DATA/dataset.txt"], "dataset.txt"),
         (["predict", "CHECKPOINT", "DATA/images/val", "--opacity", "2"], "from 0 to 1"),
-        (["predict", "CHECKPOINT", "DATA/images/val", "--batch_size", "0"], "batch size is 0"),
-        (["benchmark", "weather"], "weather"),
-        (["benchmark", "context", "--seeds", "0"], "seeds is 0"),
+        (
+            ["predict", "CHECKPOINT", "DATA/images/val", "--batch_size", "0"],
+            "batch_size is 0; it must be at least 1 (--batch_size)",
+        ),
+        (["benchmark", "nothing.safetensors"], "there is no checkpoint nothing.safetensors"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_arguments_are_one_sentence_and_leave_nothing(
+def test_wrong_arguments_are_refused_in_one_sentence_and_write_nothing(
     arguments: list[str],
     message: str,
     data: Path,
@@ -143,7 +148,7 @@ def test_wrong_arguments_are_one_sentence_and_leave_nothing(
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_wrong_data_is_listed_in_full(
+def test_all_problems_of_a_data_set_are_listed(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -158,7 +163,7 @@ def test_wrong_data_is_listed_in_full(
     assert not (tmp_path / "run").exists()
 
 
-def test_one_broken_photograph_does_not_stop_the_others(
+def test_a_damaged_photograph_does_not_stop_the_prediction_of_others(
     data: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (data / "images/val/0.jpg").write_bytes(b"not a picture")
@@ -168,21 +173,25 @@ def test_one_broken_photograph_does_not_stop_the_others(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_verb_has_a_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main([verb, "--help"])
     assert exit_.value.code == 0
     assert _command(verb).SUMMARY in " ".join(capsys.readouterr().out.split())
 
 
-def test_every_setting_of_training_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_of_training_documents_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    for line in ("Exponent of the schedule.", "Mirror half of the images.", "Codewords of the Encoding layer."):
+    for line in (
+        "Exponent of the schedule.",
+        "Mirror half of the images.",
+        "Number of codewords of each Encoding layer.",
+    ):
         assert line in text
 
 
-def test_names_are_imported_when_used() -> None:
+def test_public_names_are_imported_on_first_use() -> None:
     code = "import sys, encnet; assert 'torch' not in sys.modules; [getattr(encnet, n) for n in encnet.__all__]"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

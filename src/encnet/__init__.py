@@ -6,45 +6,51 @@ The public names. Each is imported when it is first used, so that the command li
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from encnet.errors import InputError
+    from encnet.checkpoint.create import build_encnet, create_model
+    from encnet.checkpoint.encnet import EncNet
+    from encnet.checkpoint.loading import load
     from encnet.evaluation import evaluate
     from encnet.explanation.result import Explanation
     from encnet.explanation.run import explain
     from encnet.export.run import export_model
     from encnet.inference.predictor import Predictor
-    from encnet.inference.protocol import Protocol
+    from encnet.inference.protocols.protocol import Protocol
     from encnet.inference.segmentation import Segmentation
-    from encnet.losses import EncNetLoss, LossTerms
-    from encnet.model.build import build_encnet
+    from encnet.losses.encnet_loss import EncNetLoss
+    from encnet.losses.loss import LossTerms
     from encnet.model.context import ContextEncoding
-    from encnet.model.encnet import EncNet
     from encnet.model.encoding import Encoding
-    from encnet.model.loading import load
+    from encnet.model.options import ModelOptions
     from encnet.model.output import EncNetOutput
-    from encnet.model.variants import create_model, list_models
+    from encnet.model.variants import list_models
+    from encnet.system.errors import InputError
+
+    __version__: str
 
 _HOMES = {
     "ContextEncoding": "encnet.model.context",
-    "EncNet": "encnet.model.encnet",
-    "EncNetLoss": "encnet.losses",
+    "EncNet": "encnet.checkpoint.encnet",
+    "EncNetLoss": "encnet.losses.encnet_loss",
     "EncNetOutput": "encnet.model.output",
     "Encoding": "encnet.model.encoding",
     "Explanation": "encnet.explanation.result",
-    "InputError": "encnet.errors",
-    "LossTerms": "encnet.losses",
+    "InputError": "encnet.system.errors",
+    "LossTerms": "encnet.losses.loss",
+    "ModelOptions": "encnet.model.options",
     "Predictor": "encnet.inference.predictor",
-    "Protocol": "encnet.inference.protocol",
+    "Protocol": "encnet.inference.protocols.protocol",
     "Segmentation": "encnet.inference.segmentation",
-    "build_encnet": "encnet.model.build",
-    "create_model": "encnet.model.variants",
+    "build_encnet": "encnet.checkpoint.create",
+    "create_model": "encnet.checkpoint.create",
     "evaluate": "encnet.evaluation",
     "explain": "encnet.explanation.run",
     "export_model": "encnet.export.run",
     "list_models": "encnet.model.variants",
-    "load": "encnet.model.loading",
+    "load": "encnet.checkpoint.loading",
 }
 
 __all__ = [
@@ -56,9 +62,11 @@ __all__ = [
     "Explanation",
     "InputError",
     "LossTerms",
+    "ModelOptions",
     "Predictor",
     "Protocol",
     "Segmentation",
+    "__version__",
     "build_encnet",
     "create_model",
     "evaluate",
@@ -70,6 +78,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("encnet")
     if name not in _HOMES:
         raise AttributeError(f"module 'encnet' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -1,4 +1,4 @@
-"""A server of `encnet app` that really listens, and a browser that really looks at it."""
+"""A running server of `encnet app`, and a real browser."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ import pytest
 import torch
 from PIL import Image
 
+from encnet.checkpoint.create import create_model
+from encnet.checkpoint.encnet import EncNet
 from encnet.data.scenes import generate_scene
 from encnet.inference.predictor import Predictor
-from encnet.model.encnet import EncNet
-from encnet.model.variants import create_model
 
-NAMES = ["sky", "${1+1} {{x}}", '<b>"tree\'s"</b>', "ö 道路", "car"]  # what a template or a page could stumble over
+NAMES = ["sky", "${1+1} {{x}}", '<b>"tree\'s"</b>', "ö 道路", "car"]  # names that need escaping in templates and pages
 PALETTE = [[90, 160, 220], [200, 60, 60], [40, 140, 60], [230, 200, 60], [130, 80, 200]]
 
 
 @pytest.fixture(scope="session")
 def network() -> EncNet:
-    """A small untrained network that gives a scene several classes."""
+    """A small untrained network that predicts several classes for a scene."""
     torch.manual_seed(0)
     model = create_model("encnet_tiny", len(NAMES))
     model.info.classes, model.info.palette = NAMES, PALETTE
@@ -54,7 +54,7 @@ def scene() -> Image.Image:
     return Image.fromarray(generate_scene(1, height=192, width=320).image)
 
 
-# `encnet app`, in a process that notes where it connects to, and which names it looks up, beyond this machine.
+# `encnet app` in a process that reports connections to other machines and look-ups of their names.
 _WATCHED = """
 import sys
 
@@ -63,7 +63,7 @@ def watch(event, arguments):
         host = arguments[1][0] if event == "socket.connect" else arguments[0]
         host = host.decode() if isinstance(host, bytes) else str(host)
         if not host.startswith(("127.", "/", "localhost", "::1", "None")):
-            print("a stranger:", event, host, file=sys.stderr, flush=True)
+            print("another machine:", event, host, file=sys.stderr, flush=True)
 
 sys.addaudithook(watch)
 from encnet.cli import main
@@ -73,12 +73,12 @@ sys.exit(main())
 
 @pytest.fixture(scope="session")
 def server(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """`encnet app` as its users start it: ``url``, ``predictor``, ``uploads``.
+    """`encnet app`, started from the command line: ``url``, ``predictor``, ``uploads``.
 
-    Fails if the server looks for any other machine, does not end at Ctrl-C, or leaves anything on disk.
+    Fails if the server contacts another machine, does not stop on Ctrl-C, or leaves files on disk.
     """
     if importlib.util.find_spec("gradio") is None:
-        pytest.skip("the page takes Gradio: pip install 'encnet[app]'")
+        pytest.skip("the page needs Gradio: pip install 'encnet[app]'")
     folder = tmp_path_factory.mktemp("server")
     environment = {**os.environ, "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", _WATCHED, "app", str(checkpoint), "--port", "0"]
@@ -104,9 +104,9 @@ def server(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     assert list(folder.iterdir()) == []
 
 
-@pytest.fixture(scope="module")  # Playwright keeps an event loop running, beside which other tests cannot run theirs
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running, which would block those of other tests
 def browser() -> Iterator[Any]:
-    """Chromium without a window, whose camera shows a test picture."""
+    """Chromium without a window, with a fake camera."""
     playwright = pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install playwright")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:

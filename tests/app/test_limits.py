@@ -1,4 +1,4 @@
-"""Limits are checked when they are set and when they are met."""
+"""Limits: their own range, and their effect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from encnet.app.limits import TOO_LARGE, Limits, RefusedError
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -15,12 +15,12 @@ from encnet.errors import InputError
     [{"max_megapixels": 0}, {"max_megapixels": 179}, {"max_megabytes": 0}, {"timeout": -1}, {"concurrency": 0}],
     ids=str,
 )
-def test_a_limit_out_of_its_range_is_named(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=f"--{next(iter(wrong))} is {next(iter(wrong.values()))}; it must be"):
+def test_the_error_for_a_limit_out_of_range_names_it(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))} is {next(iter(wrong.values()))}; it must be"):
         Limits(**wrong)
 
 
-def test_a_limit_is_kept_to_the_pixel_and_to_the_byte() -> None:
+def test_limits_are_exact_to_the_pixel_and_to_the_byte() -> None:
     limits = Limits(max_megapixels=0.06, max_megabytes=0.5)
     limits.check_pixels(200, 300)
     limits.check_bytes(500_000)

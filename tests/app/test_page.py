@@ -1,4 +1,4 @@
-"""The page in a real Chromium: what a visitor does, and what the visitor sees."""
+"""The page in a real Chromium: actions of a visitor, and their effect on the page."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from contrast import contrast
+from image_files import encoded
 from PIL import Image
 
 _STYLE = """(node, what) => {
@@ -25,7 +27,7 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 720}
 
 @pytest.fixture
 def visit(server: SimpleNamespace, browser: Any) -> Iterator[Callable[..., Any]]:
-    """(options of a browser context) -> the opened page; fails if a page asks another host or logs an error."""
+    """(options of a browser context) -> the opened page. Fails if a page contacts another host or logs an error."""
     contexts, asked, errors = [], [], []
 
     def open_(errors_expected: bool = False, **options: Any) -> Any:
@@ -50,16 +52,10 @@ def visit(server: SimpleNamespace, browser: Any) -> Iterator[Callable[..., Any]]
 
 
 def give(page: Any, content: bytes, name: str = "scene.png", kind: str = "image/png") -> None:
-    """Uploads a file as a visitor does."""
+    """Uploads a file through the page."""
     page.locator("#photograph input[type=file]").first.set_input_files(
         {"name": name, "mimeType": kind, "buffer": content}
     )
-
-
-def encoded(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -69,7 +65,7 @@ def content(scene: Image.Image) -> bytes:
 
 @pytest.fixture
 def result(visit: Callable[..., Any], content: bytes) -> Any:
-    """The page with the result for ``scene``."""
+    """The page after it has shown the result for ``scene``."""
     page = visit()
     give(page, content)
     page.locator("#result .stage").wait_for()
@@ -77,11 +73,11 @@ def result(visit: Callable[..., Any], content: bytes) -> Any:
 
 
 def picture(page: Any) -> np.ndarray:
-    """What is seen of the result, (H, W, 3)."""
+    """A screenshot of the result, (H, W, 3)."""
     return np.asarray(Image.open(io.BytesIO(page.locator("#result .stage").screenshot())).convert("RGB"))
 
 
-def test_a_photograph_is_segmented(result: Any, server: SimpleNamespace, scene: Image.Image) -> None:
+def test_the_table_shows_the_prediction(result: Any, server: SimpleNamespace, scene: Image.Image) -> None:
     expected = server.predictor(scene)
     rows = result.locator("#result table").first.locator("tbody tr")
     for i, (name, share) in enumerate(expected.shares().items()):
@@ -152,7 +148,9 @@ def test_labels_and_classes_are_downloaded(
     assert json.loads(files["scene.json"]) == httpx.post(f"{server.url}/predict", content=content).json()
 
 
-def test_files_that_cannot_be_shown_say_why(visit: Callable[..., Any], server: SimpleNamespace, content: bytes) -> None:
+def test_a_refused_file_is_explained_on_the_page(
+    visit: Callable[..., Any], server: SimpleNamespace, content: bytes
+) -> None:
     page = visit(errors_expected=True)
     toast = page.locator(".toast-body, [data-testid=toast-body]").first
     wrong = {
@@ -175,13 +173,13 @@ def test_files_that_cannot_be_shown_say_why(visit: Callable[..., Any], server: S
     page.locator("#result .stage").wait_for()
 
 
-def test_a_result_goes_with_its_photograph(result: Any) -> None:
+def test_removing_the_photograph_removes_its_result(result: Any) -> None:
     result.locator("#photograph").get_by_role("button", name="Remove Image").click()
     result.locator("#result .stage").wait_for(state="detached")
     assert "appears here" in result.locator("#result").inner_text()
 
 
-def test_codewords_are_shown(result: Any, server: SimpleNamespace, scene: Image.Image) -> None:
+def test_the_button_shows_the_codewords(result: Any, server: SimpleNamespace, scene: Image.Image) -> None:
     from encnet.explanation.run import explain
 
     explanation = explain(server.predictor, scene, groups=1)
@@ -197,7 +195,7 @@ def test_codewords_are_shown(result: Any, server: SimpleNamespace, scene: Image.
     )
 
 
-def test_the_camera_takes_a_photograph(visit: Callable[..., Any]) -> None:
+def test_the_camera_can_take_the_photograph(visit: Callable[..., Any]) -> None:
     page = visit(permissions=["camera"])
     page.locator("#photograph").get_by_role("button", name="Capture from camera").click()
     page.locator("#photograph").get_by_text("Click to Access Webcam").click()
@@ -208,7 +206,7 @@ def test_the_camera_takes_a_photograph(visit: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_all_of_it(scheme: str, visit: Callable[..., Any], content: bytes) -> None:
+def test_the_page_fits_a_phone(scheme: str, visit: Callable[..., Any], content: bytes) -> None:
     page = visit(viewport=PHONE, has_touch=True, is_mobile=True, color_scheme=scheme)
     give(page, content)
     stage = page.locator("#result .stage")
@@ -222,16 +220,9 @@ def test_a_phone_shows_all_of_it(scheme: str, visit: Callable[..., Any], content
     stage.tap(position={"x": 100, "y": 60})
     assert page.locator("#result .pixel").is_visible()
     ink, paper = (page.locator("#result td").first.evaluate(_STYLE, what) for what in ("color", "backgroundColor"))
-    assert contrast(ink, paper) > 4.5  # WCAG 2, level AA
+    assert contrast(rgb(ink), rgb(paper)) > 4.5  # WCAG 2, level AA
 
 
-def contrast(one: str, other: str) -> float:
-    """Of two CSS colours, by WCAG 2.2's definition."""
-
-    def luminance(color: str) -> float:
-        parts = [float(part) / 255 for part in color[color.index("(") + 1 : -1].split(",")[:3]]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
+def rgb(color: str) -> list[float]:
+    """The numbers of a CSS colour ``rgb(...)`` or ``rgba(...)``."""
+    return [float(part) for part in color[color.index("(") + 1 : -1].split(",")[:3]]

@@ -1,4 +1,4 @@
-"""Predictions behind a server: so many at once, each in its time."""
+"""Predictions behind a server: concurrency, queue and time limit."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from PIL import Image
 
 from encnet.app.limits import BUSY, TOO_LONG, WAITING, Limits, RefusedError
 from encnet.app.service import Service
-from encnet.errors import InputError
+from encnet.checkpoint.create import create_model
+from encnet.checkpoint.encnet import EncNet
 from encnet.inference.predictor import Predictor
-from encnet.model.encnet import EncNet
-from encnet.model.variants import create_model
+from encnet.system.errors import InputError
 
 
-def test_no_more_run_at_once_than_may(network: EncNet) -> None:
+def test_the_limit_of_concurrency_is_kept(network: EncNet) -> None:
     service = Service(Predictor(network), Limits(concurrency=2, timeout=20))
     running, most, lock = 0, 0, threading.Lock()
 
@@ -41,14 +41,14 @@ def test_no_more_run_at_once_than_may(network: EncNet) -> None:
     service.close()
 
 
-def test_a_queue_has_an_end_and_empties(network: EncNet) -> None:
+def test_a_full_queue_refuses_jobs_until_it_empties(network: EncNet) -> None:
     service = Service(Predictor(network), Limits(concurrency=1, timeout=20))
     let_go = threading.Event()
 
     async def ask() -> None:
         waiting = [asyncio.create_task(service.run(let_go.wait)) for _ in range(1 + WAITING)]
         await asyncio.sleep(0.01)
-        with pytest.raises(RefusedError, match="too much to do") as refused:
+        with pytest.raises(RefusedError, match="the server is busy") as refused:
             await service.run(let_go.wait)
         assert refused.value.status == BUSY
         let_go.set()
@@ -59,7 +59,7 @@ def test_a_queue_has_an_end_and_empties(network: EncNet) -> None:
     service.close()
 
 
-def test_who_waits_too_long_is_answered_and_the_place_is_free_again(network: EncNet) -> None:
+def test_a_job_beyond_the_time_limit_is_refused_and_frees_its_place(network: EncNet) -> None:
     service = Service(Predictor(network), Limits(concurrency=1, timeout=0.1))
     let_go, begun = threading.Event(), []
 
@@ -78,19 +78,19 @@ def test_who_waits_too_long_is_answered_and_the_place_is_free_again(network: Enc
 
     asyncio.run(ask())
     service.close()  # waits for the slow one
-    assert begun == ["slow"]  # the second gave up before its turn, and is not computed for nobody
+    assert begun == ["slow"]  # the second was cancelled before its turn
     with pytest.raises(RuntimeError, match="shutdown"):
         asyncio.run(service.run(lambda: 7))
 
 
-def test_errors_of_a_job_reach_who_asked(network: EncNet) -> None:
+def test_errors_of_a_job_reach_its_caller(network: EncNet) -> None:
     service = Service(Predictor(network), Limits())
     with pytest.raises(InputError, match="the file is empty"):
         asyncio.run(service.run(lambda: service.segment(b"")))
     service.close()
 
 
-def test_what_is_segmented_and_explained_is_the_image(network: EncNet, scene: Image.Image, tmp_path: Path) -> None:
+def test_a_service_segments_and_explains_like_the_library(network: EncNet, scene: Image.Image, tmp_path: Path) -> None:
     scene.save(tmp_path / "scene.png")
     predictor = Predictor(network)
     service = Service(predictor, Limits())
@@ -104,7 +104,7 @@ def test_what_is_segmented_and_explained_is_the_image(network: EncNet, scene: Im
     service.close()
 
 
-def test_what_has_no_codewords_is_not_explained(network: EncNet) -> None:
+def test_models_without_visible_codewords_are_not_explained(network: EncNet) -> None:
     assert Service(Predictor(network), Limits()).explains
     assert not Service(Predictor(network, "mmseg-ms"), Limits()).explains
     assert not Service(Predictor(create_model("encnet_tiny", 3, context=False)), Limits()).explains

@@ -1,8 +1,7 @@
-"""Files of visitors: read as `encnet predict` reads them, and never trusted."""
+"""Uploaded files are read as `encnet predict` reads files, and are never trusted."""
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from pathlib import Path
@@ -11,20 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from image_files import encoded
 from PIL import Image
 
 from encnet.app.limits import Limits, RefusedError
 from encnet.app.upload import decoded, uploaded
 from encnet.data.images import read_image
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 LIMITS = Limits(max_megapixels=1, max_megabytes=1)
-
-
-def encoded(image: Image.Image, format: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format=format, **options)
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -34,27 +28,27 @@ def photograph() -> Image.Image:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
 @pytest.mark.parametrize("mode", ["RGB", "L", "P"])
-def test_the_image_is_that_of_the_file(photograph: Image.Image, format: str, mode: str, tmp_path: Path) -> None:
+def test_an_upload_is_read_like_a_file(photograph: Image.Image, format: str, mode: str, tmp_path: Path) -> None:
     content = encoded(photograph.convert(mode if format != "JPEG" or mode != "P" else "CMYK"), format)
     (tmp_path / "file").write_bytes(content)
     assert np.array_equal(np.asarray(decoded(content, LIMITS)), np.asarray(read_image(tmp_path / "file")))
 
 
-def test_photographs_stand_upright(photograph: Image.Image) -> None:
+def test_photographs_are_turned_upright(photograph: Image.Image) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn by 90 degrees clockwise
     turned = decoded(encoded(photograph, "PNG", exif=exif), LIMITS)
     assert np.array_equal(np.asarray(turned), np.rot90(np.asarray(photograph), k=-1))
 
 
-def test_grey_of_16_bits_keeps_its_upper_8(tmp_path: Path) -> None:
+def test_16_bit_grey_keeps_its_upper_8_bits(tmp_path: Path) -> None:
     grey = np.arange(600, dtype=np.uint16).reshape(20, 30) * 109
     image = decoded(encoded(Image.fromarray(grey), "PNG"), LIMITS)
     assert np.array_equal(np.asarray(image)[..., 0], (grey >> 8).astype(np.uint8))
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A PNG that claims a size, and has next to nothing of its pixels."""
+    """A PNG whose header claims a size, with almost no pixel data."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
     framed = [
@@ -63,10 +57,10 @@ def png_of(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
-def test_pixels_are_counted_before_they_are_decoded() -> None:
+def test_the_size_in_pixels_is_checked_before_decoding() -> None:
     with pytest.raises(RefusedError, match=r"1001 x 1000 pixels, more than 1 million"):
         decoded(png_of(1001, 1000), LIMITS)
-    for side in (12_000, 30_000):  # of which Pillow warns, and what it refuses itself
+    for side in (12_000, 30_000):  # Pillow warns of the first and refuses the second
         with pytest.raises(RefusedError, match=r"more than 1 million"):
             decoded(png_of(side, side), LIMITS)
     with pytest.raises(InputError, match="damaged"):
@@ -86,7 +80,7 @@ def test_pixels_are_counted_before_they_are_decoded() -> None:
     ],
     ids=["empty", "text", "postscript", "svg", "gif", "float", "large"],
 )
-def test_other_files_are_refused_in_one_sentence(content: bytes, message: str) -> None:
+def test_files_that_are_no_images_are_refused_in_one_sentence(content: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         decoded(content, LIMITS)
     assert "\n" not in str(error.value)
@@ -94,7 +88,7 @@ def test_other_files_are_refused_in_one_sentence(content: bytes, message: str) -
 
 
 @given(data=st.data(), format=st.sampled_from(["JPEG", "PNG", "WEBP", "BMP", "TIFF"]))
-def test_damaged_files_are_wrong_input_or_images(data: st.DataObject, format: str) -> None:
+def test_damaged_files_give_an_input_error_or_an_image(data: st.DataObject, format: str) -> None:
     content = bytearray(encoded(Image.linear_gradient("L").resize((40, 30)), format))
     for _ in range(data.draw(st.integers(0, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
@@ -106,7 +100,7 @@ def test_damaged_files_are_wrong_input_or_images(data: st.DataObject, format: st
     assert image.mode == "RGB"
 
 
-def test_only_uploads_are_read(tmp_path: Path) -> None:
+def test_only_files_in_the_folder_of_uploads_are_read(tmp_path: Path) -> None:
     folder, secret = tmp_path / "uploads", tmp_path / "secret.png"
     (folder / "a").mkdir(parents=True)
     (folder / "a/photograph.png").write_bytes(b"photograph")
@@ -119,7 +113,7 @@ def test_only_uploads_are_read(tmp_path: Path) -> None:
             uploaded({"path": path, "url": "http://127.0.0.1/x.png"}, folder, LIMITS)
 
 
-def test_a_large_upload_is_not_read(tmp_path: Path) -> None:
+def test_a_too_large_upload_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "large.png").open("wb") as file:
         file.truncate(1_000_001)
     with pytest.raises(RefusedError):

@@ -1,4 +1,4 @@
-"""The part of the page that shows a segmentation: what it holds is what was predicted."""
+"""The part of the page that shows a segmentation equals the prediction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from encnet.app.answer import Prediction
 from encnet.app.viewer import LONG_SIDE, viewer
 from encnet.inference.segmentation import Segmentation
-from encnet.visualize import colorize
+from encnet.reports.pictures import colorize
 
 
 def segmentation(height: int, width: int, presence: list[float] | None) -> Segmentation:
@@ -23,18 +23,18 @@ def segmentation(height: int, width: int, presence: list[float] | None) -> Segme
     labels = rng.integers(0, 2, (height // 20, width // 20)).repeat(20, axis=0).repeat(20, axis=1).astype(np.uint8)
     image = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
     names, palette = ("sky", "<i>road</i>", "car"), ((1, 2, 3), (200, 100, 50), (9, 9, 9))
-    found = None if presence is None else np.array(presence, np.float32)
-    return Segmentation(labels, found, names, palette, image)
+    probabilities = None if presence is None else np.array(presence, np.float32)
+    return Segmentation(labels, probabilities, names, palette, image)
 
 
 def pictures(text: str) -> dict[str, Image.Image]:
-    """Class of each picture -> the picture."""
+    """CSS class of each picture -> the picture."""
     found = re.findall(r'<img class="(\w+)" src="data:image/\w+;base64,([^"]+)"', text)
     return {name: Image.open(io.BytesIO(base64.b64decode(content))) for name, content in found}
 
 
 @pytest.mark.parametrize("presence", [[0.9, 0.1, 0.8], None])
-def test_everything_of_the_prediction_is_there(presence: list[float] | None) -> None:
+def test_the_viewer_holds_the_whole_prediction(presence: list[float] | None) -> None:
     shown = segmentation(100, 160, presence)
     text = viewer(shown, "scene")
     seen = pictures(text)
@@ -49,7 +49,7 @@ def test_everything_of_the_prediction_is_there(presence: list[float] | None) -> 
     assert (">presence<" in text) == (presence is not None)
 
 
-def test_contradictions_are_told() -> None:
+def test_contradictory_classes_have_a_note() -> None:
     text = viewer(segmentation(100, 160, [0.9, 0.1, 0.8]))
     rows = {
         name: row for row in re.findall(r"<tr.*?</tr>", text, re.S) for name in ("sky", "road", "car") if name in row
@@ -59,7 +59,7 @@ def test_contradictions_are_told() -> None:
     assert "presence says yes" in rows["car"]
 
 
-def test_names_are_text_and_not_html() -> None:
+def test_class_names_are_escaped() -> None:
     text = viewer(segmentation(100, 160, None), '"><script>')
     assert "<i>road" not in text
     assert "<script>" not in text
@@ -68,7 +68,7 @@ def test_names_are_text_and_not_html() -> None:
     assert json.loads(html.unescape(names[1])) == ["sky", "<i>road</i>", "car"]
 
 
-def test_large_images_are_shown_smaller_and_downloaded_as_they_are() -> None:
+def test_large_images_are_shown_smaller_and_downloaded_in_full_size() -> None:
     shown = segmentation(100, 2 * LONG_SIDE, None)
     text = viewer(shown)
     seen = pictures(text)

@@ -15,7 +15,7 @@ from encnet.data.check import CheckReport, check_dataset
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
 from encnet.data.labels import IGNORE, LabelSet
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 LABELS = LabelSet.plain(["sky", "road", "car"])
 
@@ -52,7 +52,7 @@ def messages(report: CheckReport) -> list[str]:
     return [problem.message for problem in report.problems]
 
 
-def test_counts_are_those_of_a_loop_over_all_pixels(root: Path) -> None:
+def test_counts_equal_those_of_a_loop_over_all_pixels(root: Path) -> None:
     write_map(root / "labels/train/a.png", [0, 0, 0, 255])
     write_map(root / "labels/train/b.png", [1])
     report = check(root)
@@ -98,7 +98,7 @@ def test_every_problem_is_listed(root: Path) -> None:
         report.raise_if_problems()
 
 
-def test_undeclared_color(tmp_path: Path) -> None:
+def test_an_undeclared_color_is_a_problem(tmp_path: Path) -> None:
     write_image(tmp_path / "images/a.png", (2, 2))
     (tmp_path / "labels").mkdir()
     Image.fromarray(np.array([[[1, 2, 3]] * 2, [[4, 5, 6]] * 2], dtype=np.uint8)).save(tmp_path / "labels/a.png")
@@ -107,7 +107,7 @@ def test_undeclared_color(tmp_path: Path) -> None:
     assert any("labels/a.png has undeclared colour (4, 5, 6) (2 pixels)" in message for message in messages(report))
 
 
-def test_neither_image_nor_label_map_and_empty_split(root: Path) -> None:
+def test_missing_samples_and_empty_splits_are_problems(root: Path) -> None:
     index = read_dataset(root)
     for kind in ("images", "labels"):
         (root / kind / "val" / "f.png").unlink()
@@ -142,7 +142,7 @@ def test_a_class_absent_from_train_is_a_warning(root: Path) -> None:
     assert [warning.message for warning in report.warnings] == ["the class 'boat' never occurs in train"]
 
 
-def test_one_image_in_two_splits_is_a_warning(root: Path) -> None:
+def test_the_same_image_in_two_splits_is_a_warning(root: Path) -> None:
     (root / "images/val/f.png").write_bytes((root / "images/train/b.png").read_bytes())
     (root / "images/train/c.png").write_bytes((root / "images/train/b.png").read_bytes())
     report = check(root)
@@ -155,7 +155,7 @@ def test_one_image_in_two_splits_is_a_warning(root: Path) -> None:
 class TestCache:
     @pytest.fixture
     def reads(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        """The files that are read, as they are."""
+        """A list that grows by every file that is read."""
         reads: list[str] = []
         for name in ("inspect_image", "inspect_label"):
             original = getattr(findings, name)
@@ -189,7 +189,7 @@ class TestCache:
         assert check(root).problems == first.problems
         assert reads == []
 
-    def test_another_meaning_of_the_labels_reads_label_maps_again(self, root: Path, reads: list[str]) -> None:
+    def test_label_maps_are_read_again_if_the_meaning_of_the_labels_changes(self, root: Path, reads: list[str]) -> None:
         check(root)
         reads.clear()
         report = check(root, LabelSet.plain(["sky", "road"]))
@@ -212,11 +212,11 @@ class TestCache:
         check(root)
         assert reads == []
 
-    def test_a_cache_that_cannot_be_written_does_no_harm(self, root: Path) -> None:
+    def test_a_cache_that_cannot_be_written_is_not_an_error(self, root: Path) -> None:
         (root.parent / "cache").write_text("a file where the folder should be")
         assert check(root).problems == ()
 
-    def test_default_place(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_default_cache_is_in_the_users_cache_folder(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XDG_CACHE_HOME", str(root.parent / "xdg"))
         check_dataset(read_dataset(root))
         assert len(list((root.parent / "xdg" / "encnet" / "check").glob("data-*.json"))) == 1
@@ -226,18 +226,18 @@ class TestCache:
         assert len(list((root.parent / "home" / ".cache" / "encnet" / "check").glob("data-*.json"))) == 1
 
 
-def test_table_shows_shares_and_images(root: Path) -> None:
+def test_the_table_shows_shares_and_numbers_of_images(root: Path) -> None:
     console = Console(width=100)
     with console.capture() as capture:
         console.print(check(root).table())
     text = capture.get()
     rows = {row.split("│")[1].strip(): row.split("│")[2:-1] for row in text.splitlines() if row.startswith("│")}
-    # 24 pixels a map in four equal parts, one of them ignored
+    # each map has 24 pixels in four equal parts, one of them ignored
     assert [cell.strip() for cell in rows["road"]] == ["33.33%", "5", "33.33%", "1"]
     assert [cell.strip() for cell in rows["(ignored, of all pixels)"]] == ["25.00%", "", "25.00%", ""]
 
 
-def test_progress_is_on_standard_error(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown_on_standard_error(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "images/train/a.png").unlink()
     check_dataset(read_dataset(root), cache=root.parent / "cache", progress=True)
     out, err = capsys.readouterr()

@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 from encnet.data.dataset import DatasetIndex, Sample, SampleKey, SegmentationDataset, load_sample
 from encnet.data.labels import LabelSet
 from encnet.data.transforms import training_transform
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 LABELS = LabelSet.plain(["a", "b", "c"])
 
@@ -39,7 +39,7 @@ def random_transform() -> v2.Transform:
     )
 
 
-def test_types_shapes_and_pixels(samples: list[Sample]) -> None:
+def test_samples_have_the_documented_types_and_the_pixels_of_their_files(samples: list[Sample]) -> None:
     dataset = SegmentationDataset(samples, LABELS)
     assert len(dataset) == len(samples)
     for index, sample in enumerate(samples):
@@ -58,7 +58,7 @@ def test_a_transform_gets_image_and_label_map_together(samples: list[Sample]) ->
     assert torch.equal(label, plain_label.flip(-1))
 
 
-def test_pillows_image_is_cropped_as_the_tensor_is(tmp_path: Path) -> None:
+def test_a_pillow_image_is_transformed_like_a_tensor(tmp_path: Path) -> None:
     samples = [write_sample(tmp_path, name, size) for name, size in (("small", (70, 50)), ("large", (900, 700)))]
     transform = training_transform((40, 60), (0.4, 0.5, 0.6), (0.2, 0.2, 0.2), jitter=0.3)
     tensors, images = (SegmentationDataset(samples, LABELS, transform, 5, pillow) for pillow in (False, True))
@@ -66,7 +66,7 @@ def test_pillows_image_is_cropped_as_the_tensor_is(tmp_path: Path) -> None:
         for index in range(len(samples)):
             (expected, labels), (ours, ours_labels) = (each[SampleKey(epoch, index)] for each in (tensors, images))
             assert torch.equal(ours_labels, labels)
-            assert (ours - expected).abs().max() <= 3 / 255 / 0.2  # two grey levels, and the contrast of up to 1.3
+            assert (ours - expected).abs().max() <= 3 / 255 / 0.2  # two grey levels, times a contrast of up to 1.3
 
 
 def load(dataset: SegmentationDataset, keys: list[SampleKey], workers: int) -> list[list[torch.Tensor]]:
@@ -74,7 +74,7 @@ def load(dataset: SegmentationDataset, keys: list[SampleKey], workers: int) -> l
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12 on, about threads
-def test_randomness_depends_on_seed_epoch_and_index_alone(samples: list[Sample]) -> None:
+def test_randomness_depends_only_on_seed_epoch_and_index(samples: list[Sample]) -> None:
     dataset = SegmentationDataset(samples, LABELS, random_transform(), seed=3)
     keys = [SampleKey(epoch, index) for epoch in range(2) for index in range(len(samples))]
     expected = load(dataset, keys, workers=0)
@@ -96,7 +96,7 @@ def test_another_epoch_or_seed_or_index_transforms_differently(samples: list[Sam
     assert not torch.equal(first, SegmentationDataset(same, LABELS, random_transform(), seed=1)[0][0])
 
 
-def test_the_random_state_of_the_process_is_left_alone(samples: list[Sample]) -> None:
+def test_the_random_state_of_the_process_is_restored(samples: list[Sample]) -> None:
     dataset = SegmentationDataset(samples, LABELS, random_transform())
     torch.manual_seed(0)
     expected = torch.rand(3)
@@ -140,13 +140,13 @@ def test_samples_without_label_maps_are_refused_at_once(tmp_path: Path) -> None:
         load_sample(sample, LABELS)
 
 
-def test_an_index_beyond_the_end(samples: list[Sample]) -> None:
+def test_an_index_beyond_the_end_is_an_error(samples: list[Sample]) -> None:
     dataset = SegmentationDataset(samples, LABELS)
     with pytest.raises(IndexError):
         dataset[4]
 
 
-def test_split(tmp_path: Path) -> None:
+def test_an_unknown_split_is_an_error_that_lists_the_splits(tmp_path: Path) -> None:
     sample = Sample(tmp_path / "a.png", None)
     index = DatasetIndex("name", tmp_path, LABELS, {"train": (sample,), "test": ()})
     assert index.split("train") == (sample,)

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from encnet.data.images import open_image, read_image
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 ORIENTATION = 0x0112
 
-# What a viewer does to show an image that is stored with this EXIF orientation, from the EXIF standard's table.
+# EXIF orientation -> what a viewer does to show the stored image upright, from the EXIF standard's table.
 UPRIGHT = {
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
@@ -42,21 +42,21 @@ def test_every_kind_of_photograph_becomes_rgb(tmp_path: Path, mode: str) -> None
     assert opened.getextrema() == ((255, 255), (255, 255), (255, 255))
 
 
-def test_transparent_palette(tmp_path: Path) -> None:
+def test_a_transparent_palette_gives_its_colors(tmp_path: Path) -> None:
     image = Image.new("P", (2, 2), 1)
     image.putpalette([9, 9, 9, 10, 20, 30])
     image.save(tmp_path / "a.png", transparency=b"\x00\x80")
     assert read_image(tmp_path / "a.png").getpixel((1, 1)) == (10, 20, 30)
 
 
-def test_sixteen_bit_grey_is_scaled(tmp_path: Path) -> None:
+def test_sixteen_bit_grey_is_scaled_to_eight_bits(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 0x1234, 0xFFFF]], dtype=np.uint16)).save(tmp_path / "a.png")
     pixels = np.asarray(read_image(tmp_path / "a.png"))
     assert pixels.tolist() == [[[0] * 3, [0x12] * 3, [0xFF] * 3]]
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
-def test_numbers_without_a_range_are_an_error(tmp_path: Path, mode: str) -> None:
+def test_32_bit_numbers_are_an_error(tmp_path: Path, mode: str) -> None:
     Image.new(mode, (2, 2)).save(tmp_path / "a.tif")
     with pytest.raises(InputError, match=r"a\.tif holds 32-bit numbers"):
         read_image(tmp_path / "a.tif")
@@ -73,14 +73,14 @@ def test_damaged_files_are_errors_that_name_them(tmp_path: Path) -> None:
             open_image(damaged)
 
 
-def test_missing_file_and_folder(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no file .*none\.png"):
         open_image(tmp_path / "none.png")
     with pytest.raises(InputError, match=f"cannot read {tmp_path}"):
         open_image(tmp_path)
 
 
-def test_too_many_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_pixels_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("L", (100, 100)).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(InputError, match=r"a\.png has more pixels"):

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from encnet.data.labels import IGNORE, Color, LabelSet, distinct_palette, pack_color, unpack_color
-from encnet.errors import InputError
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.palette import Color, distinct_palette
+from encnet.data.raw_labels import pack_color, unpack_color
+from encnet.system.errors import InputError
 
 VALUES = st.one_of(st.integers(0, 12), st.integers(0, 65535))
 COLORS = st.tuples(*[st.sampled_from([0, 1, 64, 128, 255])] * 3)
@@ -22,7 +24,7 @@ SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)
 
 @st.composite
 def label_sets(draw: st.DrawFn, encoding: Any) -> LabelSet:
-    """Any table over 1 to 12 classes, with or without a class for what is not in it."""
+    """Label sets of 1 to 12 classes, with or without a class for undeclared labels."""
     count = draw(st.integers(1, 12))
     targets = st.one_of(st.integers(0, count - 1), st.just(IGNORE))
     raw = draw(st.dictionaries(VALUES if encoding == "value" else COLORS, targets, max_size=20))
@@ -31,7 +33,7 @@ def label_sets(draw: st.DrawFn, encoding: Any) -> LabelSet:
 
 
 def check_decode(labels: LabelSet, raw: np.ndarray, unpacked: list[int] | list[Color]) -> None:
-    """Against the table, pixel by pixel."""
+    """Compares ``decode`` with the table, pixel by pixel; ``unpacked`` lists the labels in ``raw``."""
     expected = [labels.raw.get(label, labels.undeclared) for label in unpacked]
     missing = Counter(label for label in unpacked if label not in labels.raw)
     assert labels.undeclared_values(raw) == missing
@@ -55,17 +57,11 @@ def test_decode_colors_is_a_look_up_of_every_pixel(labels: LabelSet, raw: np.nda
     check_decode(labels, raw, [unpack_color(packed) for packed in raw.ravel().tolist()])
 
 
-@given(st.tuples(*[st.integers(0, 255)] * 3))
-def test_a_color_is_packed_as_in_html(color: Color) -> None:
-    assert f"{pack_color(color):06x}" == bytes(color).hex()
-    assert unpack_color(pack_color(color)) == color
-
-
 BYTES = hnp.arrays(np.uint8, SHAPES, elements=st.integers(0, 12) | st.integers(0, 255))
 
 
 def check_load(labels: LabelSet, image: Image.Image, unpacked: list[Any], path: Path) -> None:
-    """A file's label map against the table, pixel by pixel."""
+    """Compares the label map loaded from a file with the table, pixel by pixel."""
     image.save(path)
     expected = [labels.raw.get(label, labels.undeclared) for label in unpacked]
     if None in expected:
@@ -75,7 +71,7 @@ def check_load(labels: LabelSet, image: Image.Image, unpacked: list[Any], path: 
         loaded = labels.load(path)
         assert loaded.dtype == np.uint8
         assert loaded.shape == (image.height, image.width)
-        assert loaded.flags.writeable  # as PyTorch wants it
+        assert loaded.flags.writeable  # as PyTorch requires
         assert loaded.ravel().tolist() == expected
 
 
@@ -135,7 +131,7 @@ def test_grey_maps_are_read_by_value(tmp_path: Path, levels: int, dtype: Any) ->
     np.testing.assert_array_equal(raw, values)
 
 
-def test_grey_map_with_transparency_is_read_by_value(tmp_path: Path) -> None:
+def test_a_grey_map_with_transparency_is_read_by_value(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 256, (3, 4, 2), dtype=np.uint8)
     Image.fromarray(values, "LA").save(tmp_path / "a.png")
     np.testing.assert_array_equal(any_values(256).read(tmp_path / "a.png"), values[..., 0])
@@ -164,14 +160,14 @@ def test_color_maps_are_read_by_color(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_a_color_map_of_classes_by_value_is_an_error(tmp_path: Path, mode: str) -> None:
+def test_a_color_map_is_an_error_if_classes_are_declared_by_value(tmp_path: Path, mode: str) -> None:
     Image.new(mode, (3, 3)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"a\.png is a RGBA? image, .*`labels: color`"):
         any_values(3).load(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16"])
-def test_a_grey_map_of_classes_by_color_is_an_error(tmp_path: Path, mode: str) -> None:
+def test_a_grey_map_is_an_error_if_classes_are_declared_by_color(tmp_path: Path, mode: str) -> None:
     Image.new(mode, (3, 3)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"a\.png is a grey image .*`labels: value`"):
         ANY_COLOR.load(tmp_path / "a.png")
@@ -197,7 +193,7 @@ def test_the_error_does_not_list_hundreds_of_values() -> None:
         LabelSet.plain(["only"]).decode(raw, "a.png")
 
 
-def test_plain() -> None:
+def test_a_plain_label_set_maps_values_to_themselves_and_255_to_ignored() -> None:
     labels = LabelSet.plain(["sky", "road"])
     assert labels.num_classes == 2
     assert labels.palette == distinct_palette(2)
@@ -217,7 +213,7 @@ def test_the_look_up_table_is_not_sent_to_other_processes() -> None:
 
 
 @given(label_sets("value") | label_sets("color"))
-def test_table_has_a_line_for_everything(labels: LabelSet) -> None:
+def test_the_table_has_a_line_for_every_raw_label(labels: LabelSet) -> None:
     _, *lines, other = labels.table().splitlines()
     assert len(lines) == len(labels.raw)
     for (raw, target), line in zip(labels.raw.items(), lines, strict=True):
@@ -238,11 +234,11 @@ def test_table_has_a_line_for_everything(labels: LabelSet) -> None:
         ({"raw": {65536: 0}}, "the raw label 65536 is not a value"),
         ({"raw": {(1, 2, 3): 0}}, r"the raw label \(1, 2, 3\) is not a value"),
         ({"raw": {1: 0}, "encoding": "color"}, "the raw label 1 is not a colour"),
-        ({"raw": {1: 2}}, "the raw label 1 stands for class 2, but there are 2"),
-        ({"undeclared": 2}, "undeclared labels stand for class 2, but there are 2"),
+        ({"raw": {1: 2}}, "the raw label 1 is of class 2, but there are 2"),
+        ({"undeclared": 2}, "undeclared labels are of class 2, but there are 2"),
     ],
 )
-def test_contradictions_are_errors(change: dict[str, Any], message: str) -> None:
+def test_contradictory_arguments_are_errors(change: dict[str, Any], message: str) -> None:
     valid: dict[str, Any] = {
         "names": ("a", "b"), "palette": distinct_palette(2), "encoding": "value", "raw": {0: 0, 1: 1}
     }  # fmt: skip

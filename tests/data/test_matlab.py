@@ -9,7 +9,7 @@ import pytest
 
 from encnet.data.labels import LabelSet
 from encnet.data.matlab import can_read_matlab, read_matlab_labels
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 savemat = pytest.importorskip("scipy.io", reason="SciPy writes MATLAB files; the extra mat installs it").savemat
 
@@ -18,7 +18,7 @@ LABELS = np.array([[0, 1, 2], [2, 1, 255]], dtype=np.uint8)
 
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("wide", [True, False])
-def test_label_matrices_of_both_data_sets(tmp_path: Path, compressed: bool, wide: bool) -> None:
+def test_label_matrices_of_both_data_sets_are_read(tmp_path: Path, compressed: bool, wide: bool) -> None:
     labels = LABELS.astype(np.uint16) + 400 * wide
     boundaries = np.empty((20, 1), dtype=object)
     for category in range(20):
@@ -32,7 +32,7 @@ def test_label_matrices_of_both_data_sets(tmp_path: Path, compressed: bool, wide
         np.testing.assert_array_equal(read, labels)
 
 
-def test_a_label_set_decodes_them(tmp_path: Path) -> None:
+def test_a_label_set_decodes_matlab_files(tmp_path: Path) -> None:
     savemat(tmp_path / "a.mat", {"LabelMap": LABELS})
     labels = LabelSet.plain(["a", "b", "c"])
     np.testing.assert_array_equal(labels.load(tmp_path / "a.mat"), LABELS)
@@ -54,13 +54,13 @@ def test_a_label_set_decodes_them(tmp_path: Path) -> None:
         ({"LabelMap": np.zeros((0, 0), dtype=np.uint8)}, "not a matrix of integers"),
     ],
 )
-def test_files_that_hold_no_label_map(tmp_path: Path, variables: dict[str, Any], message: str) -> None:
+def test_files_without_a_label_map_are_errors(tmp_path: Path, variables: dict[str, Any], message: str) -> None:
     savemat(tmp_path / "a.mat", variables)
     with pytest.raises(InputError, match=rf"a\.mat .*{message}"):
         read_matlab_labels(tmp_path / "a.mat")
 
 
-def test_damaged_and_missing_files(tmp_path: Path) -> None:
+def test_damaged_and_missing_files_are_errors(tmp_path: Path) -> None:
     savemat(tmp_path / "a.mat", {"LabelMap": LABELS}, do_compression=True)
     whole = (tmp_path / "a.mat").read_bytes()
     for content in (
@@ -79,5 +79,5 @@ def test_damaged_and_missing_files(tmp_path: Path) -> None:
 def test_without_scipy_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert can_read_matlab()
     monkeypatch.setitem(sys.modules, "scipy", None)
-    with pytest.raises(InputError, match=r"`pip install 'encnet\[mat\]'` gets what reads it"):
+    with pytest.raises(InputError, match=r"`pip install 'encnet\[mat\]'`"):
         read_matlab_labels(tmp_path / "a.mat")

@@ -10,7 +10,7 @@ from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
 
 
 def littlecms_lab(colors: tuple[Color, ...]) -> np.ndarray:
-    """CIELAB of the colours by LittleCMS, to 8 bits a channel."""
+    """CIELAB of the colours by LittleCMS, with 8 bits per channel."""
     transform = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
     image = Image.fromarray(np.array(colors, dtype=np.uint8)[None])
     pixels = ImageCms.applyTransform(image, transform)

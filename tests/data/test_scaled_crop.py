@@ -1,4 +1,4 @@
-"""A crop that is scaled alone equals the crop of an image that was scaled whole."""
+"""Scaling only the crop equals scaling the whole image and cropping it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILL = (10, 200, 90)
 
 
 def sample(height: int, width: int, seed: int = 0) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
-    """Noise, in the memory layout that images have when they come from a file."""
+    """Noise, in the memory layout of images that come from a file."""
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     label = rng.choice([0, 1, 2, IGNORE], (height, width)).astype(np.uint8)
@@ -30,9 +30,9 @@ def sample(height: int, width: int, seed: int = 0) -> tuple[tv_tensors.Image, tv
 
 
 def scaled_then_cropped(inpt: Any, crop: Crop, fill: Any) -> torch.Tensor:
-    """The plain form: torchvision resizes the whole image, adds what the crop needs around it, and cuts.
+    """The plain form: torchvision resizes the whole image, pads it as the crop needs, and crops.
 
-    Of an image in float64 that is exact. Kernels for bytes round twice: each is off by up to one grey level.
+    It is exact for an image in float64. Kernels for bytes round twice: each is off by up to one grey level.
     """
     (height, width), (rows, columns) = crop.full, crop.size
     above, left = max(0, -crop.top), max(0, -crop.left)
@@ -60,20 +60,20 @@ def test_equals_scaling_whole_and_cropping(height: int, width: int, crop: Crop, 
     assert ours.shape == exact.shape == (3, *crop.size)
     assert (ours - exact).abs().max() <= 1.01
     assert torch.equal(crop_label(label, crop), scaled_then_cropped(label, crop, IGNORE))
-    # The form that is taken for large images, of which crop_image pastes the part inside the image.
+    # The computation for large images, whose result crop_image pastes.
     inside = functional.pil_to_tensor(resized_region(image, crop))
     top, left = max(0, -crop.top), max(0, -crop.left)
     part = exact[:, top : top + inside.shape[1], left : left + inside.shape[2]]
     assert (inside - part).abs().max() <= 1.01
-    # Pillow's image, as it comes from a file, is the same image.
+    # A Pillow image, as it comes from a file, gives the same.
     opened = functional.to_pil_image(image)
     assert torch.equal(functional.pil_to_tensor(resized_region(opened, crop)), inside)
     assert (functional.pil_to_tensor(crop_image(opened, crop, FILL)) - exact).abs().max() <= 1.01
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.37, 0.76, 1.0, 1.61, 3.0])
-def test_equals_it_in_large_photographs_too(factor: float) -> None:
-    """Where the rounding of Pillow's fractions of a pixel would show first: far from the corner."""
+def test_equals_scaling_whole_and_cropping_in_large_photographs(factor: float) -> None:
+    """Far from the corner, where the rounding of Pillow's fractional edges would show first."""
     image, label = sample(900, 1300)
     full = round(900 * factor), round(1300 * factor)
     crop = Crop(full, full[0] - 150, full[1] - 200, (150, 200))
@@ -94,7 +94,7 @@ def test_scale_is_uniform_in_its_range(base: int | None, side: Literal["long", "
     factors = []
     for _ in range(200):
         height, width = transform.make_params(list(sample(50, 100)))["crop"].full
-        assert abs(width - 2 * height) <= 1.5  # both rounded
+        assert abs(width - 2 * height) <= 1.5  # both are rounded
         factors.append(width / long_side)
     assert min(factors) >= 0.49
     assert max(factors) <= 2.01
@@ -103,7 +103,7 @@ def test_scale_is_uniform_in_its_range(base: int | None, side: Literal["long", "
 
 
 @pytest.mark.parametrize(("side", "places"), [(12, {0, 1, 2}), (10, {0}), (8, {-2, -1, 0})])
-def test_every_place_inside_the_image_or_around_all_of_it_is_as_likely(side: int, places: set[int]) -> None:
+def test_all_positions_inside_the_image_or_around_it_are_equally_likely(side: int, places: set[int]) -> None:
     torch.manual_seed(0)
     transform, image = RandomScaledCrop((10, 10), FILL), list(sample(side, 30))
     drawn = [transform.make_params(image)["crop"] for _ in range(600)]
@@ -115,8 +115,10 @@ def test_every_place_inside_the_image_or_around_all_of_it_is_as_likely(side: int
 
 @settings(deadline=None)
 @given(height=st.integers(8, 60), width=st.integers(8, 60), share=st.floats(0.5, 1.0), seed=st.integers(0, 999))
-def test_a_crop_is_drawn_until_no_class_has_too_large_a_share(height: int, width: int, share: float, seed: int) -> None:
-    """Against places from the same seed, one after the other, and against the share counted in each crop."""
+def test_a_crop_is_drawn_again_while_a_class_has_too_large_a_share(
+    height: int, width: int, share: float, seed: int
+) -> None:
+    """Compares with positions drawn one after the other from the same seed, and shares counted in each crop."""
     rng = np.random.default_rng(seed)
     label = np.full((height, width), 3, dtype=np.uint8)
     label[: rng.integers(1, height), : rng.integers(1, width)] = rng.choice([3, 7, IGNORE])
@@ -127,7 +129,7 @@ def test_a_crop_is_drawn_until_no_class_has_too_large_a_share(height: int, width
         return not known or max(known.count(value) for value in set(known)) >= share * len(known)
 
     torch.manual_seed(seed)
-    torch.rand(())  # the scale
+    torch.rand(())  # draws the scale
     draws = []
     for _ in range(10):
         top, left = (int(torch.randint(min(0, n - 24), max(0, n - 24) + 1, ())) for n in (height, width))

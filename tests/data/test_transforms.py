@@ -1,4 +1,4 @@
-"""Joint transforms: image and label map stay together, what is added is ignored, and it all comes from the seed."""
+"""Joint transforms: image and label map stay aligned, added pixels are ignored, and the seed determines everything."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MEAN, STD = (0.5, 0.25, 0.75), (0.5, 0.25, 0.25)
 
 
 def pair(height: int, width: int) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
-    """An image in two halves whose brightness is its label: 0 is black, 1 is white."""
+    """An image in two halves whose brightness equals its label: 0 is black, 1 is white."""
     label = torch.zeros(height, width, dtype=torch.uint8)
     label[:, width // 2 :] = 1
     return tv_tensors.Image(255 * label.expand(3, -1, -1)), tv_tensors.Mask(label)
@@ -42,7 +42,7 @@ def pair(height: int, width: int) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
     flip=st.booleans(),
     seed=st.integers(0, 2**16),
 )
-def test_image_and_label_map_stay_together(
+def test_image_and_label_map_stay_aligned(
     height: int, width: int, crop: tuple[int, int], rotation: float, flip: bool, seed: int
 ) -> None:
     torch.manual_seed(seed)
@@ -56,7 +56,7 @@ def test_image_and_label_map_stay_together(
     assert set(label.unique().tolist()) <= {0, 1, IGNORE}
     pixels = image * torch.tensor(STD)[:, None, None] + torch.tensor(MEAN)[:, None, None]
     brightness = pixels.mean(dim=0)
-    # Interpolation mixes neighbours: only where all within four pixels have one label must the brightness be its own.
+    # Interpolation mixes neighbours: brightness must equal the label only where all within four pixels have that label.
     windows = torch.nn.functional.pad(label.float(), (4, 4, 4, 4), value=-1).unfold(0, 9, 1).unfold(1, 9, 1)
     inside = (windows == label[..., None, None]).all(dim=(2, 3))
     for value, expected in ((0, 0.0), (1, 1.0)):
@@ -65,12 +65,11 @@ def test_image_and_label_map_stay_together(
             assert (chosen - expected).abs().max() < 0.02
     filled = pixels[:, inside & (label == IGNORE)]
     if filled.numel():
-        torch.testing.assert_close(
-            filled, torch.tensor(MEAN)[:, None].expand_as(filled), rtol=0, atol=0.006
-        )  # whole bytes
+        mean = torch.tensor(MEAN)[:, None].expand_as(filled)
+        torch.testing.assert_close(filled, mean, rtol=0, atol=0.006)  # the fill colour is rounded to bytes
 
 
-def test_the_seed_decides() -> None:
+def test_equal_seeds_give_equal_samples_and_others_do_not() -> None:
     transform = training_transform((40, 40), MEAN, STD, jitter=0.5)
     results = []
     for seed in (1, 1, 2):
@@ -82,8 +81,8 @@ def test_the_seed_decides() -> None:
 
 
 @pytest.mark.parametrize("angle", [-30.0, -7.3, 0.0, 4.0, 10.0])
-def test_rotation_equals_torchvisions(angle: float) -> None:
-    """Which turns the whole image as floats, blends at the edge, and cuts the middle out afterwards."""
+def test_rotation_equals_that_of_torchvision(angle: float) -> None:
+    """torchvision rotates the whole image as floats, blends at the edge, and cuts out the centre afterwards."""
     torch.manual_seed(0)
     pixels = torch.randint(0, 256, (3, 20, 25)).float()
     smooth = torch.nn.functional.interpolate(pixels[None], (80, 100), mode="bicubic")[0].clamp(0, 255).byte()
@@ -96,7 +95,7 @@ def test_rotation_equals_torchvisions(angle: float) -> None:
     difference = (functional.pil_to_tensor(ours).int() - turned.as_subclass(torch.Tensor).int()).abs()
     outside = torch.nn.functional.max_pool2d((classes == IGNORE).float()[None], 5, stride=1, padding=2)[0].bool()
     assert difference[:, ~outside].max() <= 1
-    assert (mask != classes)[~outside].float().mean() < 0.005  # in the middle between two pixels either may be nearest
+    assert (mask != classes)[~outside].float().mean() < 0.005  # halfway between two pixels, either may be the nearest
     filled = (mask == IGNORE) & (classes == IGNORE)
     assert filled.any() == (abs(angle) == 30)
     for channel, colour in zip(functional.pil_to_tensor(ours), (1, 2, 3), strict=True):
@@ -111,7 +110,7 @@ def test_the_angle_is_uniform_in_its_range() -> None:
     assert abs(np.mean(angles)) < 4 * 20 / math.sqrt(12 * 300)
 
 
-def test_evaluation_only_normalises() -> None:
+def test_the_evaluation_transform_only_normalises() -> None:
     image, label = pair(31, 45)
     pixels, classes = evaluation_transform(MEAN, STD)(image, label)
     expected = (image.float() / 255 - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
@@ -119,7 +118,7 @@ def test_evaluation_only_normalises() -> None:
     assert torch.equal(classes, label.as_subclass(torch.Tensor))
 
 
-def test_evaluation_leaves_the_label_map_at_its_size() -> None:
+def test_the_evaluation_transform_keeps_the_size_of_the_label_map() -> None:
     pixels, classes = evaluation_transform(MEAN, STD, long_side=20)(*pair(30, 40))
     assert pixels.shape == (3, 15, 20)
     assert classes.shape == (30, 40)
@@ -134,8 +133,8 @@ def test_photometric_distortion_changes_colours_within_its_ranges_and_keeps_chan
         transform = PhotometricDistortion()
         changed, same = transform(grey, label)
         assert torch.equal(same, label)
-        # A grey image of one value has no contrast, saturation or hue: only its brightness can change, by an eighth,
-        # and each of four steps may round down.
+        # A uniform grey image has no contrast, saturation or hue: only its brightness can change, by at most an eighth,
+        # and each of the four steps may round down.
         values = np.asarray(changed).astype(int)
         change = int(abs(values - 128).max())
         assert change <= 16 + 4
@@ -146,7 +145,7 @@ def test_photometric_distortion_changes_colours_within_its_ranges_and_keeps_chan
     assert brightest > 140
 
 
-def test_blur_mixes_neighbours_in_its_share_of_the_images() -> None:
+def test_the_given_share_of_the_images_is_blurred() -> None:
     image, label = pair(32, 32)
     results = []
     for seed in range(40):

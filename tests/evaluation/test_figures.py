@@ -1,3 +1,5 @@
+"""Figures of an evaluation, checked by their points."""
+
 from __future__ import annotations
 
 import io
@@ -7,16 +9,16 @@ import pytest
 from matplotlib.collections import PathCollection
 from PIL import Image
 
-from encnet.disagreement import disagreement
 from encnet.evaluation.figures import calibration_figure, disagreement_figure
 from encnet.evaluation.image_scores import ImageScore
-from encnet.presence_metrics import calibration
-from encnet.visualize import figure_png
+from encnet.metrics.disagreement import disagreement
+from encnet.metrics.presence import calibration
+from encnet.reports.pictures import figure_png
 
 
 def points_of(axes: object) -> np.ndarray:
-    """(points, 2) of the scatter in a panel."""
-    (points,) = [each for each in axes.collections if isinstance(each, PathCollection)]  # pyright: ignore
+    """(points, 2) coordinates of the scatter plot in a panel."""
+    (points,) = [part for part in axes.collections if isinstance(part, PathCollection)]  # pyright: ignore
     return np.asarray(points.get_offsets())
 
 
@@ -27,7 +29,7 @@ def random_records(classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("classes", [1, 3, 30])
-def test_every_bin_is_a_point_of_its_class(classes: int) -> None:
+def test_every_filled_bin_is_a_point_in_the_panel_of_its_class(classes: int) -> None:
     found = calibration(*random_records(classes))
     names = [f"class {c}" for c in range(classes)]
     figure = calibration_figure(found, names)
@@ -44,13 +46,13 @@ def test_every_bin_is_a_point_of_its_class(classes: int) -> None:
         assert picture.width > 400
 
 
-def test_calibration_of_no_image_is_drawn() -> None:
+def test_a_calibration_without_images_is_drawn() -> None:
     figure = calibration_figure(calibration(np.zeros((0, 2)), np.zeros((0, 2), bool)), ["sky", "car"])
     assert "no image" in figure.axes[0].get_title()
     assert figure_png(figure)
 
 
-def test_every_labelled_image_is_a_point() -> None:
+def test_every_labelled_image_with_presence_is_a_point() -> None:
     found = disagreement(np.array([1.0, 0.0]), np.array([1.0, 0.5]))
     images = [
         ImageScore("a", 0.4, 0.5, found),

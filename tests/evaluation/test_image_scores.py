@@ -1,3 +1,5 @@
+"""Scores of single images and the ranking by disagreement, against SciPy."""
+
 from __future__ import annotations
 
 import json
@@ -9,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from encnet.disagreement import disagreement
 from encnet.evaluation.image_scores import (
     ImageScore,
     by_disagreement,
@@ -18,24 +19,26 @@ from encnet.evaluation.image_scores import (
     ranking_quality,
     ranks,
 )
+from encnet.metrics.disagreement import disagreement
 
 NUMBERS = arrays(np.float64, st.integers(1, 12), elements=st.sampled_from([0.0, 0.25, 0.5, 0.8, 1.0]))
 
 
 def image(name: str, mean_iou: float, presence: float | None) -> ImageScore:
-    """One whose pixels are all of the first of two classes, with this presence of the second."""
-    found = None if presence is None else disagreement(np.array([1.0, 0.0]), np.array([1.0, presence]))
-    return ImageScore(name, mean_iou, mean_iou, found)
+    """An image whose pixels all have the first of two classes; ``presence`` is that of the second class."""
+    if presence is None:
+        return ImageScore(name, mean_iou, mean_iou, None)
+    return ImageScore(name, mean_iou, mean_iou, disagreement(np.array([1.0, 0.0]), np.array([1.0, presence])))
 
 
 @given(NUMBERS)
-def test_ranks_are_scipys(values: np.ndarray) -> None:
+def test_ranks_equal_those_of_scipy(values: np.ndarray) -> None:
     stats = pytest.importorskip("scipy.stats")
     np.testing.assert_array_equal(ranks(values), stats.rankdata(values))
 
 
 @given(st.data(), NUMBERS)
-def test_correlations_are_scipys(data: st.DataObject, x: np.ndarray) -> None:
+def test_correlations_equal_those_of_scipy(data: st.DataObject, x: np.ndarray) -> None:
     stats = pytest.importorskip("scipy.stats")
     y = data.draw(arrays(np.float64, len(x), elements=st.floats(0, 1, width=16)))
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
@@ -48,7 +51,7 @@ def test_correlations_are_scipys(data: st.DataObject, x: np.ndarray) -> None:
         assert correlation(x, y) == pytest.approx(expected)
 
 
-def test_a_ranking_that_finds_the_bad_images() -> None:
+def test_a_ranking_that_finds_the_bad_images_has_a_negative_correlation() -> None:
     images = [image(str(i), 0.9 - 0.1 * i, 0.1 * i) for i in range(8)]
     quality = ranking_quality([*images, image("nothing labelled", math.nan, 0.9)])
     assert quality is not None
@@ -59,7 +62,7 @@ def test_a_ranking_that_finds_the_bad_images() -> None:
     assert quality.others == pytest.approx(np.mean([0.9, 0.8, 0.7, 0.6, 0.5, 0.4]))
 
 
-def test_the_quality_of_too_few_images_is_undefined_but_strict_json() -> None:
+def test_the_ranking_of_too_few_images_has_undefined_values_and_is_strict_json() -> None:
     quality = ranking_quality([image("a", 0.5, 0.1)])
     assert quality is not None
     written = json.loads(json.dumps(quality.to_dict(), allow_nan=False))
@@ -77,11 +80,11 @@ def test_without_presence_there_is_no_ranking() -> None:
     assert images[0].to_dict(["sky", "car"]) == {"file": "a", "mean_iou": 0.5, "pixel_accuracy": 0.5}
 
 
-def test_images_come_by_disagreement_and_say_what_contradicts_itself() -> None:
+def test_images_are_sorted_by_disagreement_and_list_their_contradictions() -> None:
     images = [image("good", 0.9, 0.1), image("bad", 0.3, 0.8), image("fair", 0.6, 0.3)]
-    assert [each.file for each in by_disagreement(images)] == ["bad", "fair", "good"]
+    assert [score.file for score in by_disagreement(images)] == ["bad", "fair", "good"]
     assert images[1].to_dict(["sky", "car"])["contradictions"] == {"car": [0.8, 0]}
     assert images[0].to_dict(["sky", "car"])["contradictions"] == {}
-    opposed = contradiction_rate(images)
-    assert opposed is not None
-    np.testing.assert_allclose(opposed, [0, 1 / 3])
+    rate = contradiction_rate(images)
+    assert rate is not None
+    np.testing.assert_allclose(rate, [0, 1 / 3])

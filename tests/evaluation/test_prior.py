@@ -1,3 +1,5 @@
+"""Choice of the strength of the presence prior, against predictions with each strength."""
+
 from __future__ import annotations
 
 import json
@@ -8,22 +10,22 @@ import pytest
 import torch
 from PIL import Image
 
+from encnet.checkpoint.create import create_model
+from encnet.checkpoint.format import read_checkpoint
 from encnet.cli import main
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
 from encnet.data.labels import IGNORE
-from encnet.errors import InputError
 from encnet.evaluation.prior import STRENGTHS, PriorChoice, choose_prior, save_with_prior
 from encnet.inference.predictor import Predictor
-from encnet.model.checkpoint import read_checkpoint
-from encnet.model.variants import create_model
+from encnet.system.errors import InputError
 
 NAMES = ("ground", "sky", "never")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five photographs of noise, of two sizes, whose label maps have the first two classes alone."""
+    """Five noise images of two sizes, whose label maps have only the first two classes."""
     root = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(0)
     for number in range(5):
@@ -44,7 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def checkpoint(path: Path, presence: list[float], strength: float = 0.0) -> Path:
-    """A network whose pixels are of any class, with logits of about 1, and whose presence is always these logits."""
+    """Saves a network that predicts every class, with logits of about 1, and these presence logits for every image."""
     torch.manual_seed(1)
     model = create_model("encnet_tiny", len(NAMES)).eval()
     model.info.classes = list(NAMES)
@@ -55,7 +57,7 @@ def checkpoint(path: Path, presence: list[float], strength: float = 0.0) -> Path
         model.head.presence.bias.copy_(torch.tensor(presence))
         for layer in model.modules():
             if isinstance(layer, torch.nn.BatchNorm2d):
-                layer.momentum = None  # the statistics are then those of the next batch
+                layer.momentum = None  # so that the statistics are those of the next batch
         noise = torch.randn(8, 3, 64, 64)
         model.train()(noise)
         logits = model.eval()(noise).logits
@@ -72,7 +74,7 @@ def index(data: Path) -> DatasetIndex:
     return read_dataset(data)
 
 
-def test_each_strength_scores_as_the_model_with_it(index: DatasetIndex, tmp_path: Path) -> None:
+def test_each_strength_gives_the_scores_of_a_model_with_it(index: DatasetIndex, tmp_path: Path) -> None:
     found = choose_prior(checkpoint(tmp_path / "a.safetensors", [1.0, -1.0, -3.0], strength=0.7), index, progress=False)
     assert found.images == (3, 2)
     assert found.strengths == STRENGTHS
@@ -84,12 +86,12 @@ def test_each_strength_scores_as_the_model_with_it(index: DatasetIndex, tmp_path
             truth = np.asarray(Image.open(label))
             predicted = predictor(image).labels
             np.add.at(confusion[int(number >= 3)], (truth[truth != IGNORE], predicted[truth != IGNORE]), 1)
-        assert np.abs(found.confusions[:, place] - confusion).sum() <= 2  # a tie may fall either way
+        assert np.abs(found.confusions[:, place] - confusion).sum() <= 2  # ties may be broken differently
     assert (found.confusions[:, 0].sum(axis=(0, 1)) > 0).all()
     assert (found.confusions[:, 0] != found.confusions[:, -1]).any()
 
 
-def test_presence_that_knows_better_helps_and_is_saved(
+def test_a_prior_that_helps_is_saved(
     index: DatasetIndex, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = checkpoint(tmp_path / "model.safetensors", [9.0, 9.0, -9.0])
@@ -99,9 +101,9 @@ def test_presence_that_knows_better_helps_and_is_saved(
     out = tmp_path / "with_prior.safetensors"
     command = ["evaluate", str(model), str(data), "--choose_prior", "true", "--device", "cpu"]
     assert main([*command, "--save_prior", str(out), "--out", str(tmp_path / "out")]) == 0
-    said = capsys.readouterr().out
-    assert "the prior helps" in said
-    assert f"wrote {out}" in said.replace("\n", "")
+    printed = capsys.readouterr().out
+    assert "the prior helps" in printed
+    assert f"wrote {out}" in printed.replace("\n", "")
     before, after = read_checkpoint(model), read_checkpoint(out)
     assert after[1].presence_prior == found.strength
     after[1].presence_prior = 0.0
@@ -113,7 +115,7 @@ def test_presence_that_knows_better_helps_and_is_saved(
     assert written["strength"] == found.strength
 
 
-def test_presence_that_misleads_does_not_help_and_nothing_is_saved(
+def test_a_prior_that_does_not_help_is_not_saved(
     index: DatasetIndex, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = checkpoint(tmp_path / "model.safetensors", [-9.0, -9.0, 9.0])
@@ -124,12 +126,12 @@ def test_presence_that_misleads_does_not_help_and_nothing_is_saved(
     assert main([*command, "--save_prior", str(out)]) == 0
     assert "the prior does not help" in capsys.readouterr().out
     assert not out.exists()
-    with pytest.raises(InputError, match="not written, because the prior does not help"):
+    with pytest.raises(InputError, match="not written because the prior does not help"):
         save_with_prior(model, found, out)
 
 
 def choice(first: list[float], second: list[float]) -> PriorChoice:
-    """With these shares of right pixels at strengths 0, 1, 2: mean IoU rises with them."""
+    """A choice with these shares of correct pixels at strengths 0, 1 and 2 on each half."""
 
     def confusion(right: float) -> list[list[int]]:
         pixels = round(1000 * right)
@@ -139,32 +141,32 @@ def choice(first: list[float], second: list[float]) -> PriorChoice:
     return PriorChoice(("a", "b"), (0.0, 1.0, 2.0), confusions, (10, 9), "data", "val")
 
 
-def test_a_strength_is_scored_on_the_half_that_did_not_choose_it() -> None:
+def test_a_strength_is_scored_on_the_half_that_it_was_not_chosen_on() -> None:
     found = choice([0.5, 0.7, 0.6], [0.5, 0.55, 0.8])
     assert found.chosen[:2] == (1, 2)
     iou = {right: right / (2 - right) for right in (0.5, 0.6, 0.55)}
     assert found.gains == pytest.approx((iou[0.6] - iou[0.5], iou[0.55] - iou[0.5]))
     assert found.strength == found.chosen[2]
-    assert "best on the first half, brings" in found.sentence()
+    assert "the best on the first half, changes mean IoU on the second half by" in found.sentence()
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        ([0.5, 0.6, 0.4], [0.5, 0.4, 0.9]),  # each half's best harms the other
-        ([0.5, 0.6, 0.55], [0.5, 0.45, 0.6]),  # it harms one of them
-        ([0.5, 0.4, 0.4], [0.5, 0.6, 0.6]),  # one half is best without
-        ([0.5, 0.5, 0.501], [0.5, 0.5, 0.501]),  # it is not worth it
-        ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),  # nothing changes: the weakest is chosen, which is none
+        ([0.5, 0.6, 0.4], [0.5, 0.4, 0.9]),  # the best strength of each half harms the other half
+        ([0.5, 0.6, 0.55], [0.5, 0.45, 0.6]),  # it harms one half
+        ([0.5, 0.4, 0.4], [0.5, 0.6, 0.6]),  # one half is best without a prior
+        ([0.5, 0.5, 0.501], [0.5, 0.5, 0.501]),  # the gain is too small
+        ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),  # nothing changes, so the lowest strength is chosen: 0
     ],
 )
-def test_unless_both_halves_gain_it_stays_off(first: list[float], second: list[float]) -> None:
+def test_the_prior_stays_off_unless_both_halves_gain(first: list[float], second: list[float]) -> None:
     found = choice(first, second)
     assert found.strength == 0
     assert "it stays off" in found.sentence()
 
 
-def test_the_table_and_json_have_every_strength() -> None:
+def test_the_table_and_the_json_have_every_strength() -> None:
     found = choice([0.5, 0.7, 0.6], [0.5, 0.55, 0.8])
     assert found.table().row_count == 3
     written = json.loads(json.dumps(found.to_dict(), allow_nan=False))
@@ -172,18 +174,17 @@ def test_the_table_and_json_have_every_strength() -> None:
     assert written["strengths"][0]["first_half"] == pytest.approx(0.5 / 1.5)
 
 
-def test_wrong_input_is_one_sentence(
+def test_wrong_input_is_an_error(
     index: DatasetIndex, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = checkpoint(tmp_path / "model.safetensors", [0.0, 0.0, 0.0])
-    with pytest.raises(InputError, match="rising numbers"):
+    with pytest.raises(InputError, match=r"strengths is .* larger numbers in ascending order"):
         choose_prior(model, index, strengths=[0.5, 1], progress=False)
     with pytest.raises(InputError, match="gives 1 images; two halves"):
         choose_prior(model, index, limit=1, progress=False)
-    silent = create_model("encnet_tiny", 3, se=False)
-    silent.save(tmp_path / "silent.safetensors")
-    with pytest.raises(InputError, match="does not say which classes"):
-        choose_prior(tmp_path / "silent.safetensors", index, progress=False)
+    create_model("encnet_tiny", 3, se=False).save(tmp_path / "no_presence.safetensors")
+    with pytest.raises(InputError, match="does not predict presence"):
+        choose_prior(tmp_path / "no_presence.safetensors", index, progress=False)
     for arguments, message in (
         (["--save_prior", "x.safetensors"], "without --choose_prior"),
         (["--choose_prior", "true", "--protocol", "mmseg-ms"], "leave out --protocol"),

@@ -1,3 +1,5 @@
+"""The report of an evaluation: JSON, table and page."""
+
 from __future__ import annotations
 
 import json
@@ -8,40 +10,39 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from encnet.data.labels import distinct_palette
+from encnet.data.palette import distinct_palette
 from encnet.evaluation.examples import Example
 from encnet.evaluation.image_scores import ImageScore
 from encnet.evaluation.report import EvaluationReport, scores_table
-from encnet.inference.protocol import Protocol
+from encnet.inference.protocols.protocol import Protocol
 from encnet.inference.segmentation import Segmentation
-from encnet.metrics import Scores
-from encnet.presence_metrics import presence_scores
+from encnet.metrics.presence import presence_scores
+from encnet.metrics.scores import Scores
 
 NAMES = ("sky", "<road>", "never")
 
 
 @pytest.fixture
 def report() -> EvaluationReport:
-    """Five images of three classes, made up."""
-    import torch
-
+    """A report on five random images with three classes."""
     random = np.random.default_rng(0)
     confusion = random.integers(1, 100, (3, 3))
     confusion[2] = confusion[:, 2] = 0
-    pairs, kept = [], []
+    pairs, presences = [], []
     for i in range(5):
         labels = random.integers(0, 2, (12, 16), dtype=np.uint8)
         presence = random.random(3).astype(np.float32)
         image = Image.fromarray(random.integers(0, 256, (12, 16, 3), dtype=np.uint8))
-        own = Segmentation(labels, presence, NAMES, distinct_palette(3), image, Path(f"photo{i}.jpg"))
-        score = ImageScore(f"val/photo{i}.jpg", float(random.random()), 0.5, own.disagreement())
-        pairs.append((score, Example(own, labels)))
-        kept.append(presence)
+        segmentation = Segmentation(labels, presence, NAMES, distinct_palette(3), image, Path(f"photo{i}.jpg"))
+        score = ImageScore(f"val/photo{i}.jpg", float(random.random()), 0.5, segmentation.disagreement())
+        pairs.append((score, Example(segmentation, labels)))
+        presences.append(presence)
     there = torch.tensor([[True, True, False]] * 4 + [[True, False, False]])
     return EvaluationReport(
-        scores=Scores(NAMES, confusion, presence_scores(torch.from_numpy(np.stack(kept)), there)),
+        scores=Scores(NAMES, confusion, presence_scores(torch.from_numpy(np.stack(presences)), there)),
         variant="encnet_tiny",
         checkpoint=None,
         dataset="photos",
@@ -58,10 +59,11 @@ def report() -> EvaluationReport:
 
 
 def without_presence(report: EvaluationReport) -> EvaluationReport:
+    """The report of a model that does not predict presence."""
     return replace(
         report,
         scores=replace(report.scores, presence=None),
-        per_image=tuple(replace(each, disagreement=None) for each in report.per_image),
+        per_image=tuple(replace(score, disagreement=None) for score in report.per_image),
         worst=tuple(
             (replace(score, disagreement=None), Example(replace(example.segmentation, presence=None), example.truth))
             for score, example in report.worst
@@ -69,7 +71,7 @@ def without_presence(report: EvaluationReport) -> EvaluationReport:
     )
 
 
-def test_saved_report_holds_the_scores(report: EvaluationReport, tmp_path: Path) -> None:
+def test_a_saved_report_holds_the_scores(report: EvaluationReport, tmp_path: Path) -> None:
     files = report.save(tmp_path / "new")
     names = ["json", "txt", "html"]
     assert [path.name for path in files] == [f"evaluation.{name}" for name in names] + [
@@ -90,9 +92,9 @@ def test_saved_report_holds_the_scores(report: EvaluationReport, tmp_path: Path)
             assert picture.format == "PNG"
 
 
-def test_the_json_ranks_by_disagreement_and_has_the_calibration(report: EvaluationReport) -> None:
+def test_the_json_has_the_ranking_by_disagreement_and_the_calibration(report: EvaluationReport) -> None:
     saved: dict[str, Any] = json.loads(json.dumps(report.to_dict(), allow_nan=False))
-    scores = {each["file"]: each["disagreement"] for each in saved["per_image"]}
+    scores = {image["file"]: image["disagreement"] for image in saved["per_image"]}
     assert saved["ranking"]["files"] == sorted(scores, key=lambda file: -scores[file])
     assert saved["ranking"]["images"] == 5
     assert set(saved["presence_calibration"]["by_class"]) == set(NAMES)
@@ -101,7 +103,7 @@ def test_the_json_ranks_by_disagreement_and_has_the_calibration(report: Evaluati
     )
 
 
-def test_the_page_needs_nothing_else_and_says_what_is_in_its_pictures(report: EvaluationReport, tmp_path: Path) -> None:
+def test_the_page_loads_nothing_and_describes_its_pictures(report: EvaluationReport, tmp_path: Path) -> None:
     html = report.save(tmp_path)[2].read_text(encoding="utf-8")
     assert re.findall(r'(?:src|href)="(?!data:)', html) == []
     assert html.count("<img") == 3 + 3 * 2  # confusion, calibration, disagreement; two examples of three pictures
@@ -114,7 +116,7 @@ def test_the_page_needs_nothing_else_and_says_what_is_in_its_pictures(report: Ev
     assert ranked == report.to_dict()["ranking"]["files"]
 
 
-def test_without_presence_all_that_is_left_out(report: EvaluationReport, tmp_path: Path) -> None:
+def test_a_report_without_presence_leaves_out_its_parts(report: EvaluationReport, tmp_path: Path) -> None:
     plain = without_presence(report)
     files = plain.save(tmp_path)
     assert [path.name for path in files][3:] == ["confusion.png"]
@@ -127,7 +129,7 @@ def test_without_presence_all_that_is_left_out(report: EvaluationReport, tmp_pat
     assert "presence" not in re.sub("<[^>]*>", "", html.split("</style>")[1]).lower()
 
 
-def test_the_mean_iou_of_a_protocol_may_count_absent_classes(report: EvaluationReport) -> None:
+def test_the_protocol_decides_whether_mean_iou_counts_absent_classes(report: EvaluationReport) -> None:
     zero = replace(report, protocol=Protocol(absent_classes="zero"))
     assert report.mean_iou == report.scores.mean_iou
     assert zero.mean_iou == report.scores.mean_iou_absent_zero

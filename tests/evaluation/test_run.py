@@ -1,3 +1,7 @@
+"""Evaluation of a model, against scores counted from its predictions."""
+
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,14 +12,14 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional
 
+from encnet.checkpoint.create import create_model
+from encnet.checkpoint.encnet import EncNet
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.labels import IGNORE, LabelSet
-from encnet.errors import InputError
 from encnet.evaluation import EvaluationReport, evaluate
 from encnet.inference.predictor import Predictor
-from encnet.inference.protocol import Protocol
-from encnet.model.encnet import EncNet
-from encnet.model.variants import create_model
+from encnet.inference.protocols.protocol import Protocol
+from encnet.system.errors import InputError
 
 NAMES = ("sky", "road", "car", "tree", "never")
 SIZES = [(40, 32), (24, 48), (40, 32), (24, 48), (40, 32)]
@@ -23,7 +27,7 @@ SIZES = [(40, 32), (24, 48), (40, 32), (24, 48), (40, 32)]
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> DatasetIndex:
-    """Photographs of two sizes; a part of each label map is ignored, and all of the second."""
+    """Images of two sizes; each label map is partly ignored, the second one entirely."""
     root = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(0)
     samples = []
@@ -38,7 +42,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> DatasetIndex:
 
 @pytest.fixture(scope="module")
 def model(index: DatasetIndex) -> EncNet:
-    """Random weights that yet predict different classes: normalised activations, logits around zero."""
+    """A model with random weights that predicts several classes: normalised activations, logits around zero."""
     torch.manual_seed(0)
     model = create_model("encnet_tiny", num_classes=5)
     model.info.classes = list(NAMES)
@@ -58,7 +62,7 @@ def run(model: EncNet | Path, index: DatasetIndex, **options: Any) -> Evaluation
 
 
 @pytest.mark.parametrize("protocol", [Protocol(), Protocol("sliding", (24, 24), scales=(1.0, 0.5), flip=True)])
-def test_confusion_is_counted_from_predictions(model: EncNet, index: DatasetIndex, protocol: Protocol) -> None:
+def test_the_confusion_matrix_counts_the_predictions(model: EncNet, index: DatasetIndex, protocol: Protocol) -> None:
     predictor = Predictor(model, protocol, device="cpu")
     confusion = np.zeros((5, 5), np.int64)
     probabilities, present = [], []
@@ -78,28 +82,30 @@ def test_confusion_is_counted_from_predictions(model: EncNet, index: DatasetInde
     known = [i for i in range(5) if any(present[i])]
     assert known == [0, 2, 3, 4]
     for c in range(4):
-        said = np.array([probabilities[i][c] > 0.5 for i in known])
+        predicted = np.array([probabilities[i][c] > 0.5 for i in known])
         there = np.array([present[i][c] for i in known])
-        expected = 2 * (said & there).sum() / max(1, said.sum() + there.sum())
+        expected = 2 * (predicted & there).sum() / max(1, predicted.sum() + there.sum())
         assert scores.presence_f1 is not None
         assert scores.presence_f1[c] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 4}, {"workers": 2}])
-def test_batches_and_workers_change_no_score(model: EncNet, index: DatasetIndex, options: dict[str, int]) -> None:
+def test_batches_and_workers_do_not_change_the_scores(
+    model: EncNet, index: DatasetIndex, options: dict[str, int]
+) -> None:
     plain, other = run(model, index).scores, run(model, index, **options).scores
-    assert np.abs(plain.confusion - other.confusion).sum() <= 2  # a tie may fall either way in another batch
+    assert np.abs(plain.confusion - other.confusion).sum() <= 2  # ties may be broken differently in another batch
     assert other.mean_presence_average_precision == pytest.approx(plain.mean_presence_average_precision)
 
 
-def test_limit_takes_the_first(model: EncNet, index: DatasetIndex) -> None:
+def test_limit_takes_the_first_images(model: EncNet, index: DatasetIndex) -> None:
     first = replace(index, splits={"val": index.split("val")[:3]})
     limited = run(model, index, limit=3)
     assert limited.images == 3
     assert limited.scores.to_dict() == run(model, first).scores.to_dict()
 
 
-def test_report_says_how_it_was_made(model: EncNet, index: DatasetIndex, tmp_path: Path) -> None:
+def test_the_report_records_its_settings(model: EncNet, index: DatasetIndex, tmp_path: Path) -> None:
     model.save(tmp_path / "model.safetensors")
     report = run(tmp_path / "model.safetensors", index, precision="bf16", protocol=Protocol(flip=True))
     saved = report.to_dict()
@@ -113,12 +119,13 @@ def test_report_says_how_it_was_made(model: EncNet, index: DatasetIndex, tmp_pat
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_every_image_has_its_own_scores(model: EncNet, index: DatasetIndex, batch_size: int) -> None:
-    """In the order of the split, though batches are taken apart by size."""
+def test_every_image_has_its_scores_in_the_order_of_the_split(
+    model: EncNet, index: DatasetIndex, batch_size: int
+) -> None:
     report = run(model, index, batch_size=batch_size)
     predictor = Predictor(model, device="cpu")
-    assert [each.file for each in report.per_image] == [f"{number}.jpg" for number in range(5)]
-    for (image, label), own in zip(index.split("val"), report.per_image, strict=True):
+    assert [score.file for score in report.per_image] == [f"{number}.jpg" for number in range(5)]
+    for (image, label), score in zip(index.split("val"), report.per_image, strict=True):
         assert label is not None
         result, truth = predictor(image), np.asarray(Image.open(label))
         known = truth != IGNORE
@@ -126,22 +133,22 @@ def test_every_image_has_its_own_scores(model: EncNet, index: DatasetIndex, batc
         hits = [(result.labels == c) & (truth == c) & known for c in range(5)]
         ious = [hit.sum() / union.sum() for hit, union in zip(hits, unions, strict=True) if union.any()]
         disagreement = result.disagreement()
-        assert own.disagreement is not None and disagreement is not None
-        assert own.disagreement.score == pytest.approx(disagreement.score, abs=1e-3)
+        assert score.disagreement is not None and disagreement is not None
+        assert score.disagreement.score == pytest.approx(disagreement.score, abs=1e-3)
         if known.any():
-            assert own.mean_iou == pytest.approx(np.mean(ious), abs=1e-2)
-            assert own.pixel_accuracy == pytest.approx((result.labels == truth)[known].mean(), abs=1e-2)
+            assert score.mean_iou == pytest.approx(np.mean(ious), abs=1e-2)
+            assert score.pixel_accuracy == pytest.approx((result.labels == truth)[known].mean(), abs=1e-2)
         else:
-            assert np.isnan(own.mean_iou)
+            assert np.isnan(score.mean_iou)
 
 
-def test_the_worst_images_are_kept_with_their_pictures(
+def test_the_report_keeps_the_worst_images_with_prediction_and_truth(
     model: EncNet, index: DatasetIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("encnet.evaluation.run.WORST", 2)
     report = run(model, index, batch_size=4)
-    expected = sorted((each for each in report.per_image if not np.isnan(each.mean_iou)), key=lambda e: e.mean_iou)[:2]
-    assert [score for score, _ in report.worst] == expected
+    scored = [score for score in report.per_image if not np.isnan(score.mean_iou)]
+    assert [score for score, _ in report.worst] == sorted(scored, key=lambda score: score.mean_iou)[:2]
     for score, (segmentation, truth) in report.worst:
         assert segmentation.path is not None
         assert segmentation.path == index.root / score.file
@@ -166,14 +173,14 @@ def test_progress_goes_to_stderr(model: EncNet, index: DatasetIndex, capsys: pyt
         (["road", "sky", "car", "tree", "never"], "class 0 is 'road' in the model and 'sky' in the data"),
     ],
 )
-def test_other_classes_are_refused(index: DatasetIndex, classes: list[str], message: str) -> None:
+def test_data_with_other_classes_is_refused(index: DatasetIndex, classes: list[str], message: str) -> None:
     model = create_model("encnet_tiny", num_classes=len(classes))
     model.info.classes = classes
     with pytest.raises(InputError, match=message):
         run(model, index)
 
 
-def test_unreadable_files_are_one_sentence(model: EncNet, index: DatasetIndex, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_one_sentence(model: EncNet, index: DatasetIndex, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no image")
     samples = (*index.split("val")[:1], Sample(broken, index.split("val")[0].label))
@@ -188,9 +195,9 @@ def test_unreadable_files_are_one_sentence(model: EncNet, index: DatasetIndex, t
     [
         ({"split": "empty"}, "split 'empty' of .* is empty"),
         ({"split": "test"}, "no split 'test'"),
-        ({"limit": 0}, "limit 0"),
-        ({"batch_size": 0}, "batch_size is 0"),
-        ({"workers": -1}, "workers -1"),
+        ({"limit": 0}, "limit is 0; it must be at least 1"),
+        ({"batch_size": 0}, "batch_size is 0; it must be at least 1"),
+        ({"workers": -1}, "workers is -1; it must be at least 0"),
     ],
 )
 def test_wrong_settings_are_errors(model: EncNet, index: DatasetIndex, options: dict[str, Any], message: str) -> None:

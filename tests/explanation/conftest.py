@@ -1,4 +1,4 @@
-"""Small models whose context matters, and photographs."""
+"""Small models whose predictions depend on the context, and images."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from encnet.model.build import build_encnet
-from encnet.model.encnet import EncNet
+from encnet.checkpoint.create import build_encnet
+from encnet.checkpoint.encnet import EncNet
 
 NAMES = ["sky", "road", "car", "tree", "<b>dog</b>"]
 SIZES = {"wide": (96, 64), "tall": (56, 80), "other": (80, 64)}
@@ -41,11 +41,11 @@ def _built(options: str) -> EncNet:
         for norm in model.modules():
             if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
                 norm.momentum = 0.5
-        for _ in range(8):  # activations and sums of the size that the batch norms expect
+        for _ in range(8):  # gives the batch norms matching statistics
             model.train()(images)
         logits = model.eval()(images, full_size=False).logits
         assert classifier.bias is not None
-        scale = 4 / logits.std()  # every class is somewhere the greatest
+        scale = 4 / logits.std()  # so that every class is predicted somewhere
         classifier.weight *= scale
         classifier.bias.add_(-logits.mean(dim=(0, 2, 3))).mul_(scale)
     return model
@@ -59,7 +59,7 @@ def build() -> Callable[..., EncNet]:
 
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """wide.png, tall.png and other.png: coarse patches of colour under noise."""
+    """A folder with wide.png, tall.png and other.png: coarse patches of colour with noise."""
     folder = tmp_path_factory.mktemp("photographs")
     random = np.random.default_rng(0)
     for name, (width, height) in SIZES.items():

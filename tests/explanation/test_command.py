@@ -1,4 +1,4 @@
-"""`encnet explain` as its users meet it."""
+"""`encnet explain` on the command line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import encnet
+from encnet.checkpoint.encnet import EncNet
 from encnet.cli import main
-from encnet.model.encnet import EncNet
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def checkpoint(build: Callable[..., EncNet], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def data(photographs: Path, tmp_path: Path) -> Path:
-    """A data set with the photographs in its split val; what its label maps say does not matter here."""
+    """A data set with the images in its split val; its label maps are not read here."""
     for kind in ("images", "labels"):
         (tmp_path / "data" / kind / "val").mkdir(parents=True)
         for file in photographs.iterdir():
@@ -33,7 +33,7 @@ def data(photographs: Path, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_a_page_and_arrays(
+def test_explain_writes_a_page_and_arrays(
     checkpoint: Path, data: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, other = tmp_path / "out", photographs / "other.png"
@@ -54,7 +54,7 @@ def test_a_page_and_arrays(
         assert saved["use_share"].shape == (4,)
 
 
-def test_a_folder_of_photographs_alone(checkpoint: Path, photographs: Path, tmp_path: Path) -> None:
+def test_explain_takes_a_folder_of_images(checkpoint: Path, photographs: Path, tmp_path: Path) -> None:
     assert main(["explain", str(checkpoint), str(photographs), "--out", str(tmp_path / "out")]) == 0
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["explanation.html"]
 
@@ -62,7 +62,7 @@ def test_a_folder_of_photographs_alone(checkpoint: Path, photographs: Path, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["CHECKPOINT", "no/*.jpg"], "no/*.jpg stands for no image"),
+        (["CHECKPOINT", "no/*.jpg"], "no/*.jpg matches no image"),
         (["CHECKPOINT", "PHOTOGRAPHS", "--other", "nothing.png"], "there is no file nothing.png"),
         (["CHECKPOINT", "PHOTOGRAPHS", "--dataset", "nowhere"], "there is no data set folder nowhere"),
         (["CHECKPOINT", "PHOTOGRAPHS", "--dataset", "DATA", "--split", "dev"], "no split 'dev'"),
@@ -93,7 +93,7 @@ def test_wrong_arguments_are_one_sentence_and_leave_nothing(
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_a_broken_photograph_is_found_before_anything_is_written(
+def test_a_broken_image_is_found_before_anything_is_written(
     checkpoint: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = tmp_path / "broken.jpg"

@@ -1,4 +1,4 @@
-"""What is observed in steps against hooks in the whole network, and the assignment against the paper's formula."""
+"""Observations, against hooks in the whole network and against the paper's formula of the assignment."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import torch
 from inside import inside
 from PIL import Image
 
-from encnet.errors import InputError
+from encnet.checkpoint.encnet import EncNet
 from encnet.explanation.observation import Observer
 from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.predictor import Predictor
-from encnet.model.encnet import EncNet
 from encnet.model.info import ModelInfo
+from encnet.system.errors import InputError
 
-HEADS = {"plain": {}, "lateral, detail": {"lateral": True, "detail_channels": (8,)}, "full": {"full_resolution": True}}
+HEADS = {"plain": {}, "lateral, detail": {"lateral": True, "detail_channels": (8,)}, "full": {"head": "fullres"}}
 
 
 @pytest.mark.parametrize("options", HEADS.values(), ids=HEADS)
 @pytest.mark.parametrize("context_pixels", [None, 30])
-def test_the_steps_are_those_of_the_network(
+def test_observations_equal_what_the_whole_network_computes(
     options: dict[str, Any], context_pixels: int | None, build: Callable[..., EncNet], photographs: Path
 ) -> None:
     model = build(**options)
@@ -42,14 +42,14 @@ def test_the_steps_are_those_of_the_network(
     assert float(expected.gamma.std()) > 0.05
 
 
-def test_the_assignment_is_the_papers(build: Callable[..., EncNet], photographs: Path) -> None:
+def test_the_assignment_equals_the_formula_of_the_paper(build: Callable[..., EncNet], photographs: Path) -> None:
     model = build()
     with Image.open(photographs / "tall.png") as image:
         observed = Observer(model, "cpu")(image)
     Z = inside(model, photographs / "tall.png").encoded.double().numpy()
     assert model.head.context is not None
     encoding = model.head.context.semantics.encoding
-    D, scale = (each.detach().double().numpy() for each in (encoding.codewords, encoding.scale))
+    D, scale = (parameter.detach().double().numpy() for parameter in (encoding.codewords, encoding.scale))
     _, h, w = Z.shape
     assert observed.assignment.shape == (len(D), h, w)
     for y in range(h):
@@ -59,7 +59,7 @@ def test_the_assignment_is_the_papers(build: Callable[..., EncNet], photographs:
             np.testing.assert_allclose(observed.assignment[:, y, x], powers / powers.sum(), atol=1e-4)
 
 
-def test_the_scene_of_the_own_semantics_is_the_own_one(build: Callable[..., EncNet], photographs: Path) -> None:
+def test_the_scene_of_an_images_semantics_is_its_scene(build: Callable[..., EncNet], photographs: Path) -> None:
     observer = Observer(build(), "cpu")
     with Image.open(photographs / "wide.png") as image:
         observed = observer(image)
@@ -68,10 +68,10 @@ def test_the_scene_of_the_own_semantics_is_the_own_one(build: Callable[..., EncN
     torch.testing.assert_close(scene.presence, observed.scene.presence)
 
 
-def test_what_cannot_be_explained_is_refused(build: Callable[..., EncNet]) -> None:
+def test_models_that_cannot_be_explained_are_refused(build: Callable[..., EncNet]) -> None:
     with pytest.raises(InputError, match="the model has no context encoding"):
         Observer(build(context=False))
-    with pytest.raises(InputError, match="once and whole, not by the protocol mmseg-ms; take the protocol plain"):
+    with pytest.raises(InputError, match="once on the whole image, not the protocol mmseg-ms; use the protocol plain"):
         Observer(Predictor(build(), "mmseg-ms", device="cpu"))
     with pytest.raises(InputError, match=r"there is no checkpoint nothing\.safetensors"):
         Observer("nothing.safetensors")

@@ -1,7 +1,8 @@
-"""The page of explanations: one file that asks nothing of a network, with words for every picture."""
+"""The page of explanations: one file that loads nothing and describes every picture."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -10,14 +11,14 @@ from pathlib import Path
 import pytest
 
 import encnet
-from encnet.errors import InputError
+from encnet.checkpoint.encnet import EncNet
 from encnet.explanation.page import write_page
 from encnet.explanation.use import CodewordUse, codeword_use
-from encnet.model.encnet import EncNet
+from encnet.system.errors import InputError
 
 
 class Page(HTMLParser):
-    """What a browser would load, the words for pictures, the cells of tables, and the text."""
+    """A parsed page: what a browser would load, the texts for pictures, the cells of tables, tags and text."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -54,7 +55,7 @@ def use(build: Callable[..., EncNet], photographs: Path) -> CodewordUse:
     return codeword_use(build(), [photographs / "tall.png", photographs / "wide.png"], "garden val", device="cpu")
 
 
-def test_everything_is_on_the_page(
+def test_the_page_has_every_image_and_exchange_and_loads_nothing(
     build: Callable[..., EncNet], use: CodewordUse, photographs: Path, tmp_path: Path
 ) -> None:
     model = build()
@@ -77,22 +78,22 @@ def test_everything_is_on_the_page(
     assert "b" not in page.tags
 
 
-def test_figures_are_those_of_the_arrays(
+def test_the_figures_on_the_page_are_those_of_the_arrays(
     build: Callable[..., EncNet], use: CodewordUse, photographs: Path, tmp_path: Path
 ) -> None:
     found = encnet.explain(build(), photographs / "wide.png", use=use, device="cpu")
     write_page(tmp_path / "page.html", [found], "model", use)
     page = Page(tmp_path / "page.html")
     rows = {row[0]: row[1:] for row in page.rows}
-    favour, own = found.class_contribution()
+    favour, at_class = found.class_contribution()
     assert found.presence is not None
     for c, name in enumerate(found.names):
         row = rows[name]
         assert row[0] == f"{100 * found.presence[c]:.1f}"
         assert row[1] == f"{favour[c]:+.2f}"
-        assert row[2] == ("–" if own[c] != own[c] else f"{own[c]:+.2f}")
+        assert row[2] == ("–" if math.isnan(at_class[c]) else f"{at_class[c]:+.2f}")
         assert row[3] == f"{100 * found.shares()[c]:.1f}"
-        assert row[4:] == [f"{100 * found.shares(each.labels)[c]:.1f}" for each in found.exchanges]
+        assert row[4:] == [f"{100 * found.shares(exchange.labels)[c]:.1f}" for exchange in found.exchanges]
     first = found.transitions(found.exchanges[0])[0]
     assert rows[f"{found.names[first.before]} → {found.names[first.after]}"] == [f"{100 * first.share:.2f}"]
     for k in range(4):
@@ -104,7 +105,9 @@ def test_figures_are_those_of_the_arrays(
         assert f"codeword {k}: {100 * found.usage[k]:.{digits}f} % of the pixels" in text
 
 
-def test_without_a_data_set_and_presence(build: Callable[..., EncNet], photographs: Path, tmp_path: Path) -> None:
+def test_the_page_without_data_set_and_presence_leaves_out_their_parts(
+    build: Callable[..., EncNet], photographs: Path, tmp_path: Path
+) -> None:
     found = encnet.explain(build(se=False), photographs / "wide.png", device="cpu")
     write_page(tmp_path / "page.html", [found], "model")
     page = Page(tmp_path / "page.html")
@@ -112,9 +115,7 @@ def test_without_a_data_set_and_presence(build: Callable[..., EncNet], photograp
     assert "presence" not in {cell for row in page.rows for cell in row}
 
 
-def test_a_place_that_cannot_be_written_to_is_an_error(
-    build: Callable[..., EncNet], photographs: Path, tmp_path: Path
-) -> None:
+def test_an_unwritable_path_is_an_error(build: Callable[..., EncNet], photographs: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     found = encnet.explain(build(), photographs / "wide.png", device="cpu")
     with pytest.raises(InputError, match="cannot write"):

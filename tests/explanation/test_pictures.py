@@ -1,4 +1,4 @@
-"""Pictures of explanations, pixel by pixel where they mean something."""
+"""Pictures of explanations, checked by their pixels."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import encnet
+from encnet.checkpoint.encnet import EncNet
 from encnet.explanation.pictures import (
     CLASSES,
     assignment_picture,
@@ -24,8 +25,7 @@ from encnet.explanation.pictures import (
     strongest_picture,
 )
 from encnet.explanation.result import Explanation
-from encnet.model.encnet import EncNet
-from encnet.visualize import figure_png
+from encnet.reports.pictures import figure_png
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_changed_pixels_have_the_colour_of_their_new_class_and_others_are_grey(e
     assert np.ptp(picture[~changed].astype(int), axis=1).max() == 0
 
 
-def test_an_assignment_is_orange_where_a_codeword_has_the_pixels(explanation: Explanation) -> None:
+def test_the_assignment_is_orange_at_the_pixels_of_the_codeword(explanation: Explanation) -> None:
     A = np.zeros_like(explanation.assignment)
     A[1, :, : A.shape[2] // 2] = 1
     A[0, :, A.shape[2] // 2 :] = 1
@@ -50,7 +50,7 @@ def test_an_assignment_is_orange_where_a_codeword_has_the_pixels(explanation: Ex
     assert np.ptp(picture[:, 56:], axis=2).max() == 0
 
 
-def test_each_codeword_has_a_colour_of_its_own_in_the_map(explanation: Explanation) -> None:
+def test_each_codeword_has_its_own_colour_in_the_map(explanation: Explanation) -> None:
     colors = codeword_colors(explanation)
     assert len(set(colors)) == 4
     grey = replace(explanation, image=Image.new("RGB", explanation.image.size))
@@ -62,7 +62,7 @@ def test_each_codeword_has_a_colour_of_its_own_in_the_map(explanation: Explanati
             assert np.abs(middle - 0.7 * np.array(colors[strongest[y, x]])).max() <= 1
 
 
-def test_entropy_is_bright_where_codewords_share_a_pixel(explanation: Explanation) -> None:
+def test_the_entropy_is_bright_where_codewords_share_a_pixel(explanation: Explanation) -> None:
     A = np.zeros_like(explanation.assignment)
     A[0, :, :6], A[:, :, 6:] = 1, 1 / len(A)
     picture = np.asarray(entropy_picture(replace(explanation, assignment=A)).convert("L")).astype(int)
@@ -70,7 +70,7 @@ def test_entropy_is_bright_where_codewords_share_a_pixel(explanation: Explanatio
     assert picture[:, 56:].min() > 200
 
 
-def test_large_images_are_shown_smaller(explanation: Explanation) -> None:
+def test_pictures_of_large_images_are_shrunk(explanation: Explanation) -> None:
     size = (900, 1500)
     image, labels = explanation.image.resize(size), np.zeros((1500, 900), np.uint8)
     exchanges = tuple(replace(exchange, labels=labels) for exchange in explanation.exchanges)
@@ -82,11 +82,11 @@ def test_large_images_are_shown_smaller(explanation: Explanation) -> None:
     assert assignment_picture(large, 0).size == (192, 320)
 
 
-def test_the_figure_is_one_of_its_input(explanation: Explanation) -> None:
+def test_the_figure_of_gamma_shows_its_input(explanation: Explanation) -> None:
     figure = gamma_figure(explanation)
     curve, heat = figure.axes[:2]
-    (own,) = [line for line in curve.lines if line.get_label() == "this image"]
-    np.testing.assert_array_equal(own.get_ydata(), np.sort(explanation.gamma)[::-1])
+    (gamma,) = [line for line in curve.lines if line.get_label() == "this image"]
+    np.testing.assert_array_equal(gamma.get_ydata(), np.sort(explanation.gamma)[::-1])
     assert [line.get_label() for line in curve.lines] == ["the context of other.png", "this image"]
     shown = shown_classes(explanation)
     assert sorted(shown) == list(range(5))
@@ -96,7 +96,7 @@ def test_the_figure_is_one_of_its_input(explanation: Explanation) -> None:
     assert figure_png(figure).startswith(b"\x89PNG")
 
 
-def test_of_many_classes_those_that_occur_are_shown(explanation: Explanation) -> None:
+def test_classes_that_occur_are_shown_first(explanation: Explanation) -> None:
     contribution = np.zeros((200, 2, 2), np.float32)
     contribution[150] = 9
     many = replace(

@@ -1,4 +1,4 @@
-"""What follows from the arrays of an explanation, against loops."""
+"""Quantities derived from the arrays of an explanation, against loops."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from encnet.errors import InputError
 from encnet.explanation.result import Exchange, Explanation
 from encnet.explanation.use import CodewordUse
+from encnet.system.errors import InputError
 
 CLASSES = 4
 
 
 @st.composite
 def explanations(draw: st.DrawFn) -> Explanation:
-    """Any arrays of fitting shapes; images are eight times as large as the feature map, logits twice."""
+    """Random arrays of matching shapes; image and logits are 8 and 2 times as large as the feature map."""
     h, w, K = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 5))
     raw = draw(arrays(np.float32, (K, h, w), elements=st.sampled_from([0.0, 0.125, 1.0, 3.0]))).copy()
     raw[0] += raw.sum(axis=0) == 0
@@ -46,7 +46,7 @@ def explanations(draw: st.DrawFn) -> Explanation:
 
 @given(explanations())
 @settings(max_examples=40)
-def test_entropy_and_use(explanation: Explanation) -> None:
+def test_entropy_and_usage_equal_loops(explanation: Explanation) -> None:
     A = explanation.assignment.astype(np.float64)
     K, h, w = A.shape
     for y in range(h):
@@ -65,7 +65,7 @@ def test_entropy_and_use(explanation: Explanation) -> None:
 
 @given(explanations())
 @settings(max_examples=40)
-def test_which_classes_a_codeword_is_on(explanation: Explanation) -> None:
+def test_codeword_classes_equal_loops(explanation: Explanation) -> None:
     K, h, w = explanation.assignment.shape
     mass = np.zeros((K, CLASSES))
     for k in range(K):
@@ -78,8 +78,8 @@ def test_which_classes_a_codeword_is_on(explanation: Explanation) -> None:
 
 @given(explanations())
 @settings(max_examples=40)
-def test_how_gamma_favours_classes(explanation: Explanation) -> None:
-    favour, own = explanation.class_contribution()
+def test_class_contributions_equal_loops(explanation: Explanation) -> None:
+    favour, at_class = explanation.class_contribution()
     assert favour.sum() == pytest.approx(0, abs=1e-3)
     contribution = explanation.contribution.astype(np.float64)
     sums, pixels = np.zeros(CLASSES), np.zeros(CLASSES)
@@ -91,14 +91,14 @@ def test_how_gamma_favours_classes(explanation: Explanation) -> None:
             pixels[c] += 1
     for c in range(CLASSES):
         if pixels[c]:
-            assert own[c] == pytest.approx(sums[c] / pixels[c], abs=1e-4)
+            assert at_class[c] == pytest.approx(sums[c] / pixels[c], abs=1e-4)
         else:
-            assert np.isnan(own[c])
+            assert np.isnan(at_class[c])
 
 
 @given(explanations())
 @settings(max_examples=40)
-def test_changes_are_counted_once(explanation: Explanation) -> None:
+def test_transitions_and_gains_equal_counts(explanation: Explanation) -> None:
     (exchange,) = explanation.exchanges
     transitions = explanation.transitions(exchange)
     shares = [transition.share for transition in transitions]
@@ -116,7 +116,7 @@ def test_changes_are_counted_once(explanation: Explanation) -> None:
 
 @given(explanations())
 @settings(max_examples=3)
-def test_arrays_are_saved(tmp_path_factory: pytest.TempPathFactory, explanation: Explanation) -> None:
+def test_saved_arrays_are_those_documented(tmp_path_factory: pytest.TempPathFactory, explanation: Explanation) -> None:
     path = tmp_path_factory.mktemp("arrays") / "folder/one.npz"
     K = len(explanation.assignment)
     use = CodewordUse("garden", 2, np.ones(K) / K, np.zeros(K), np.ones(K) / K, np.ones(3, np.float32))
@@ -135,7 +135,7 @@ def test_arrays_are_saved(tmp_path_factory: pytest.TempPathFactory, explanation:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write"):
         _smallest().save_arrays(tmp_path / "file/one.npz")

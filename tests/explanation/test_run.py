@@ -1,4 +1,4 @@
-"""`encnet.explain`: its predictions with and without context, against whole networks with γ replaced."""
+"""`encnet.explain`: predictions with and without context, against whole networks with γ replaced."""
 
 from __future__ import annotations
 
@@ -14,44 +14,46 @@ from PIL import Image
 from torch import Tensor
 
 import encnet
-from encnet.errors import InputError
+from encnet.checkpoint.encnet import EncNet
 from encnet.explanation.use import codeword_use
-from encnet.model.encnet import EncNet
+from encnet.system.errors import InputError
 
 
 def agree(labels: np.ndarray, logits: Tensor) -> bool:
-    """Whether labels are those of the greatest logits (classes, H, W), but where two are as good as equal."""
+    """Whether labels (H, W) are the argmax of logits (classes, H, W), except for near ties."""
     best = logits.max(dim=0).values
-    own = logits.gather(0, torch.from_numpy(labels.astype(np.int64))[None])[0]
-    return bool((best - own < 1e-3).all())
+    chosen = logits.gather(0, torch.from_numpy(labels.astype(np.int64))[None])[0]
+    return bool((best - chosen < 1e-3).all())
 
 
-@pytest.mark.parametrize("full_resolution", [False, True])
-def test_labels_with_each_context(full_resolution: bool, build: Callable[..., EncNet], photographs: Path) -> None:
-    model = build(full_resolution=full_resolution)
+@pytest.mark.parametrize("head", ["enc", "fullres"])
+def test_labels_are_those_of_the_network_with_each_context(
+    head: str, build: Callable[..., EncNet], photographs: Path
+) -> None:
+    model = build(head=head)
     wide, other = photographs / "wide.png", photographs / "other.png"
     use = codeword_use(model, [other], "one image", device="cpu")
     found = encnet.explain(model, wide, other, use, device="cpu")
-    own = inside(model, wide)
-    assert agree(found.labels, own.logits)
+    seen = inside(model, wide)
+    assert agree(found.labels, seen.logits)
     np.testing.assert_array_equal(found.labels, encnet.Predictor(model, device="cpu")(wide).labels)
     names = ["no context", "the context of other.png", "the average context of one image"]
     assert [exchange.name for exchange in found.exchanges] == names
     without, exchanged, average = found.exchanges
-    assert agree(without.labels, inside(model, wide, torch.zeros_like(own.gamma)).logits)
+    assert agree(without.labels, inside(model, wide, torch.zeros_like(seen.gamma)).logits)
     assert (without.gamma == 0).all()
-    others = inside(model, other).gamma
-    assert agree(exchanged.labels, inside(model, wide, others).logits)
-    np.testing.assert_allclose(exchanged.gamma, others, atol=1e-4)
-    np.testing.assert_allclose(average.gamma, others, atol=1e-4)  # the average of that one image
-    assert agree(average.labels, inside(model, wide, others).logits)
+    other_gamma = inside(model, other).gamma
+    assert agree(exchanged.labels, inside(model, wide, other_gamma).logits)
+    np.testing.assert_allclose(exchanged.gamma, other_gamma, atol=1e-4)
+    np.testing.assert_allclose(average.gamma, other_gamma, atol=1e-4)  # the average of that one image
+    assert agree(average.labels, inside(model, wide, other_gamma).logits)
     assert 0 < found.changed(without).mean() < 1
-    np.testing.assert_allclose(found.gamma, own.gamma, atol=1e-4)
-    assert own.presence is not None and found.presence is not None
-    np.testing.assert_allclose(found.presence, own.presence.sigmoid(), atol=1e-4)
+    np.testing.assert_allclose(found.gamma, seen.gamma, atol=1e-4)
+    assert seen.presence is not None and found.presence is not None
+    np.testing.assert_allclose(found.presence, seen.presence.sigmoid(), atol=1e-4)
 
 
-def test_the_prior_comes_from_the_context_in_use(build: Callable[..., EncNet], photographs: Path) -> None:
+def test_the_presence_prior_follows_the_context(build: Callable[..., EncNet], photographs: Path) -> None:
     model = build()
     wide, other = photographs / "wide.png", photographs / "other.png"
     plain = encnet.explain(model, wide, other, device="cpu")
@@ -70,7 +72,7 @@ def test_the_prior_comes_from_the_context_in_use(build: Callable[..., EncNet], p
     assert agree(found.exchanges[1].labels, logits)
 
 
-def test_a_model_is_a_file_a_network_or_a_predictor(
+def test_explain_takes_a_file_a_model_or_a_predictor(
     build: Callable[..., EncNet], photographs: Path, tmp_path: Path
 ) -> None:
     model = build(se=False)
@@ -92,7 +94,7 @@ def test_a_model_is_a_file_a_network_or_a_predictor(
             np.testing.assert_allclose(getattr(found, name), getattr(first, name), rtol=1e-5, atol=1e-5)
 
 
-def test_images_are_seen_at_the_size_of_the_model(build: Callable[..., EncNet], photographs: Path) -> None:
+def test_images_are_resized_as_the_model_requires(build: Callable[..., EncNet], photographs: Path) -> None:
     model = build()
     model.info.long_side = 48
     found = encnet.explain(model, photographs / "wide.png", device="cpu")
@@ -101,7 +103,7 @@ def test_images_are_seen_at_the_size_of_the_model(build: Callable[..., EncNet], 
     np.testing.assert_array_equal(found.labels, encnet.Predictor(model, device="cpu")(photographs / "wide.png").labels)
 
 
-def test_half_precision_explains_too(build: Callable[..., EncNet], photographs: Path) -> None:
+def test_a_predictor_in_half_precision_is_explained(build: Callable[..., EncNet], photographs: Path) -> None:
     model, path = build(), photographs / "wide.png"
     full = encnet.explain(model, path, device="cpu")
     half = encnet.explain(encnet.Predictor(model, device="cpu", precision="bf16"), path)
@@ -109,7 +111,7 @@ def test_half_precision_explains_too(build: Callable[..., EncNet], photographs: 
     np.testing.assert_allclose(half.gamma, full.gamma, atol=0.1)
 
 
-def test_wrong_input_is_one_sentence(build: Callable[..., EncNet], photographs: Path, tmp_path: Path) -> None:
+def test_wrong_input_is_an_error(build: Callable[..., EncNet], photographs: Path, tmp_path: Path) -> None:
     model = build()
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
@@ -118,5 +120,5 @@ def test_wrong_input_is_one_sentence(build: Callable[..., EncNet], photographs: 
     with pytest.raises(InputError, match=r"broken\.png"):
         encnet.explain(model, photographs / "wide.png", broken, device="cpu")
     use = codeword_use(model, [photographs / "wide.png"], "garden", device="cpu")
-    with pytest.raises(InputError, match="use of codewords over garden is that of another model"):
+    with pytest.raises(InputError, match="use of codewords over garden was measured with another model"):
         encnet.explain(model, photographs / "wide.png", use=replace(use, share=use.share[:2]), device="cpu")

@@ -1,32 +1,33 @@
-"""Networks for the tests of export, with weights under which a mistake shows."""
+"""Networks for the tests of export, with weights that reveal mistakes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from encnet.checkpoint.create import create_model
+from encnet.checkpoint.encnet import EncNet
 from encnet.data.dataset import SegmentationDataset
 from encnet.data.formats import read_dataset
 from encnet.data.scenes import write_scenes
 from encnet.export import Exported, export_model
 from encnet.export.parity import photograph_like
-from encnet.losses import EncNetLoss
-from encnet.model.encnet import EncNet
-from encnet.model.variants import create_model
+from encnet.losses.encnet_loss import EncNetLoss
 
 
 @pytest.fixture(scope="session")
 def network() -> Callable[..., EncNet]:
-    """(variant, options of ``create_model``) -> a network in eval mode, as if trained on noise."""
+    """A function of variant and options of ``create_model`` that returns a network in eval mode, see ``varied``."""
     return varied
 
 
-def varied(variant: str, **options: object) -> EncNet:
-    """Batch norms that do something, activations of ordinary size, and classes that are all predicted somewhere."""
+def varied(variant: str, **options: Any) -> EncNet:
+    """A network with non-trivial batch norms and normal activations that predicts every class somewhere."""
     torch.manual_seed(0)
     model = create_model(variant, 5, **options)
     norms = [module for module in model.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]

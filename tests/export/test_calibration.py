@@ -1,4 +1,4 @@
-"""Which photographs ``--calibration`` stands for."""
+"""Calibration images from folders and data sets."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from encnet.data.scenes import write_scenes
-from encnet.errors import InputError
 from encnet.export.calibration import find_calibration, read_calibration_image
 from encnet.model.info import ModelInfo
+from encnet.system.errors import InputError
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def photographs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_of_photographs_spread_evenly(photographs: Path) -> None:
+def test_images_of_a_folder_are_spread_evenly(photographs: Path) -> None:
     found = find_calibration(photographs, 4)
     assert [path.name for path in found.images] == ["0.png", "3.png", "6.png", "9.png"]
     assert found.dataset is None
@@ -30,15 +30,15 @@ def test_a_folder_of_photographs_spread_evenly(photographs: Path) -> None:
     assert [path.name for path in find_calibration(f"{photographs}/[12].png", 9).images] == ["1.png", "2.png"]
 
 
-def test_a_data_set_gives_training_images_and_what_to_measure_on(tmp_path: Path) -> None:
+def test_a_data_set_gives_training_images_and_a_labelled_split(tmp_path: Path) -> None:
     scenes = write_scenes(tmp_path / "scenes", train=3, val=2, test=0, height=128, width=288)
     found = find_calibration(scenes, 2)
     assert [path.parent.name for path in found.images] == ["train", "train"]
     assert found.dataset is not None and len(found.dataset.split("val")) == 2
 
 
-def test_says_what_is_wrong(photographs: Path) -> None:
-    with pytest.raises(InputError, match="number of calibration images is 0"):
+def test_missing_images_are_an_error(photographs: Path) -> None:
+    with pytest.raises(InputError, match="calibration_images is 0; it must be at least 1"):
         find_calibration(photographs, 0)
     with pytest.raises(InputError, match="nowhere"):
         find_calibration(photographs / "nowhere", 3)
@@ -47,7 +47,7 @@ def test_says_what_is_wrong(photographs: Path) -> None:
         find_calibration(photographs / "empty", 3)
 
 
-def test_brings_a_photograph_to_the_size_of_the_model(photographs: Path) -> None:
+def test_images_are_resized_for_the_model(photographs: Path) -> None:
     info = ModelInfo("encnet_tiny", {}, mean=[0.5] * 3, std=[0.2] * 3)
     assert read_calibration_image(photographs / "5.png", info).shape == (1, 10, 25, 3)
     info.long_side = 50

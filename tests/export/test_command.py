@@ -1,4 +1,4 @@
-"""`encnet export` as its users meet it."""
+"""The command `encnet export`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from encnet.cli import main
 
 
-def test_exports_and_measures_what_int8_costs(
+def test_export_to_int8_measures_the_loss_of_accuracy(
     trained: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -21,7 +21,7 @@ def test_exports_and_measures_what_int8_costs(
     assert [line.split(" on ")[0] for line in lines] == ["the checkpoint", "exported (int8)"]
     assert all("presence F1" in line for line in lines)
     assert "wrote model.xml" in printed
-    assert "nncf" not in printed.lower()  # what a library says of its progress goes to standard error
+    assert "nncf" not in printed.lower()  # the progress of the library goes to standard error
     assert sorted(file.name for file in tmp_path.iterdir()) == ["model.bin", "model.parity.json", "model.xml"]
     comparisons = json.loads((tmp_path / "model.parity.json").read_text())["comparisons"]
     on_photographs = [comparison["labels"] for comparison in comparisons if comparison["images"] == "calibration"]
@@ -30,7 +30,7 @@ def test_exports_and_measures_what_int8_costs(
 
 
 @pytest.mark.slow
-def test_exports_from_a_folder_of_photographs(trained: Path, scenes: Path, tmp_path: Path) -> None:
+def test_an_exported_model_predicts_a_folder_of_photographs(trained: Path, scenes: Path, tmp_path: Path) -> None:
     photographs, out = str(scenes / "images/val"), str(tmp_path / "model.onnx")
     assert main(["export", str(trained), "--out", out, "--calibration", photographs, "--labels", "true"]) == 0
     assert main(["predict", out, photographs, "--out", str(tmp_path / "predictions")]) == 0
@@ -42,13 +42,13 @@ def test_exports_from_a_folder_of_photographs(trained: Path, scenes: Path, tmp_p
     [
         (["export", "CHECKPOINT"], "give --format, one of onnx, openvino, torch, or --out"),
         (["export", "CHECKPOINT", "--format", "tflite"], "tflite"),
-        (["export", "CHECKPOINT", "--out", "model.xml", "--precision", "int8"], "--calibration PATH"),
+        (["export", "CHECKPOINT", "--out", "model.xml", "--precision", "int8"], "or a data set (--calibration)"),
         (["export", "nothing.safetensors", "--out", "model.onnx"], "there is no checkpoint nothing.safetensors"),
         (["export", "CHECKPOINT", "--out", "model.onnx", "--limit", "0"], "--limit is 0"),
-        (["export", "CHECKPOINT", "--out", "model.onnx", "--size", "[9,9]"], "size is [9, 9]"),
+        (["export", "CHECKPOINT", "--out", "model.onnx", "--size", "[9,9]"], "size is (9, 9); it must be"),
     ],
 )
-def test_wrong_arguments_are_one_sentence_and_leave_nothing(
+def test_wrong_arguments_are_one_sentence_and_leave_no_files(
     arguments: list[str],
     message: str,
     trained: Path,

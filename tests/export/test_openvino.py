@@ -1,4 +1,4 @@
-"""The graph in OpenVINO, at sizes that were not the traced one, against PyTorch."""
+"""OpenVINO files against PyTorch, at sizes other than the traced one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from encnet.checkpoint.encnet import EncNet
 from encnet.export.openvino import read_onnx, save_openvino
 from encnet.export.parity import photograph_like, scores
 from encnet.export.run import Exported
 from encnet.inference.engines.openvino_core import openvino_core
-from encnet.model.encnet import EncNet
 
 
-def test_agrees_with_pytorch_and_carries_its_metadata(exported_onnx: tuple[EncNet, Exported], tmp_path: Path) -> None:
+def test_the_file_agrees_with_pytorch_and_contains_the_metadata(
+    exported_onnx: tuple[EncNet, Exported], tmp_path: Path
+) -> None:
     model, exported = exported_onnx
     classes = '["ä", "say \\"b\\" <c>"]'
     save_openvino(read_onnx(exported.files[0]), tmp_path / "model.xml", {"classes": classes})
@@ -27,8 +29,8 @@ def test_agrees_with_pytorch_and_carries_its_metadata(exported_onnx: tuple[EncNe
         rng = np.random.default_rng(seed)
         images = np.stack([photograph_like(rng, height, width) for _ in range(batch)])
         expected, presence = scores(model, images)
-        found = compiled([images])
+        outputs = compiled([images])
         assert presence is not None
-        assert np.abs(found["logits"] - expected).max() < 1e-3 * np.ptp(expected)
-        np.testing.assert_allclose(found["presence"], presence, rtol=0, atol=1e-3)
-        assert found["labels"].shape == (batch, height, width)
+        assert np.abs(outputs["logits"] - expected).max() < 1e-3 * np.ptp(expected)
+        np.testing.assert_allclose(outputs["presence"], presence, rtol=0, atol=1e-3)
+        assert outputs["labels"].shape == (batch, height, width)

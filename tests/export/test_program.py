@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from encnet.errors import InputError
+from encnet.checkpoint.encnet import EncNet
 from encnet.export.program import save_program, trace
 from encnet.export.wrapper import ExportWrapper
-from encnet.model.encnet import EncNet
+from encnet.system.errors import InputError
 
 
 def images(batch: int, height: int, width: int) -> Tensor:
     return torch.randint(0, 256, (batch, height, width, 3), dtype=torch.uint8)
 
 
-def test_the_file_takes_any_size_and_carries_its_metadata(network: Callable[..., EncNet], tmp_path: Path) -> None:
+def test_the_file_accepts_any_size_and_contains_the_metadata(network: Callable[..., EncNet], tmp_path: Path) -> None:
     wrapper = ExportWrapper(network("encnet_tiny"), labels=True)
     save_program(trace(wrapper), tmp_path / "model.pt2", {"encnet": "{}", "classes": '["ä"]'})
     extra = {"classes": "", "encnet": ""}
@@ -28,32 +28,32 @@ def test_the_file_takes_any_size_and_carries_its_metadata(network: Callable[...,
     for shape in ((1, 40, 72), (3, 101, 67), (2, 33, 200)):
         pixels = images(*shape)
         with torch.no_grad():
-            found, expected = program(pixels), wrapper(pixels)
-        assert set(found) == {"logits", "presence", "labels"}
+            outputs, expected = program(pixels), wrapper(pixels)
+        assert set(outputs) == {"logits", "presence", "labels"}
         for name, tensor in expected.items():
-            torch.testing.assert_close(found[name], tensor)
+            torch.testing.assert_close(outputs[name], tensor)
 
 
-def test_takes_one_size_where_asked_to(network: Callable[..., EncNet]) -> None:
+def test_a_program_for_one_size_refuses_others(network: Callable[..., EncNet]) -> None:
     program = trace(ExportWrapper(network("encnet_tiny")), size=(40, 72)).module()
     assert program(images(3, 40, 72))["logits"].shape == (3, 5, 5, 9)
     with pytest.raises(AssertionError, match="72"):
         program(images(3, 40, 80))
 
 
-class Undecided(torch.nn.Module):
-    """Computes what no graph can: which operations, depends on values."""
+class DataDependent(torch.nn.Module):
+    """A layer that cannot be traced, because its operations depend on values."""
 
     def forward(self, features: Tensor) -> Tensor:
         return features if features.mean() > 0 else -features
 
 
-def test_says_that_a_part_cannot_be_exported(network: Callable[..., EncNet]) -> None:
+def test_a_layer_that_cannot_be_traced_is_an_error(network: Callable[..., EncNet]) -> None:
     wrapper = ExportWrapper(network("encnet_tiny"))
     conv_in = wrapper.model.head.conv_in
     assert isinstance(conv_in, torch.nn.Sequential)
-    conv_in.append(Undecided())
-    with pytest.raises(
-        InputError, match=r"encnet_tiny cannot be exported for images of any size .* --size \[360,480\]"
-    ):
+    conv_in.append(DataDependent())
+    message = r"encnet_tiny cannot be exported for images of any size .* give one size, \(360, 480\)"
+    with pytest.raises(InputError, match=message) as caught:
         trace(wrapper)
+    assert caught.value.argument == "size"

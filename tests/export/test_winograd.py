@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from encnet.checkpoint.encnet import EncNet
 from encnet.export.onnx import save_onnx
 from encnet.export.run import export_model
-from encnet.inference.engines.fast_conv import WinogradConv
-from encnet.model.encnet import EncNet
+from encnet.kernels.winograd_conv import WinogradConv
 
 
 class Graph(nn.Module):

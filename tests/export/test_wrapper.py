@@ -1,4 +1,4 @@
-"""What is exported, in PyTorch, against the model by hand."""
+"""The exported module in PyTorch against the model with separate pre- and postprocessing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from encnet.checkpoint.encnet import EncNet
 from encnet.export.parity import photograph_like
 from encnet.export.wrapper import ExportWrapper
-from encnet.model.encnet import EncNet
 
 
 @pytest.mark.parametrize("presence_loss", ["bce", "mse"])
-def test_normalises_and_says_probabilities(network: Callable[..., EncNet], presence_loss: str) -> None:
+def test_the_module_normalises_and_returns_probabilities(network: Callable[..., EncNet], presence_loss: str) -> None:
     model = network("encnet_tiny", presence_loss=presence_loss, align_corners=presence_loss == "mse")
     model.info.mean, model.info.std = [0.1, 0.5, 0.7], [0.2, 0.3, 0.1]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -33,10 +33,10 @@ def test_normalises_and_says_probabilities(network: Callable[..., EncNet], prese
     torch.testing.assert_close(full.double(), expected.logits, rtol=0, atol=1e-4)
     assert outputs["labels"].dtype == torch.uint8
     assert (outputs["labels"] == expected.logits.argmax(dim=1)).double().mean() > 0.999
-    for name, tensor in model.float().state_dict().items():  # the model itself is as it was
+    for name, tensor in model.float().state_dict().items():  # the model itself does not change
         assert torch.equal(tensor, before[name])
 
 
-def test_says_nothing_of_presence_where_the_model_does_not(network: Callable[..., EncNet]) -> None:
+def test_a_model_without_presence_exports_no_presence(network: Callable[..., EncNet]) -> None:
     outputs = ExportWrapper(network("encnet_tiny", se=False))(torch.zeros(1, 40, 40, 3, dtype=torch.uint8))
     assert set(outputs) == {"logits"}

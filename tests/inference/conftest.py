@@ -1,4 +1,4 @@
-"""Files as `encnet export` writes them, of a network that a person can check: the class of a place is its colour."""
+"""Files in the form of `encnet export`, of a network that is easy to check: the class of a pixel is its colour."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOY = Description(
 
 @pytest.fixture
 def toy_onnx(tmp_path: Path) -> Callable[..., Path]:
-    """(size, description) -> an .onnx file: logits are means over 4 x 4 pixels, presence those over all, by channel."""
+    """A function that writes an .onnx file: logits are channel means over 4 x 4 pixels, presence over the image."""
     onnx = pytest.importorskip("onnx")
 
     def write(
@@ -65,7 +65,7 @@ def toy_onnx(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def toy_xml(toy_onnx: Callable[..., Path]) -> Callable[..., Path]:
-    """As ``toy_onnx``, in OpenVINO's format."""
+    """The same as ``toy_onnx``, in the format of OpenVINO."""
     openvino = pytest.importorskip("openvino")
 
     def write(metadata: str | None = TOY.to_json(), **options: object) -> Path:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encnet.errors import InputError
 from encnet.inference.inputs import expand_inputs, kind_of, output_stems
+from encnet.system.errors import InputError
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def names(paths: list[Path], folder: Path) -> list[str]:
         (["b.png", ".", "sub"], ["b.png", "[x].png", "a.JPG", "sub/c.png"]),
     ],
 )
-def test_patterns_stand_for_images(folder: Path, patterns: list[str], expected: list[str]) -> None:
+def test_patterns_expand_to_images(folder: Path, patterns: list[str], expected: list[str]) -> None:
     assert names(expand_inputs([folder / pattern for pattern in patterns]), folder) == expected
 
 
@@ -59,7 +59,7 @@ def test_a_pattern_without_images_is_named(folder: Path, pattern: str) -> None:
     assert str(folder / pattern) in str(caught.value)
 
 
-def test_home_is_expanded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_directory_is_expanded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("USERPROFILE", str(folder))
     assert expand_inputs(["~/b.png"]) == [folder / "b.png"]
@@ -77,27 +77,27 @@ def test_no_result_overwrites_another(paths: list[Path]) -> None:
 
 
 @given(st.lists(images, unique_by=lambda path: path.stem.casefold().removesuffix("_overlay"), max_size=8))
-def test_different_stems_are_kept(paths: list[Path]) -> None:
+def test_distinct_stems_are_kept(paths: list[Path]) -> None:
     assert output_stems(paths) == [path.stem for path in paths]
 
 
-def test_stems_are_readable() -> None:
+def test_equal_stems_are_extended_with_folder_and_suffix() -> None:
     paths = [Path("x/1.png"), Path("y/1.png"), Path("y/1.jpg"), Path("y/2.png")]
     assert output_stems(paths) == ["1", "y_1", "y_1_jpg", "2"]
 
 
-def test_reserved_stems_are_given_to_no_image() -> None:
+def test_reserved_stems_are_not_used() -> None:
     paths = [Path("a/Ranking.jpg"), Path("a/other.jpg")]
     assert output_stems(paths) == ["Ranking", "other"]
     assert output_stems(paths, ["ranking"]) == ["a_Ranking", "other"]
 
 
-def test_kinds_are_those_of_the_suffix(folder: Path) -> None:
+def test_the_suffix_decides_the_kind(folder: Path) -> None:
     kinds = {name: kind_of(folder / name) for name in ("b.png", "films/x.MP4", "notes.txt", "missing.tif")}
     assert kinds == {"b.png": "image", "films/x.MP4": "video", "notes.txt": "image", "missing.tif": "image"}
 
 
-def test_a_damaged_tiff_is_left_to_the_reader_of_rasters(folder: Path) -> None:
+def test_a_damaged_tiff_is_a_raster(folder: Path) -> None:
     (folder / "cut.tif").write_bytes(b"II*\0")
     (folder / "text.tif").write_text("no TIFF")
     assert kind_of(folder / "cut.tif") == "raster"

@@ -6,18 +6,18 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional
 
-from encnet.data.labels import distinct_palette
-from encnet.errors import InputError
+from encnet.checkpoint.create import create_model
+from encnet.checkpoint.encnet import EncNet
+from encnet.data.palette import distinct_palette
 from encnet.inference.predictor import Predictor
-from encnet.inference.protocol import Protocol
-from encnet.model.encnet import EncNet
-from encnet.model.variants import create_model
+from encnet.inference.protocols.protocol import Protocol
+from encnet.system.errors import InputError
 
 NAMES = ["sky", "road", "car"]
 
 
 def varied_model(align_corners: bool = False) -> EncNet:
-    """Random weights that yet predict different classes: normalised activations, logits around zero."""
+    """Random weights that predict several classes: normalised activations, logits around zero."""
     torch.manual_seed(0)
     model = create_model("encnet_tiny", num_classes=3, align_corners=align_corners)
     images = torch.stack([functional.pil_to_tensor(photo(64, 48, seed)) / 127.5 - 1 for seed in range(4)])
@@ -49,7 +49,7 @@ def photo(width: int, height: int, seed: int = 0) -> Image.Image:
 
 
 def by_hand(model: EncNet, image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and presence from the network itself."""
+    """Labels and presence computed with the network itself."""
     mean, std = np.array(model.info.mean), np.array(model.info.std)
     normalised = (np.asarray(image) / 255 - mean) / std
     with torch.no_grad():
@@ -58,7 +58,7 @@ def by_hand(model: EncNet, image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
         return output.logits[0].argmax(0).numpy(), output.presence[0].sigmoid().numpy()
 
 
-def test_prediction_is_what_the_network_says(model: EncNet) -> None:
+def test_predictions_are_those_of_the_network(model: EncNet) -> None:
     image = photo(41, 33)
     labels, presence = by_hand(model, image)
     result = Predictor(model, Protocol(fill=False), device="cpu")(image)
@@ -70,7 +70,7 @@ def test_prediction_is_what_the_network_says(model: EncNet) -> None:
     assert result.palette[2] == (7, 8, 9)
 
 
-def test_paths_pictures_and_arrays_are_one(predictor: Predictor, tmp_path: Path) -> None:
+def test_paths_images_and_arrays_give_the_same_prediction(predictor: Predictor, tmp_path: Path) -> None:
     image = photo(40, 32)
     path = tmp_path / "street.png"
     image.save(path)
@@ -81,7 +81,7 @@ def test_paths_pictures_and_arrays_are_one(predictor: Predictor, tmp_path: Path)
     assert predictor(image).path is None
 
 
-def test_checkpoint_predicts_as_its_model(model: EncNet, predictor: Predictor, tmp_path: Path) -> None:
+def test_a_checkpoint_predicts_as_its_model(model: EncNet, predictor: Predictor, tmp_path: Path) -> None:
     model.save(tmp_path / "model.safetensors")
     loaded = Predictor(tmp_path / "model.safetensors", device="cpu")
     assert loaded.source == str(tmp_path / "model.safetensors")
@@ -119,10 +119,10 @@ def test_stream_is_lazy(predictor: Predictor) -> None:
             yield photo(24, 24, seed)
 
     next(predictor.stream(images(), batch_size=2))
-    assert len(read) == 5  # a batch, the image that ends it, and two read ahead
+    assert len(read) == 4  # a batch, and two images in advance
 
 
-def test_stream_leaves_out_what_cannot_be_read(predictor: Predictor, tmp_path: Path) -> None:
+def test_stream_leaves_out_unreadable_images(predictor: Predictor, tmp_path: Path) -> None:
     photo(24, 24).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"no image")
     paths = [tmp_path / name for name in ("good.png", "bad.png", "missing.png", "good.png")]
@@ -131,12 +131,12 @@ def test_stream_leaves_out_what_cannot_be_read(predictor: Predictor, tmp_path: P
     assert ["bad.png" in str(errors[0]), "missing.png" in str(errors[1])] == [True, True]
     with pytest.raises(InputError, match=r"bad\.png"):
         list(predictor.stream(paths))
-    with pytest.raises(InputError, match="batch size is 0"):
+    with pytest.raises(InputError, match="batch_size is 0"):
         list(predictor.stream(paths, batch_size=0))
 
 
-def test_long_side_is_undone(tmp_path: Path) -> None:
-    """A model that wants small images answers at the size of the image, with the labels of the small one enlarged."""
+def test_labels_have_the_size_of_the_image_if_the_network_sees_a_smaller_one() -> None:
+    """They are the labels of the small image, enlarged."""
     model = varied_model()
     model.info.long_side = 48
     result = Predictor(model, device="cpu")(photo(96, 64))
@@ -168,14 +168,14 @@ def test_labels_are_the_most_probable_classes(long_side: int | None, align_corne
         assert (predictor(image).labels == alone).mean() > 0.999
 
 
-def test_other_protocols_decide_by_probabilities(model: EncNet) -> None:
+def test_labels_of_other_protocols_are_those_of_the_highest_probabilities(model: EncNet) -> None:
     predictor = Predictor(model, Protocol(flip=True), device="cpu")
     pixels = np.stack([np.asarray(photo(40, 32, seed)) for seed in range(2)])
     probabilities, _ = predictor.probabilities(torch.from_numpy(pixels).permute(0, 3, 1, 2))
     np.testing.assert_array_equal(predictor.labels(pixels)[0], probabilities.argmax(dim=1).numpy())
 
 
-def test_the_model_may_go_on_training(model: EncNet) -> None:
+def test_training_the_model_does_not_change_its_predictor(model: EncNet) -> None:
     trained = varied_model().train()
     predictor = Predictor(trained, device="cpu")
     before = predictor(photo(40, 32)).presence
@@ -186,11 +186,11 @@ def test_the_model_may_go_on_training(model: EncNet) -> None:
     np.testing.assert_array_equal(predictor(photo(40, 32)).presence, before)
 
 
-def test_protocol_is_followed(model: EncNet) -> None:
+def test_the_protocol_changes_the_labels(model: EncNet) -> None:
     image = photo(64, 48)
     plain = Predictor(model, device="cpu")(image)
-    tiled = Predictor(model, Protocol("sliding", (16, 16)), device="cpu")(image)
-    assert (plain.labels != tiled.labels).any()
+    sliding = Predictor(model, Protocol("sliding", (16, 16)), device="cpu")(image)
+    assert (plain.labels != sliding.labels).any()
 
 
 def test_half_precision_is_close(model: EncNet, predictor: Predictor) -> None:
@@ -201,7 +201,7 @@ def test_half_precision_is_close(model: EncNet, predictor: Predictor) -> None:
     assert 0 < (half - full).abs().max() < 0.05
 
 
-def test_wrong_settings_are_errors(model: EncNet) -> None:
+def test_arguments_that_do_not_work_are_errors(model: EncNet) -> None:
     with pytest.raises(InputError, match="device 'gpu'"):
         Predictor(model, device="gpu")
     with pytest.raises(InputError, match="precision is 'int4'"):
@@ -210,7 +210,7 @@ def test_wrong_settings_are_errors(model: EncNet) -> None:
         Predictor(model, device="cpu", precision="fp16")
     unnamed = create_model("encnet_tiny", num_classes=3)
     unnamed.info.classes = ["one"]
-    with pytest.raises(InputError, match="3 classes, but names 1"):
+    with pytest.raises(InputError, match="3 classes, but 1 class names"):
         Predictor(unnamed, device="cpu")
 
 

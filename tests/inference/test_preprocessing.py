@@ -3,49 +3,57 @@ import io
 import numpy as np
 import pytest
 import torch
+from block_network import block_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torchvision import tv_tensors
 
 from encnet.data.transforms import evaluation_transform
-from encnet.errors import InputError
 from encnet.inference.preprocessing import Preprocessing, pixels_of, rgb_image
 from encnet.model.info import ModelInfo
+from encnet.system.errors import InputError
 
-PREPROCESSING = Preprocessing((0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
+INFO = ModelInfo("blocks", {}, [0.4, 0.5, 0.6], [0.2, 0.3, 0.4])
 
 
 def pixels(height: int = 3, width: int = 4) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def test_values_are_normalised_by_channel() -> None:
+def normalised(images: torch.Tensor) -> torch.Tensor:
+    """Images normalised by a network with the mean and standard deviation of ``INFO``."""
+    network = block_network()
+    network.info.mean, network.info.std = INFO.mean, INFO.std
+    return network.normalised(images)
+
+
+def test_values_are_normalised_per_channel() -> None:
     array = pixels()
-    tensor = PREPROCESSING.normalised(torch.tensor(array).permute(2, 0, 1))
+    tensor = normalised(torch.tensor(array).permute(2, 0, 1))
     assert tensor.shape == (3, 3, 4)
     assert tensor.dtype == torch.float32
     for (y, x, channel), value in np.ndenumerate(array):
-        expected = (int(value) / 255 - PREPROCESSING.mean[channel]) / PREPROCESSING.std[channel]
+        expected = (int(value) / 255 - INFO.mean[channel]) / INFO.std[channel]
         assert float(tensor[channel, y, x]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_training_normalises_alike() -> None:
+def test_training_normalises_in_the_same_way() -> None:
     tensor = torch.tensor(pixels(20, 30)).permute(2, 0, 1)
-    transform = evaluation_transform(PREPROCESSING.mean, PREPROCESSING.std)
+    transform = evaluation_transform(tuple(INFO.mean), tuple(INFO.std))
     expected, _ = transform(tv_tensors.Image(tensor), tv_tensors.Mask(torch.zeros(20, 30, dtype=torch.uint8)))
-    torch.testing.assert_close(PREPROCESSING.normalised(tensor), expected, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(normalised(tensor), expected, atol=1e-6, rtol=1e-6)
 
 
-def test_memory_layout_is_kept() -> None:
+def test_normalisation_keeps_the_memory_layout() -> None:
     images = torch.tensor(pixels(20, 30))[None].permute(0, 3, 1, 2)
-    assert PREPROCESSING.normalised(images).is_contiguous(memory_format=torch.channels_last)
+    assert normalised(images).is_contiguous(memory_format=torch.channels_last)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40))
-def test_long_side_is_reached_in_proportion(height: int, width: int, long_side: int) -> None:
-    image = Preprocessing((0, 0, 0), (1, 1, 1), long_side).resized(Image.fromarray(pixels(height, width)))
+def test_the_long_side_is_resized_in_proportion(height: int, width: int, long_side: int) -> None:
+    image = Preprocessing(long_side).resized(Image.fromarray(pixels(height, width)))
     assert max(image.size) == long_side
     scale = long_side / max(height, width)
     assert abs(image.height - height * scale) <= 1
@@ -54,10 +62,10 @@ def test_long_side_is_reached_in_proportion(height: int, width: int, long_side: 
 
 @settings(deadline=None)
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 60), st.integers(0, 99))
-def test_training_resizes_alike(height: int, width: int, long_side: int, seed: int) -> None:
-    """Its validation resizes with torchvision, by the same filter; levels differ by rounding."""
+def test_training_resizes_in_the_same_way(height: int, width: int, long_side: int, seed: int) -> None:
+    """Validation resizes with torchvision, with the same filter; values differ by rounding."""
     array = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    found = np.asarray(Preprocessing((0, 0, 0), (1, 1, 1), long_side).resized(Image.fromarray(array)))
+    found = np.asarray(Preprocessing(long_side).resized(Image.fromarray(array)))
     transform = evaluation_transform((0.0,) * 3, (1.0,) * 3, long_side)
     label = tv_tensors.Mask(torch.zeros(height, width, dtype=torch.uint8))
     expected, _ = transform(tv_tensors.Image(torch.tensor(array).permute(2, 0, 1)), label)
@@ -67,16 +75,21 @@ def test_training_resizes_alike(height: int, width: int, long_side: int, seed: i
 
 def test_an_image_of_the_right_size_is_not_copied() -> None:
     image = Image.fromarray(pixels(20, 30))
-    assert PREPROCESSING.resized(image) is image
-    assert Preprocessing((0, 0, 0), (1, 1, 1), 30).resized(image) is image
+    assert Preprocessing().resized(image) is image
+    assert Preprocessing(30).resized(image) is image
 
 
-def test_images_as_one_array() -> None:
+def test_images_of_one_size_become_one_array() -> None:
     images = [Image.fromarray(pixels()), Image.new("RGB", (4, 3), (1, 2, 3))]
     array = pixels_of(images)
     assert array.flags.writeable
     np.testing.assert_array_equal(array[0], pixels())
     np.testing.assert_array_equal(array[1, 2, 3], (1, 2, 3))
+
+
+def test_16_bit_grey_is_scaled_to_8_bits() -> None:
+    grey = Image.fromarray(np.full((3, 4), 0x1234, np.uint16))
+    assert rgb_image(grey).getpixel((0, 0)) == (0x12,) * 3
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "HSV"])
@@ -104,19 +117,21 @@ def truncated() -> Image.Image:
         (pixels()[..., 0], r"shape \(3, 4\)"),
         (pixels()[:0], r"shape \(0, 4, 3\)"),
         (np.zeros((3, 4, 4), np.uint8), r"shape \(3, 4, 4\)"),
-        (Image.new("F", (2, 2)), "mode F"),
-        (Image.new("I;16", (2, 2)), "mode I;16"),
+        (Image.new("F", (2, 2)), "32-bit numbers"),
         (truncated(), "cannot be decoded"),
         (None, "not NoneType"),
     ],
 )
-def test_other_images_are_errors(image: object, message: str) -> None:
+def test_unusable_images_are_errors(image: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         rgb_image(image)  # pyright: ignore[reportArgumentType]
 
 
-def test_preprocessing_of_a_model() -> None:
+def test_the_model_determines_the_preprocessing() -> None:
     info = ModelInfo("encnet_tiny", {}, mean=[0.1, 0.2, 0.3], std=[1, 2, 3], long_side=64)
-    assert Preprocessing.of(info) == Preprocessing((0.1, 0.2, 0.3), (1, 2, 3), 64)
+    assert Preprocessing.of(info) == Preprocessing(64, multiple=8)
+    info.multiple_of = 14
+    assert Preprocessing.of(info) == Preprocessing(64, multiple=14)
+    assert Preprocessing.of(info, align_corners=True) == Preprocessing(64, multiple=1)
     with pytest.raises(InputError, match="4 channels"):
         Preprocessing.of(ModelInfo("encnet_tiny", {}, mean=[0.0] * 4, std=[1.0] * 4))

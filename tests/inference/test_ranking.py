@@ -16,7 +16,7 @@ from encnet.inference.ranking import Ranking
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """What the toy network thinks of the presence of a class is its colour's mean: dark halves look absent."""
+    """The toy network predicts the mean of a colour as presence of its class, so classes of dark halves look absent."""
     folder = tmp_path / "photographs"
     folder.mkdir()
     pixels = np.zeros((16, 24, 3), np.uint8)
@@ -27,7 +27,7 @@ def photographs(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_worst_comes_first(
+def test_the_largest_disagreement_comes_first(
     toy_onnx: Callable[..., Path],
     photographs: Path,
     tmp_path: Path,
@@ -45,20 +45,21 @@ def test_the_worst_comes_first(
     predictor = Predictor(model)
     for image in ranked:
         result = predictor(image["file"])
-        found = result.disagreement()
-        assert found is not None
-        assert image["disagreement"] == pytest.approx(found.score, abs=1e-6)
-        assert [each["name"] for each in image["classes"]] == [each.name for each in found.contradictions(result.names)]
-        own = json.loads((out / image["labels"]).with_suffix(".json").read_text(encoding="utf-8"))
-        assert own["file"] == image["file"]  # also that of ranking.png, whose prediction has another name
-        assert own["disagreement"] == image["disagreement"]
+        expected = result.disagreement()
+        assert expected is not None
+        assert image["disagreement"] == pytest.approx(expected.score, abs=1e-6)
+        names = [contradiction.name for contradiction in expected.contradictions(result.names)]
+        assert [entry["name"] for entry in image["classes"]] == names
+        saved = json.loads((out / image["labels"]).with_suffix(".json").read_text(encoding="utf-8"))
+        assert saved["file"] == image["file"]  # the prediction of ranking.png has another stem
+        assert saved["disagreement"] == image["disagreement"]
     assert ranked[1]["classes"][0]["presence"] == pytest.approx(100 / 255, abs=1e-2)
     text = capsys.readouterr().out
     assert "look at these first" in text
     assert text.index("ranking.png") < text.index("halves.png")
 
 
-def test_without_asking_nothing_is_ranked(
+def test_nothing_is_ranked_by_default(
     toy_onnx: Callable[..., Path], photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["predict", str(toy_onnx()), str(photographs), "--out", str(tmp_path / "out")]) == 0
@@ -66,13 +67,13 @@ def test_without_asking_nothing_is_ranked(
     assert "look at these first" not in capsys.readouterr().out
 
 
-def test_a_model_without_presence_cannot_rank(
+def test_a_model_without_presence_cannot_be_ranked(
     toy_onnx: Callable[..., Path], photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     silent = replace(Predictor(toy_onnx()).description, presence=False)
     model = toy_onnx(metadata=silent.to_json(), presence=False)
     assert main(["predict", str(model), str(photographs), "--rank", "true", "--out", str(tmp_path / "out")]) == 2
-    assert "does not say which classes are in an image" in capsys.readouterr().err
+    assert "does not predict class presence" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from encnet.data.labels import IGNORE, LabelSet, distinct_palette
-from encnet.disagreement import disagreement
-from encnet.errors import InputError
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.palette import distinct_palette
 from encnet.inference.segmentation import Segmentation
+from encnet.metrics.disagreement import disagreement
+from encnet.system.errors import InputError
 
 NAMES = ("sky", "road", "Bäume")
 
@@ -41,8 +42,8 @@ def test_shares_count_pixels(labels: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 3, 16, 17, 255])
-def test_saved_label_map_is_read_back(tmp_path: Path, classes: int) -> None:
-    """By the package's own reader and by Pillow, in value and in colour."""
+def test_a_saved_label_map_keeps_values_and_colours(tmp_path: Path, classes: int) -> None:
+    """It is read by the package's own reader and by Pillow."""
     labels = np.random.default_rng(0).integers(0, classes, (9, 11), dtype=np.uint8)
     result = segmentation(labels, tuple(f"class {i}" for i in range(classes)))
     written = result.save(tmp_path, overlay=False)
@@ -61,7 +62,7 @@ def test_saved_files_are_named_after_the_image(tmp_path: Path) -> None:
     assert all(path.is_file() for path in result.save(tmp_path))
 
 
-def test_saved_json_says_what_is_in_the_image(tmp_path: Path) -> None:
+def test_the_saved_json_lists_presence_and_shares(tmp_path: Path) -> None:
     result = segmentation(LABELS, path=Path("street.jpg"))
     *_, path = result.save(tmp_path, overlay=False)
     text = path.read_text(encoding="utf-8")
@@ -81,26 +82,26 @@ def test_without_presence_the_json_has_null() -> None:
 
 
 @given(arrays(np.uint8, (3, 5), elements=st.sampled_from([0, 1, 2, IGNORE])))
-def test_disagreement_is_that_of_the_counted_pixels(labels: np.ndarray) -> None:
-    """Pixels of no class, as in a raster's empty corners, do not count."""
+def test_disagreement_ignores_pixels_without_a_class(labels: np.ndarray) -> None:
+    """The empty corners of rasters have such pixels."""
     result = segmentation(labels)
     counts = np.array([sum(int(label == i) for label in labels.flat) for i in range(3)])
     assert result.presence is not None
     expected = disagreement(counts / max(1, counts.sum()), result.presence)
-    found = result.disagreement()
-    assert found is not None
-    assert found.score == pytest.approx(expected.score)
+    disagreement_of_pixels = result.disagreement()
+    assert disagreement_of_pixels is not None
+    assert disagreement_of_pixels.score == pytest.approx(expected.score)
     assert result.to_dict()["disagreement"] == pytest.approx(expected.score, abs=1e-6)
 
 
-def test_overlay_takes_an_opacity() -> None:
+def test_the_overlay_depends_on_the_opacity() -> None:
     result = segmentation(LABELS)
     assert result.overlay(0).tobytes() != result.overlay(1).tobytes()
     with pytest.raises(InputError, match="opacity is 2"):
         result.overlay(2)
 
 
-def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot write"):
         segmentation(LABELS).save(tmp_path / "file")

@@ -1,4 +1,4 @@
-"""Exported models predict where there is no PyTorch: in a process that refuses to import it."""
+"""Exported models predict without PyTorch, in a process that refuses to import it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ sys.exit(status)
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """A red place to the left, a blue one to the right; and one of another size, all green."""
+    """Two images that are red on the left and blue on the right; and a green one of another size."""
     (tmp_path / "photographs").mkdir()
     pixels = np.zeros((16, 24, 3), np.uint8)
     pixels[:, :12, 0] = pixels[:, 12:, 2] = 200
@@ -50,7 +50,9 @@ def encnet(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("make", "engine"), [("toy_onnx", "auto"), ("toy_xml", "auto"), ("toy_onnx", "openvino")])
-def test_predict(make: str, engine: str, photographs: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_exported_models_predict_images(
+    make: str, engine: str, photographs: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     pytest.importorskip("onnxruntime")
     model: Path = request.getfixturevalue(make)()
     done = encnet("predict", model, photographs, "--engine", engine, "--rank", "true", "--out", tmp_path / "out")
@@ -59,17 +61,19 @@ def test_predict(make: str, engine: str, photographs: Path, tmp_path: Path, requ
     for name, expected in (("first", [0] * 12 + [2] * 12), ("second", [0] * 12 + [2] * 12), ("third", [1] * 32)):
         with Image.open(tmp_path / f"out/{name}.png") as labels:
             assert (np.asarray(labels) == expected).all()
-    said = json.loads((tmp_path / "out/third.json").read_text())
-    assert said["presence"] == {"green": pytest.approx(250 / 255, abs=1e-5), "red": 0, "blue": 0}
-    assert said["shares"] == {"green": 1}
+    values = json.loads((tmp_path / "out/third.json").read_text())
+    assert values["presence"] == {"green": pytest.approx(250 / 255, abs=1e-5), "red": 0, "blue": 0}
+    assert values["shares"] == {"green": 1}
     assert (tmp_path / "out/first_overlay.png").is_file()
 
 
-def test_what_needs_pytorch_says_so(toy_onnx: Callable[..., Path], photographs: Path, tmp_path: Path) -> None:
+def test_the_error_names_pytorch_if_it_is_needed(
+    toy_onnx: Callable[..., Path], photographs: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("onnxruntime")
     done = encnet("predict", toy_onnx(), photographs, "--protocol", "mmseg-ms", "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert "the protocol mmseg-ms, as it is set, takes PyTorch and a checkpoint" in done.stderr
+    assert "the protocol mmseg-ms with these settings takes PyTorch and a checkpoint" in done.stderr
     (tmp_path / "model.safetensors").touch()
     done = encnet("predict", tmp_path / "model.safetensors", photographs)
     assert done.returncode == 2
@@ -79,10 +83,10 @@ def test_what_needs_pytorch_says_so(toy_onnx: Callable[..., Path], photographs: 
     assert not (tmp_path / "out").exists()
 
 
-def test_videos_do_not_need_it(toy_onnx: Callable[..., Path], tmp_path: Path) -> None:
+def test_exported_models_predict_videos(toy_onnx: Callable[..., Path], tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("av")
-    from encnet.inference.video_files import VideoWriter
+    from encnet.inference.media.video_files import VideoWriter
 
     with VideoWriter(tmp_path / "film.mkv", Fraction(10), lossless=False) as video:
         video.write(np.full((16, 24, 3), (9, 9, 250), np.uint8), 0)
@@ -91,7 +95,7 @@ def test_videos_do_not_need_it(toy_onnx: Callable[..., Path], tmp_path: Path) ->
     assert json.loads((tmp_path / "out/film.jsonl").read_text())["shares"] == {"blue": 1}
 
 
-def test_rasters_need_it_and_say_so(toy_onnx: Callable[..., Path], photographs: Path, tmp_path: Path) -> None:
+def test_rasters_need_pytorch(toy_onnx: Callable[..., Path], photographs: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     done = encnet("predict", toy_onnx(), photographs, "--raster", "true", "--out", tmp_path / "out")
     assert done.returncode == 2
@@ -99,7 +103,7 @@ def test_rasters_need_it_and_say_so(toy_onnx: Callable[..., Path], photographs: 
     assert not (tmp_path / "out").exists()
 
 
-def test_probabilities_need_it_too(toy_onnx: Callable[..., Path]) -> None:
+def test_probabilities_need_pytorch(toy_onnx: Callable[..., Path]) -> None:
     pytest.importorskip("onnxruntime")
     torch = pytest.importorskip("torch")
     predictor = Predictor(toy_onnx())

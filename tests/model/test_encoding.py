@@ -1,25 +1,20 @@
-"""The Encoding layer against its equations, the seed's expanded form, and its symmetries."""
+"""The Encoding layer against its equations and its expanded form, and its symmetries."""
 
 from __future__ import annotations
-
-import importlib.util
-import os
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from tutorial_form import ExpandedEncoding
 
-from encnet.errors import InputError
 from encnet.model.encoding import Encoding
-
-ORACLE = Path(os.environ.get("ENCNET_SHARED", Path(__file__).parents[3] / "shared")) / "oracles/seed_encnet.py"
+from encnet.system.errors import InputError
 
 
 def encode_by_loops(features: Tensor, codewords: Tensor, scale: Tensor) -> Tensor:
-    """The paper's sums, one pixel and one codeword at a time, in float64."""
+    """Returns the paper's sums, computed for one pixel and one codeword at a time, in float64."""
     batch, channels = features.shape[:2]
     X = features.double().reshape(batch, channels, -1)
     D, s = codewords.double(), -scale.double()
@@ -42,7 +37,7 @@ def encode_by_loops(features: Tensor, codewords: Tensor, scale: Tensor) -> Tenso
     width=st.integers(1, 4),
     seed=st.integers(0, 2**16),
 )
-def test_equals_the_sums_of_the_paper(
+def test_layer_equals_the_sums_of_the_paper(
     batch: int, channels: int, num_codes: int, height: int, width: int, seed: int
 ) -> None:
     torch.manual_seed(seed)
@@ -52,7 +47,7 @@ def test_equals_the_sums_of_the_paper(
     torch.testing.assert_close(layer(features), expected, rtol=1e-10, atol=1e-10)
 
 
-def test_gradients_are_those_of_finite_differences() -> None:
+def test_gradients_equal_finite_differences() -> None:
     torch.manual_seed(0)
     layer = Encoding(3, 4).double()
     features = torch.randn(2, 3, 2, 3, dtype=torch.float64, requires_grad=True)
@@ -65,18 +60,21 @@ def test_gradients_are_those_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(encode, (features, codewords, scale))
 
 
-def test_equals_the_expanded_form_of_the_seed() -> None:
-    if not ORACLE.is_file():
-        pytest.skip(f"the seed oracle {ORACLE} is not here")
-    spec = importlib.util.spec_from_file_location("seed_encnet", ORACLE)
-    assert spec is not None and spec.loader is not None
-    seed = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(seed)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
+def test_layer_and_gradients_equal_the_expanded_form(dtype: torch.dtype, tolerance: float) -> None:
     torch.manual_seed(0)
-    layer, oracle = Encoding(64, 32), seed.Encoding(64, 32)
-    oracle.load_state_dict(layer.state_dict())
-    features = torch.randn(2, 64, 9, 11)
-    torch.testing.assert_close(layer(features), oracle(features), rtol=1e-4, atol=1e-4)
+    layer, expanded = Encoding(64, 32).to(dtype), ExpandedEncoding(64, 32).to(dtype)
+    layer.scale.data /= 16  # squared distances are about 64: every pixel is shared among codewords
+    expanded.load_state_dict(layer.state_dict())
+    features = torch.randn(2, 64, 9, 11, dtype=dtype, requires_grad=True)
+    output, expected = layer(features), expanded(features)
+    torch.testing.assert_close(output, expected, rtol=tolerance, atol=tolerance)
+    weights = torch.randn_like(expected)
+    gradients = torch.autograd.grad(output, [features, layer.codewords, layer.scale], weights)
+    expected_gradients = torch.autograd.grad(expected, [features, expanded.codewords, expanded.scale], weights)
+    for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
+        largest = float(expected_gradient.abs().max())
+        torch.testing.assert_close(gradient, expected_gradient, rtol=0, atol=tolerance * largest)
 
 
 def test_permuted_codewords_permute_the_encoding() -> None:
@@ -89,7 +87,7 @@ def test_permuted_codewords_permute_the_encoding() -> None:
     torch.testing.assert_close(permuted(features), layer(features)[:, order])
 
 
-def test_does_not_depend_on_where_pixels_are() -> None:
+def test_permuted_pixels_leave_the_encoding_unchanged() -> None:
     torch.manual_seed(0)
     layer = Encoding(5, 7).double()
     features = torch.randn(1, 5, 6, 4, dtype=torch.float64)
@@ -98,7 +96,7 @@ def test_does_not_depend_on_where_pixels_are() -> None:
     torch.testing.assert_close(layer(features.roll((2, 1), (2, 3))), layer(features))
 
 
-def test_is_additive_over_tiles() -> None:
+def test_encodings_of_tiles_add_up() -> None:
     torch.manual_seed(0)
     layer = Encoding(5, 7).double()
     features = torch.randn(1, 5, 6, 8, dtype=torch.float64)
@@ -117,18 +115,18 @@ def test_autocast_keeps_the_assignment_in_float32(dtype: torch.dtype) -> None:
     torch.testing.assert_close(encoded, layer(features.float()), rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "build",
-    [
-        lambda: Encoding(0, 4),
-        lambda: Encoding(4, 0),
-        lambda: Encoding(4, 2)(torch.zeros(1, 5, 2, 2)),
-        lambda: Encoding(4, 2)(torch.zeros(4, 2, 2)),
-    ],
-)
-def test_wrong_sizes_are_named(build) -> None:
-    with pytest.raises(InputError, match=r"Encoding: .*(at least 1|expected)"):
-        build()
+@pytest.mark.parametrize(("channels", "num_codes", "argument"), [(0, 4, "channels"), (4, 0, "num_codes")])
+def test_sizes_that_are_not_positive_are_refused(channels: int, num_codes: int, argument: str) -> None:
+    with pytest.raises(InputError, match=f"{argument} is 0; it must be at least 1") as error:
+        Encoding(channels, num_codes)
+    assert error.value.argument == argument
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 2, 2), (4, 2, 2)])
+def test_features_of_a_wrong_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"features have the shape .*; expected \(B, 4, H, W\)") as error:
+        Encoding(4, 2)(torch.zeros(shape))
+    assert error.value.argument == "features"
 
 
 @settings(max_examples=25, deadline=None)
@@ -143,14 +141,14 @@ def test_sums_of_parts_add_up_to_the_whole(parts: list[int], seed: int) -> None:
         total = total + piece
     assert total.pixels == 3 * sum(parts)
     torch.testing.assert_close(total.mass.sum(dim=1), torch.full((2,), float(total.pixels), dtype=torch.float64))
-    torch.testing.assert_close(layer.of_sums(total), encode_by_loops(features, layer.codewords, layer.scale))
+    torch.testing.assert_close(layer.residuals(total), encode_by_loops(features, layer.codewords, layer.scale))
 
 
-def test_averaged_sums_are_between_those_of_two_images() -> None:
+def test_averaged_sums_average_the_encodings() -> None:
     torch.manual_seed(0)
     layer = Encoding(4, 3).double()
     one, other = torch.randn(2, 1, 4, 3, 5, dtype=torch.float64)
     averaged = 0.75 * layer.sums(one) + layer.sums(other) * 0.25
     expected = 0.75 * layer(one) + 0.25 * layer(other)  # E is linear in the sums
-    torch.testing.assert_close(layer.of_sums(averaged), expected)
+    torch.testing.assert_close(layer.residuals(averaged), expected)
     assert averaged.pixels == 15

@@ -1,4 +1,4 @@
-"""The JPU against its description, and the two forms of the network around it."""
+"""The JPU against its description, and the original and the later form of the network with it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from encnet.errors import InputError
+from encnet.checkpoint.create import create_model
 from encnet.model.backbone import Stages
 from encnet.model.jpu import JPU
-from encnet.model.variants import create_model
 
 
-def stages(height: int, width: int) -> Stages:
-    """Features of an undilated backbone for images of 8·height x 8·width."""
+def random_stages(height: int, width: int) -> Stages:
+    """Returns features of an undilated backbone for images of 8·height x 8·width."""
     torch.manual_seed(1)
     sizes = [(height // s or 1, width // s or 1) for s in (1, 2, 4)]
     features = [torch.randn(2, c, *size, dtype=torch.float64) for c, size in zip((5, 6, 7), sizes, strict=True)]
@@ -23,6 +22,7 @@ def stages(height: int, width: int) -> Stages:
 
 
 def normalised(features: Tensor, norm: nn.Module) -> Tensor:
+    """Returns the output of a 2D batch norm, computed from its equation."""
     assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
     mean, var = (features.mean((0, 2, 3)), features.var((0, 2, 3), unbiased=False))
     if not norm.training:
@@ -34,14 +34,14 @@ def normalised(features: Tensor, norm: nn.Module) -> Tensor:
 @pytest.mark.parametrize("align_corners", [False, True])
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("size", [(8, 12), (9, 7)])
-def test_equals_its_description(align_corners: bool, training: bool, size: tuple[int, int]) -> None:
+def test_jpu_equals_its_description(align_corners: bool, training: bool, size: tuple[int, int]) -> None:
     torch.manual_seed(0)
     jpu = JPU((0, 4, 5, 6, 7), 3, align_corners).double().train(training)
-    given = stages(*size)
-    result = jpu(given)
-    assert result[:4] == given[:4]
+    stages = random_stages(*size)
+    output = jpu(stages)
+    assert output[:4] == stages[:4]
     pyramid = []
-    for block, stage in zip(jpu.convs, (given.stage2, given.stage3, given.stage4), strict=True):
+    for block, stage in zip(jpu.convs, (stages.stage2, stages.stage3, stages.stage4), strict=True):
         conv, norm, _ = block.children()
         assert isinstance(conv, nn.Conv2d)
         x = F.relu(normalised(F.conv2d(stage, conv.weight, padding=1), norm))
@@ -51,17 +51,17 @@ def test_equals_its_description(align_corners: bool, training: bool, size: tuple
         depthwise, first_norm, pointwise, norm, _ = block.children()
         assert isinstance(depthwise, nn.Conv2d) and isinstance(pointwise, nn.Conv2d)
         padded, spatial = F.pad(joint, (d, d, d, d)), torch.zeros_like(joint)
-        for dy in range(3):  # a depthwise convolution is nine shifted copies, each weighted by channel
+        for dy in range(3):  # a depthwise convolution is a sum of nine shifted copies, weighted by channel
             for dx in range(3):
                 shifted = padded[:, :, dy * d : dy * d + size[0], dx * d : dx * d + size[1]]
                 spatial = spatial + shifted * depthwise.weight[:, 0, dy, dx][:, None, None]
         mixed = torch.einsum("oc,bchw->bohw", pointwise.weight[:, :, 0, 0], normalised(spatial, first_norm))
         branches.append(F.relu(normalised(mixed, norm)))
-    assert result.stage4.shape == (2, 12, *size)
-    torch.testing.assert_close(result.stage4, torch.cat(branches, dim=1))
+    assert output.stage4.shape == (2, 12, *size)
+    torch.testing.assert_close(output.stage4, torch.cat(branches, dim=1))
 
 
-def test_its_state_has_a_place_for_every_tensor_of_the_peers() -> None:
+def test_parameters_have_the_shapes_of_the_peers() -> None:
     jpu = JPU((64, 256, 512, 1024, 2048), 512)
     shapes = {name: tuple(tensor.shape) for name, tensor in jpu.named_parameters()}
     assert jpu.channels == (64, 256, 512, 1024, 2048)
@@ -76,13 +76,14 @@ def test_its_state_has_a_place_for_every_tensor_of_the_peers() -> None:
 
 
 def strides_and_dilations(model: nn.Module, stage: str) -> list[tuple[int, int]]:
+    """Returns (stride, dilation) of each 3x3 convolution of a ResNet's stage."""
     convs = [m for m in model.get_submodule(f"backbone.network.{stage}").modules() if isinstance(m, nn.Conv2d)]
     spatial = [conv for conv in convs if conv.kernel_size == (3, 3)]
     assert all(conv.padding == conv.dilation for conv in spatial)
     return [(conv.stride[0], conv.dilation[0]) for conv in spatial]
 
 
-def test_the_original_form_dilates_nothing() -> None:
+def test_original_form_dilates_nothing() -> None:
     model = create_model("encnet_jpu_resnet50", 4).eval()
     assert model.align_corners and model.neck is not None and model.neck.align_corners
     assert strides_and_dilations(model, "layer3") == [(2, 1)] + [(1, 1)] * 5
@@ -93,11 +94,11 @@ def test_the_original_form_dilates_nothing() -> None:
     assert shapes["backbone.network.bn1.weight"] == (128,)
     with torch.inference_mode():
         features = model.neck(model.backbone(torch.randn(1, 3, 64, 96)))
-    assert features.stage3.shape == (1, 1024, 4, 6)  # what the auxiliary head reads: stride 16
+    assert features.stage3.shape == (1, 1024, 4, 6)  # input of the auxiliary head, at stride 16
     assert features.stage4.shape == (1, 2048, 8, 12)
 
 
-def test_the_later_form_strides_and_dilates() -> None:
+def test_later_form_strides_and_dilates() -> None:
     options = {"backbone": "resnet50c", "backbone_dilations": (2, 4), "conv_in_kernel": 3, "align_corners": False}
     model = create_model("encnet_jpu_resnet50", 4, **options).eval()
     assert strides_and_dilations(model, "layer2") == [(2, 1)] + [(1, 1)] * 3
@@ -108,28 +109,3 @@ def test_the_later_form_strides_and_dilates() -> None:
     assert shapes["backbone.network.bn1.weight"] == (64,)
     assert model.info.options["backbone_dilations"] == [2, 4]
     assert model(torch.randn(1, 3, 50, 67)).logits.shape == (1, 4, 50, 67)
-
-
-@pytest.mark.parametrize("backbone", ["resnet18", "resnet50c"])
-def test_dilations_of_a_dilated_backbone_can_be_written_out(backbone: str) -> None:
-    torch.manual_seed(0)
-    model = create_model("encnet_resnet18", 3, backbone=backbone).eval()
-    same = create_model("encnet_resnet18", 3, backbone=backbone, backbone_dilations=[2, 4]).eval()
-    same.load_state_dict(model.state_dict())
-    images = torch.randn(1, 3, 64, 64)
-    with torch.inference_mode():
-        assert torch.equal(model(images).logits, same(images).logits)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"conv_in_kernel": 2}, "conv_in_kernel is 2; it must be 1 or 3"),
-        ({"backbone_dilations": (2,)}, r"backbone_dilations is \[2\]; it must be two positive numbers"),
-        ({"backbone_dilations": (2, 0)}, r"backbone_dilations is \[2, 0\]"),
-        ({"backbone_dilations": (2, 4), "backbone": "mobilenetv3_small_050"}, "no ResNet of timm's"),
-    ],
-)
-def test_wrong_options_are_named(options: dict[str, object], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        create_model("encnet_jpu_resnet50", 3, **options)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from encnet.data.formats.dataset_yaml import write_dataset_yaml
 from encnet.data.labels import LabelSet
 from encnet.training.config import DataConfig, ModelConfig, OptimizerConfig, TrainConfig
+from encnet.training.module import TrainingModule
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives each test its own cache folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def squares(tmp_path: Path) -> Path:
-    """Bright squares on dark ground: 10 training images, 3 validation images of another size."""
+    """A data set of bright squares on dark ground: 10 training images, 3 validation images of another size."""
     root = tmp_path / "squares"
     rng = np.random.default_rng(0)
     for split, number, height, width in (("train", 10, 48, 64), ("val", 3, 40, 56)):
@@ -41,6 +47,7 @@ def squares(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings() -> TrainConfig:
+    """Two epochs of three steps with a tiny network."""
     return TrainConfig(
         model=ModelConfig(variant="encnet_tiny", output_stride=16, num_codes=4, head_channels=16),
         data=DataConfig(batch_size=3, workers=0, crop=(32, 32)),
@@ -48,3 +55,21 @@ def settings() -> TrainConfig:
         epochs=2,
         accelerator="cpu",
     )
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """A function that makes the next run receive Ctrl-C in the middle of the given step."""
+
+    def arrange(step: int) -> None:
+        original, sent = TrainingModule.training_step, []
+
+        def training_step(self: TrainingModule, batch: Any, batch_idx: int) -> torch.Tensor:
+            if self.global_step == step and not sent:
+                sent.append(step)
+                signal.raise_signal(signal.SIGINT)
+            return original(self, batch, batch_idx)
+
+        monkeypatch.setattr(TrainingModule, "training_step", training_step)
+
+    return arrange

@@ -1,4 +1,4 @@
-"""Class weights against the formula, and their fading in a real run."""
+"""Class weights against the formula, and fading in a real run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from encnet.errors import InputError
+from encnet.losses.options import LossOptions
+from encnet.system.errors import InputError
 from encnet.training.class_weights import class_weights
-from encnet.training.config import LossConfig, TrainConfig
+from encnet.training.config import TrainConfig
 from encnet.training.module import TrainingModule
 from encnet.training.run import train
 
 
-def test_weights_are_median_frequency_over_frequency() -> None:
+def test_class_weights_follow_the_formula() -> None:
     pixels = np.array([100, 400, 0, 1600])
     weights = class_weights(pixels, power=0.5)
     raw = np.sqrt(400 / np.array([100, 400, 100, 1600]))
@@ -25,7 +26,7 @@ def test_weights_are_median_frequency_over_frequency() -> None:
     assert class_weights(np.zeros(3, np.int64), 0.5).tolist() == [1, 1, 1]
 
 
-def test_faded_weights_fall_to_equal_ones(
+def test_fading_weights_end_equal_for_all_classes(
     squares: Path, settings: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[torch.Tensor] = []
@@ -37,7 +38,7 @@ def test_faded_weights_fall_to_equal_ones(
         return original(self, batch, batch_idx)
 
     monkeypatch.setattr(TrainingModule, "training_step", training_step)
-    settings.loss = LossConfig(class_weight_power=0.8, class_weight_fade=True)
+    settings.loss = LossOptions(class_weight_power=0.8, class_weight_fade=True)
     settings.steps = 4
     train(squares, settings, tmp_path / "run", quiet=True)
     assert len(seen) == 4
@@ -48,6 +49,6 @@ def test_faded_weights_fall_to_equal_ones(
     np.testing.assert_allclose(powers, [1, 0.75, 0.5, 0.25], rtol=1e-5)
 
 
-def test_without_weights_nothing_can_fade() -> None:
+def test_fading_without_class_weights_is_refused() -> None:
     with pytest.raises(InputError, match="class_weight_fade is True; it must be false where class_weight_power is 0"):
-        LossConfig(class_weight_fade=True)
+        LossOptions(class_weight_fade=True)

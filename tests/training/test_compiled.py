@@ -1,4 +1,4 @@
-"""A compiled run is the plain run, only faster."""
+"""Compiled runs: equal to plain runs, or refused."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from safetensors.torch import load_file
 
 import encnet
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 from encnet.training.callbacks import LAST_STATE
 from encnet.training.compiled import check_compilable
 from encnet.training.config import TrainConfig
 from encnet.training.run import train
 
 
-def test_a_missing_compiler_is_one_sentence(
+def test_a_missing_compiler_is_reported_in_one_sentence(
     squares: Path, settings: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from torch._inductor import config  # here, since its import takes a second
@@ -33,7 +33,7 @@ def test_a_missing_compiler_is_one_sentence(
     assert not (tmp_path / "run").exists()
 
 
-def test_stages_that_are_computed_twice_are_not_compiled(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+def test_compiling_recomputed_stages_is_refused(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
     settings.compile, settings.model.recompute_stages = True, 2
     with pytest.raises(InputError, match=r"set model\.recompute_stages to 0, or compile to false"):
         train(squares, settings, tmp_path / "run", quiet=True)

@@ -1,4 +1,4 @@
-"""Order and place of training samples."""
+"""Order of training samples, resuming, waiting time, and the number of workers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from encnet.training.loader import EpochBatches, TrainLoader, reading_processes
 
 
 class Keys(torch.utils.data.Dataset[list[int]]):
-    """Gives back the key that was asked for."""
+    """Returns the key of each sample as the sample."""
 
     def __len__(self) -> int:
         return 11
@@ -40,7 +40,9 @@ def keys(batches: list[list[torch.Tensor]]) -> list[list[tuple[int, ...]]]:
     epoch=st.integers(0, 5),
     seed=st.integers(0, 9),
 )
-def test_processes_share_an_epoch(samples: int, batch_size: int, processes: int, epoch: int, seed: int) -> None:
+def test_processes_share_the_samples_of_an_epoch(
+    samples: int, batch_size: int, processes: int, epoch: int, seed: int
+) -> None:
     shares = []
     for rank in range(processes):
         batches = EpochBatches(samples, batch_size, seed, rank, processes)
@@ -56,18 +58,18 @@ def test_processes_share_an_epoch(samples: int, batch_size: int, processes: int,
     assert all(len(a) == len(b) for a, b in pairwise(shares))
 
 
-def test_epochs_follow_each_other_however_the_iterator_is_left() -> None:
+def test_the_next_epoch_follows_even_if_the_iterator_is_not_exhausted() -> None:
     complete = loader()
     epochs = [keys(list(complete)) for _ in range(3)]
     assert [[key[0] for batch in epoch for key in batch] for epoch in epochs] == [[n] * 9 for n in range(3)]
     assert epochs[0] != epochs[1]
-    counted = loader()  # Lightning counts the batches and never asks for one too many
+    counted = loader()  # Lightning counts the batches and never exhausts the iterator
     for expected in epochs:
         iterator = iter(counted)
         assert keys([next(iterator) for _ in range(len(counted))]) == expected
 
 
-def test_resumes_with_the_next_batch_whatever_workers_have_read_ahead() -> None:
+def test_a_loader_resumes_with_the_next_batch_although_workers_read_ahead() -> None:
     reference = loader()
     expected = [keys(list(reference)) for _ in range(2)]
     for stop in range(1, 4):
@@ -82,7 +84,7 @@ def test_resumes_with_the_next_batch_whatever_workers_have_read_ahead() -> None:
             assert (before, rest) == (expected[0], expected[1])
 
 
-def test_waiting_is_counted_where_a_batch_is_not_there_yet() -> None:
+def test_waited_is_the_time_until_each_batch_arrives() -> None:
     class Slow(Keys):
         def __getitem__(self, key: SampleKey) -> list[int]:
             time.sleep(0.02)
@@ -100,7 +102,7 @@ def test_waiting_is_counted_where_a_batch_is_not_there_yet() -> None:
         assert waited + trained == pytest.approx(time.perf_counter() - started, abs=0.05)
 
 
-def test_processes_that_read_leave_a_core_for_training() -> None:
+def test_workers_leave_one_core_for_training() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     assert reading_processes(None) == min(8, max(1, cores - 1))
     assert reading_processes(None, devices=10 * cores) == 1

@@ -1,4 +1,4 @@
-"""What a run shows: a bar on a terminal, lines in a log."""
+"""Progress of a run: a bar on a terminal, lines in a log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINE = re.compile(
 END = re.compile(rf"^\d+\.\d minutes, {PACE}, peak memory \d+\.\d GB; best model: .*best\.safetensors$")
 
 
-def test_a_log_has_a_line_an_epoch(
+def test_a_log_has_one_line_per_epoch(
     squares: Path, settings: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.epochs, settings.validate_every = 3, 2
@@ -34,7 +34,7 @@ def test_a_log_has_a_line_an_epoch(
     assert END.match(lines[-1])
 
 
-def test_a_bar_fits_a_terminal(
+def test_the_bar_fits_80_columns(
     squares: Path,
     settings: TrainConfig,
     tmp_path: Path,

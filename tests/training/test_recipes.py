@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import encnet
+from encnet.checkpoint.create import create_model
 from encnet.data.formats import FORMATS, read_dataset
-from encnet.errors import InputError
-from encnet.inference.protocol import named_protocol
-from encnet.model.variants import create_model
+from encnet.inference.protocols.protocol import named_protocol
+from encnet.system.errors import InputError
 from encnet.training.config import DataConfig, ModelConfig, TrainConfig
 from encnet.training.recipes import list_recipes, load_recipe, load_run_config, recipe_path, save_config
 from encnet.training.run import train
@@ -39,12 +39,12 @@ OWN = ["camvid32", "camvid_lite0", "own_data_large", "own_data_small", "scenes_t
 
 
 def comment(name: str) -> str:
-    """What a recipe says of itself, as one line."""
+    """The comment of a recipe, as one line."""
     lines = recipe_path(name).read_text(encoding="utf-8").splitlines()
     return " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
 
 
-def test_there_are_as_many_as_promised() -> None:
+def test_all_recipes_are_listed() -> None:
     assert list_recipes() == sorted(PUBLISHED + OWN)
     assert len(list_recipes()) == 18
 
@@ -52,7 +52,7 @@ def test_there_are_as_many_as_promised() -> None:
 @pytest.mark.parametrize("name", list_recipes())
 def test_every_recipe_builds_its_model(name: str) -> None:
     config = load_recipe(name)
-    options = config.model.options() | {"pretrained": None}
+    options = config.model.changes() | {"pretrained": None}
     with torch.device("meta"):  # shapes without numbers
         assert create_model(config.model.variant, 3, **options).num_classes == 3
     assert config.data.format is None or config.data.format in FORMATS
@@ -60,7 +60,7 @@ def test_every_recipe_builds_its_model(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_a_published_recipe_says_where_it_comes_from_and_the_batch_that_it_has(name: str) -> None:
+def test_a_published_recipe_states_its_source_and_its_batch(name: str) -> None:
     config, text = load_recipe(name), comment(name)
     assert re.search(r"Schedule: (PyTorch-Encoding 1\.0|MMSegmentation|FastFCN), `", text)
     assert re.search(r"Published: mIoU \d\d\.\d.* Evaluate: encnet evaluate .* --protocol .* Batch: .* Differs: ", text)
@@ -81,19 +81,19 @@ SMALL: dict[str, Any] = {
     "precision": "fp32",
     "accelerator": "cpu",
 }
-"""What makes any recipe a matter of seconds."""
+"""Changes with which any recipe trains in seconds."""
 
 CLASSES = {"ade20k": 150, "camvid": 33, "cityscapes": 19, "pascal_context59": 59, "voc": 21}
 
 
 def differing_small_runs() -> list[str]:
-    """The recipes for a data set; without its depth, ResNet-101 is ResNet-50."""
+    """The recipes for published data sets, without those of ResNet-101 that equal ResNet-50's at reduced depth."""
     names = [name for name in list_recipes() if load_recipe(name).data.format]
     return [name for name in names if name.replace("101", "50") == name or name.replace("101", "50") not in names]
 
 
 @pytest.mark.parametrize("name", differing_small_runs())
-def test_a_recipe_trains_and_evaluates_on_its_data_set_in_its_official_layout(
+def test_a_recipe_trains_and_evaluates_on_the_official_layout_of_its_data_set(
     official_layout: Callable[..., Path], tmp_path: Path, name: str
 ) -> None:
     config = load_recipe(name, **SMALL)
@@ -105,7 +105,7 @@ def test_a_recipe_trains_and_evaluates_on_its_data_set_in_its_official_layout(
     index = read_dataset(data, config.data.format)
     protocol = re.search(r"--protocol (\S+)", comment(name))
     chosen = named_protocol(protocol[1] if protocol else "plain")
-    if config.data.base_side == "short":  # the recipe says so too
+    if config.data.base_side == "short":  # as the comment of the recipe says
         chosen = dataclasses.replace(chosen, long_side=48)
     report = encnet.evaluate(best, index, protocol=chosen, workers=0, progress=False)
     model = encnet.load(best)
@@ -124,13 +124,13 @@ def test_a_recipe_for_own_data_trains_and_evaluates(squares: Path, tmp_path: Pat
     assert encnet.load(best).info.long_side == 64
 
 
-def test_changes_win_over_the_recipe() -> None:
+def test_changes_override_the_recipe() -> None:
     config = load_recipe("scenes_tiny", epochs=3, data={"batch_size": 2})
     assert (config.epochs, config.data.batch_size) == (3, 2)
     assert config.data.crop == load_recipe("scenes_tiny").data.crop == (160, 320)
 
 
-def test_settings_survive_the_disk(tmp_path: Path) -> None:
+def test_saved_settings_are_read_back(tmp_path: Path) -> None:
     config = TrainConfig(ModelConfig(lateral=True, pretrained="package"), DataConfig(crop=(64, 96)), ema=0.5, steps=7)
     save_config(config, tmp_path / "données", tmp_path / "config.yaml")
     assert load_run_config(tmp_path / "config.yaml") == (tmp_path / "données", config)
@@ -154,15 +154,19 @@ def test_settings_survive_the_disk(tmp_path: Path) -> None:
         ("optimizer: {lr_batch: 0}", r"optimizer\.lr_batch is 0; it must be at least 1"),
         ("- 1", r"own\.yaml must hold settings by name"),
         ("a: [", r"own\.yaml cannot be read as YAML"),
+        (
+            "model: {full_resolution: true}",
+            r"own\.yaml: model\.full_resolution is now head: fullres instead of true, enc instead of false",
+        ),
     ],
 )
-def test_mistakes_name_the_file_and_the_setting(tmp_path: Path, text: str, message: str) -> None:
+def test_errors_name_the_file_and_the_setting(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(InputError, match=message) as error:
         load_recipe(str(tmp_path / "own.yaml"))
     assert "\n" not in str(error.value)
 
 
-def test_unknown_recipes_list_those_there_are() -> None:
+def test_the_error_for_an_unknown_recipe_lists_all_recipes() -> None:
     with pytest.raises(InputError, match=r"camvid_lite0, .*scenes_tiny"):
         load_recipe("camvid_lite9")

@@ -1,4 +1,4 @@
-"""What a run says of its speed, its waiting and its memory, against other sources of the same figures."""
+"""Measured speed, waiting time and memory, compared with other sources of the same figures."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from encnet.training.throughput import Pace, peak_megabytes
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.floats(0.01, 9), st.floats(0, 1)), min_size=1, max_size=9))
-def test_a_pace_is_that_of_all_its_steps_together(steps: list[tuple[int, float, float]]) -> None:
+def test_the_sum_of_paces_is_the_pace_of_all_steps(steps: list[tuple[int, float, float]]) -> None:
     pace = sum((Pace(images, seconds, share * seconds) for images, seconds, share in steps), Pace())
     seconds = np.array([step[1] for step in steps])
     assert pace.images_per_second == pytest.approx(sum(step[0] for step in steps) / seconds.sum())
     assert pace.share_waiting == pytest.approx(np.average([step[2] for step in steps], weights=seconds))
 
 
-def test_a_pace_in_words() -> None:
+def test_a_pace_is_shown_in_words() -> None:
     assert str(Pace(12, 4.0, 0.12)) == "3.0 images/s, waiting for data 3 %"
     assert str(Pace()) == "- images/s, waiting for data - %"
 
 
 def logged(folder: Path) -> list[dict[str, float]]:
-    """The figures of each epoch in a run's csv log."""
+    """The figures of each epoch in the CSV log of a run."""
     with (folder / "csv/version_0/metrics.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["speed/images_per_second"]]
     names = ("speed/images_per_second", "speed/waiting_for_data", "memory/peak_megabytes")
     return [{name: float(row[name]) for name in names} for row in rows]
 
 
-def test_slow_images_are_waited_for(
+def test_slow_reading_is_logged_as_waiting(
     squares: Path, settings: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = SegmentationDataset.__getitem__
@@ -70,7 +70,7 @@ def test_slow_images_are_waited_for(
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_peak_memory_lies_between_what_is_held_and_what_the_system_has_counted() -> None:
+def test_peak_memory_lies_between_held_memory_and_the_peak_of_the_system() -> None:
     pages = np.ones(100_000_000, np.uint8)
     held = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     assert held > pages.nbytes / 1e6
@@ -82,7 +82,7 @@ def test_peak_memory_lies_between_what_is_held_and_what_the_system_has_counted()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_peak_memory_of_a_gpu_is_that_of_its_tensors() -> None:
+def test_peak_memory_on_a_gpu_counts_tensors() -> None:
     device = torch.device("cuda")
     before = torch.cuda.memory_allocated(device)
     torch.ones(10_000_000, device=device)

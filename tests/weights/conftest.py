@@ -1,4 +1,4 @@
-"""What the tests of the importers share: networks with random tensors, and the peers' names written out anew."""
+"""Shared fixtures: networks with random tensors, and the names of the other code bases, written independently."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from encnet.model.encnet import EncNet
-from encnet.model.variants import create_model
+from encnet.checkpoint.create import create_model
+from encnet.checkpoint.encnet import EncNet
 
 State = dict[str, Tensor]
 
 
 @pytest.fixture
 def randomised() -> Callable[..., EncNet]:
-    """(variant, number of classes, options) -> a network all of whose tensors differ, in eval mode."""
+    """(variant, number of classes, options) -> a network in eval mode with random values in every tensor."""
 
     def build(variant: str, num_classes: int, **options: Any) -> EncNet:
         torch.manual_seed(7)
@@ -38,7 +38,7 @@ def randomised() -> Callable[..., EncNet]:
 
 @pytest.fixture
 def small(randomised: Callable[..., EncNet]) -> Callable[..., EncNet]:
-    """As ``randomised``, of ResNet-18 with narrow heads: the same names, a tenth of the time."""
+    """Like ``randomised``, for a ResNet-18 with narrow heads: the same names in a tenth of the time."""
 
     def build(num_classes: int = 4, **options: Any) -> EncNet:
         return randomised("encnet_resnet18", num_classes, **{"head_channels": 16, "aux_channels": 8, **options})
@@ -47,6 +47,7 @@ def small(randomised: Callable[..., EncNet]) -> Callable[..., EncNet]:
 
 
 def renamed(state: State, names: Callable[[str], str]) -> State:
+    """The state with each name replaced; no two names may become the same."""
     result = {names(name): tensor for name, tensor in state.items()}
     assert len(result) == len(state)
     return result
@@ -54,7 +55,7 @@ def renamed(state: State, names: Callable[[str], str]) -> State:
 
 @pytest.fixture
 def as_mmseg() -> Callable[[EncNet], State]:
-    """The state dict under MMSegmentation's names, from the table of the older implementations."""
+    """(model) -> its state dict under MMSegmentation's names."""
     conv_norms = {
         "head.conv_in": "decode_head.bottleneck",
         "head.lateral.0": "decode_head.lateral_convs.0",
@@ -98,7 +99,7 @@ def as_mmseg() -> Callable[[EncNet], State]:
 
     def convert(model: EncNet) -> State:
         state = renamed(model.state_dict(), theirs)
-        if "backbone.stem.0.weight" in state:  # the norm that ends the stem lies in the same sequence
+        if "backbone.stem.0.weight" in state:  # the last norm of the stem is in the same sequence
             for parameter in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
                 state[f"backbone.stem.7.{parameter}"] = state.pop(f"backbone.bn1.{parameter}")
         return state
@@ -108,7 +109,7 @@ def as_mmseg() -> Callable[[EncNet], State]:
 
 @pytest.fixture
 def as_pytorch_encoding() -> Callable[[EncNet], State]:
-    """The state dict under PyTorch-Encoding's names, from the same table."""
+    """(model) -> its state dict under PyTorch-Encoding's names."""
     modules = {
         "head.conv_in": "head.conv5",
         "head.lateral": "head.connect",
@@ -133,7 +134,7 @@ def as_pytorch_encoding() -> Callable[[EncNet], State]:
 
 @pytest.fixture
 def assert_same() -> Callable[[EncNet, EncNet], None]:
-    """Asserts that two networks have the same tensors, bit for bit."""
+    """(model, model) -> None; asserts that the two have bitwise equal tensors."""
 
     def check(first: EncNet, second: EncNet) -> None:
         left, right = first.state_dict(), second.state_dict()

@@ -1,4 +1,4 @@
-"""Converting as a user meets it: the table, class names, refusals that leave nothing behind."""
+"""Conversion as a user sees it: the table of settings, class names, and refusals that leave nothing behind."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import encnet
+from encnet.checkpoint.encnet import EncNet
 from encnet.cli import main
-from encnet.errors import InputError
-from encnet.model.encnet import EncNet
+from encnet.system.errors import InputError
 from encnet.weights.convert import MisfitError, convert_file
 from encnet.weights.sources import SOURCES, Answers, source
 
@@ -26,7 +26,7 @@ def foreign(small: Callable[..., EncNet], as_mmseg: AsMMSeg, tmp_path: Path) -> 
     return tmp_path / "theirs.pth"
 
 
-def test_the_command_prints_every_setting_and_where_it_is_from(
+def test_the_command_prints_every_setting_with_its_origin(
     foreign: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(foreign.parent)
@@ -57,7 +57,7 @@ def test_the_command_prints_every_setting_and_where_it_is_from(
     assert len(model.info.palette) == 3
 
 
-def test_what_does_not_fit_is_listed_and_nothing_is_written(
+def test_tensors_that_do_not_fit_are_listed_and_nothing_is_written(
     foreign: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = torch.load(foreign, weights_only=True)
@@ -85,19 +85,23 @@ def test_what_does_not_fit_is_listed_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "pass --align-corners"),
+        ([], "give align_corners: the value in decode_head of the config"),
         (["--align-corners", "perhaps"], "align"),
         (["--source", "keras"], "there is no source 'keras'; choose one of mmsegmentation, pytorch-encoding"),
-        (["--source", "seed"], "no EncNet of seed"),
+        (["--source", "tutorial"], "not an EncNet of tutorial"),
+        (["--source", "seed"], "the source 'seed' is now 'tutorial' (--source)"),
         (["--align-corners", "true", "--out", "theirs.pth"], "theirs.pth is the file to convert"),
         (["--align-corners", "true", "--classes", "nowhere"], "nowhere gives no class names"),
-        (["--align-corners", "true", "--classes", "two.txt"], "--classes has 2 names, the network 3 classes"),
+        (
+            ["--align-corners", "true", "--classes", "two.txt"],
+            "classes gives 2 names and the network has 3 classes; give those it was trained with (--classes)",
+        ),
         (["--align-corners", "true", "--mean", "[0.5]"], "mean is (0.5,)"),
         (["--align-corners", "true", "--std", "[0.0,1.0,1.0]"], "std is (0.0, 1.0, 1.0)"),
     ],
     ids=" ".join,
 )
-def test_refusals(
+def test_wrong_arguments_are_one_sentence_and_leave_nothing(
     arguments: list[str],
     message: str,
     foreign: Path,
@@ -116,7 +120,7 @@ def test_refusals(
     assert foreign.read_bytes() == before
 
 
-def test_class_names_from_a_list_a_dataset_yaml_and_a_data_set(foreign: Path, tmp_path: Path) -> None:
+def test_class_names_come_from_a_list_a_dataset_yaml_or_a_data_set(foreign: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     for part in ("images/train", "labels/train"):
         (folder / part).mkdir(parents=True)
@@ -133,7 +137,7 @@ def test_class_names_from_a_list_a_dataset_yaml_and_a_data_set(foreign: Path, tm
             assert info.palette == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
 
 
-def test_names_of_another_number_of_classes_are_not_taken(
+def test_stored_names_and_colours_that_do_not_fit_are_ignored(
     small: Callable[..., EncNet], as_mmseg: AsMMSeg, tmp_path: Path
 ) -> None:
     meta = {"align_corners": False, "CLASSES": ["a", "b"], "PALETTE": [[1, 2], [3, 4]]}
@@ -144,32 +148,40 @@ def test_names_of_another_number_of_classes_are_not_taken(
     assert encnet.load(tmp_path / "three.safetensors").info.classes == ["class_0", "class_1", "class_2"]
     info = encnet.load(tmp_path / "two.safetensors").info
     assert info.classes == ["a", "b"]
-    assert [len(color) for color in info.palette] == [3, 3]  # the file's colours are none
+    assert [len(color) for color in info.palette] == [3, 3]  # the stored colours are not RGB
 
 
-def test_what_is_no_encnet_is_named(tmp_path: Path) -> None:
+def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     save_file({"decode_head.conv_seg.weight": torch.zeros(3, 4, 1, 1)}, tmp_path / "pspnet.safetensors")
-    with pytest.raises(InputError, match=r"no EncNet of mmsegmentation, .* the first decode_head\.conv_seg\.weight"):
+    with pytest.raises(
+        InputError, match=r"not an EncNet of mmsegmentation, .* the first one decode_head\.conv_seg\.weight"
+    ):
         convert_file(tmp_path / "pspnet.safetensors", tmp_path / "out.safetensors")
 
 
-def test_load_says_who_reads_foreign_files(foreign: Path, tmp_path: Path) -> None:
+def test_load_refers_to_convert_for_foreign_files(foreign: Path, tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     for path in (foreign, tmp_path / "other.safetensors"):
         with pytest.raises(InputError, match=r"`encnet convert .*`"):
             encnet.load(path)
 
 
-def test_every_source_is_recognised_by_one_module_alone() -> None:
+def test_exactly_one_module_recognises_each_source() -> None:
     codewords = {
         "mmsegmentation": ["decode_head.enc_module.encoding.0.codewords"],
         "pytorch-encoding": ["head.encmodule.encoding.3.codewords"],
         "fastfcn": ["head.encmodule.encoding.3.codewords", "jpu.conv3.0.weight"],
         "paddleseg": ["enc_module.encoding.0.codewords", "bottleneck._conv.weight"],
-        "seed": ["decoder.enc_module.encoding.0.codewords"],
+        "tutorial": ["decoder.enc_module.encoding.0.codewords"],
     }
     assert codewords.keys() == SOURCES.keys()
     for name, keys in codewords.items():
         state = {key: torch.zeros(1) for key in keys}
         assert [other for other in SOURCES if source(other).recognise(state)] == [name]
         assert name == source(name).NAME
+
+
+def test_the_old_name_of_the_tutorial_form_is_refused_with_the_new_one(foreign: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the source 'seed' is now 'tutorial'") as error:
+        convert_file(foreign, tmp_path / "ours.safetensors", Answers(source="seed", align_corners=False))
+    assert error.value.argument == "source"

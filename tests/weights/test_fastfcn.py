@@ -1,4 +1,4 @@
-"""FastFCN: files in its layout, written here from a network of ours, come back bit for bit."""
+"""FastFCN's files: files in its layout, written here from our networks, convert back exactly."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 import encnet
-from encnet.errors import InputError
-from encnet.model.encnet import EncNet
+from encnet.checkpoint.encnet import EncNet
+from encnet.system.errors import InputError
 from encnet.weights.convert import MisfitError, convert_file
 
-WIDTH = 32  # of the head and the JPU, 512 in what was published: the layout is the same
+WIDTH = 32  # of head and JPU; published models have 512, with the same layout
 
-# Our names -> FastFCN's, the other way round and by other means than the importer.
+# Our names -> FastFCN's: the reverse of the conversion, written independently of it.
 RULES = (
     (r"^backbone\.network\.", r"pretrained."),
     (r"^neck\.convs\.(\d)\.", lambda m: f"jpu.conv{int(m[1]) + 3}."),
@@ -45,7 +45,7 @@ def fresh(randomised: Callable[..., EncNet]) -> Callable[..., EncNet]:
 
 
 def theirs(model: EncNet) -> dict[str, Tensor]:
-    """FastFCN's names, its joint features in the order stage 4, 3, 2, and the classifier that it never removes."""
+    """The state dict with FastFCN's names, joint features in the order of stages 4, 3, 2, and an unused classifier."""
     coarse_to_fine = [WIDTH * stage + channel for stage in (2, 1, 0) for channel in range(WIDTH)]
     tensors = {"pretrained.fc.weight": torch.zeros(10, 2048), "pretrained.fc.bias": torch.zeros(10)}
     for name, value in model.state_dict().items():
@@ -71,7 +71,7 @@ def theirs(model: EncNet) -> dict[str, Tensor]:
         ("encnet_jpu_resnet101", {"aux": False, "se": False}),
     ],
 )
-def test_comes_back_bit_for_bit(
+def test_a_round_trip_is_bitwise_exact(
     tmp_path: Path,
     fresh: Callable[..., EncNet],
     assert_same: Callable[[EncNet, EncNet], None],
@@ -79,7 +79,7 @@ def test_comes_back_bit_for_bit(
     options: dict[str, bool],
 ) -> None:
     model = fresh(variant, **options)
-    # As its training script saves: the state dict among other things.
+    # As its training script saves it: the state dict beside other entries.
     torch.save({"epoch": 3, "state_dict": theirs(model), "best_pred": 0.4}, tmp_path / "model_best.pth.tar")
     converted = convert_file(tmp_path / "model_best.pth.tar", tmp_path / "out.safetensors")
     assert {"source": "fastfcn", "variant": variant, "align_corners": "true"}.items() <= {
@@ -90,7 +90,7 @@ def test_comes_back_bit_for_bit(
     assert loaded.info.options == model.info.options
 
 
-def test_leftovers_are_named(tmp_path: Path, fresh: Callable[..., EncNet]) -> None:
+def test_tensors_that_do_not_fit_are_named(tmp_path: Path, fresh: Callable[..., EncNet]) -> None:
     tensors = theirs(fresh())
     tensors["jpu.dilation5.0.conv1.weight"] = torch.zeros(96, 1, 3, 3)
     del tensors["jpu.conv4.0.weight"]
@@ -103,7 +103,7 @@ def test_leftovers_are_named(tmp_path: Path, fresh: Callable[..., EncNet]) -> No
     assert not (tmp_path / "out.safetensors").exists()
 
 
-def test_its_other_pyramid_is_refused(tmp_path: Path, fresh: Callable[..., EncNet]) -> None:
+def test_jpu_x_is_refused(tmp_path: Path, fresh: Callable[..., EncNet]) -> None:
     tensors = theirs(fresh())
     tensors["jpu.jum_1.conv_l.0.weight"] = torch.zeros(1)
     torch.save(tensors, tmp_path / "model.pth")

@@ -1,4 +1,4 @@
-"""MMSegmentation's files: names, settings that the keys say, settings that the meta says."""
+"""MMSegmentation's files: tensor names, and settings from keys and from metadata."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 import encnet
-from encnet.errors import InputError
-from encnet.model.encnet import EncNet
+from encnet.checkpoint.encnet import EncNet
+from encnet.system.errors import InputError
 from encnet.weights import mmseg
 from encnet.weights.convert import convert_file
 from encnet.weights.reading import read_foreign
@@ -63,7 +63,7 @@ def convert(state: dict[str, Tensor], meta: dict[str, Any], **answers: Any) -> C
         ),
     ],
 )
-def test_files_come_back_bit_for_bit(
+def test_a_round_trip_is_bitwise_exact(
     variant: str,
     classes: int,
     options: dict[str, Any],
@@ -84,7 +84,7 @@ def test_files_come_back_bit_for_bit(
     assert again.align_corners == options["align_corners"]
 
 
-def test_the_names_and_shapes_are_those_of_the_table(
+def test_written_names_and_shapes_are_those_of_mmsegmentation(
     randomised: Callable[..., EncNet], as_mmseg: Callable[[EncNet], dict[str, Tensor]]
 ) -> None:
     state = as_mmseg(randomised("encnet_resnet50", 19, lateral=True))
@@ -102,11 +102,11 @@ def test_the_names_and_shapes_are_those_of_the_table(
     assert shapes["auxiliary_head.conv_seg.weight"] == (19, 256, 1, 1)
 
 
-def test_it_asks_how_the_network_interpolates(
+def test_align_corners_comes_from_argument_or_metadata_and_is_required(
     small: Callable[..., EncNet], as_mmseg: Callable[[EncNet], dict[str, Tensor]]
 ) -> None:
     state = as_mmseg(small())
-    with pytest.raises(InputError, match=r"theirs\.pth does not say .* pass --align-corners"):
+    with pytest.raises(InputError, match=r"theirs\.pth does not say .* give align_corners"):
         convert(state, {})
     for meta, answer, value, origin in (
         ({}, True, True, "argument"),
@@ -119,7 +119,7 @@ def test_it_asks_how_the_network_interpolates(
         assert (setting.value, setting.origin) == (value, origin)
 
 
-def test_meta_of_mmengine_and_of_older_files(
+def test_metadata_of_mmengine_and_of_older_files_is_read(
     small: Callable[..., EncNet], as_mmseg: Callable[[EncNet], dict[str, Tensor]]
 ) -> None:
     state = as_mmseg(small(2))
@@ -144,7 +144,7 @@ def test_meta_of_mmengine_and_of_older_files(
     assert bare.settings["std"].origin == "convention"
 
 
-def test_a_file_that_mmengine_itself_wrote(
+def test_a_file_written_by_mmengine_is_read(
     small: Callable[..., EncNet], as_mmseg: Callable[[EncNet], dict[str, Tensor]]
 ) -> None:
     file = read_foreign(Path(__file__).parents[1] / "fixtures/mmseg/meta.pth")
@@ -157,7 +157,7 @@ def test_a_file_that_mmengine_itself_wrote(
     assert conversion.settings["mean"] == Setting((0.485, 0.456, 0.406), "meta")
 
 
-def test_a_network_of_bgr_images_is_turned_to_rgb(
+def test_a_network_for_bgr_images_is_converted_to_rgb(
     small: Callable[..., EncNet], as_mmseg: Callable[[EncNet], dict[str, Tensor]], tmp_path: Path
 ) -> None:
     model = small(3)
@@ -185,7 +185,7 @@ def test_a_network_of_bgr_images_is_turned_to_rgb(
         ((1, 2, 1), (1, 1, 2), True, None),
     ],
 )
-def test_strides_and_dilations_of_the_config(
+def test_strides_and_dilations_come_from_the_config(
     strides: tuple[int, ...],
     dilations: tuple[int, ...],
     contracted: bool,
@@ -197,20 +197,16 @@ def test_strides_and_dilations_of_the_config(
     meta = {"align_corners": False, "cfg": f"model = dict({backbone})"}
     state = as_mmseg(small())
     if expected is None:
-        with pytest.raises(InputError, match=r"theirs\.pth has a backbone of strides"):
+        with pytest.raises(InputError, match=r"theirs\.pth has a backbone that encnet does not have, with strides"):
             convert(state, meta)
         return
     settings = convert(state, meta).settings
-    found = {
-        name: settings[name].value
-        for name in ("output_stride", "backbone_dilations", "whole_stage_dilation")
-        if name in settings
-    }
-    assert found == expected
+    names = ("output_stride", "backbone_dilations", "whole_stage_dilation")
+    assert {name: settings[name].value for name in names if name in settings} == expected
 
 
 @pytest.mark.parametrize("extra", ["multi_grid=(1, 2, 4)", "style='caffe'"])
-def test_backbones_that_are_not_here_are_refused(
+def test_unsupported_backbones_are_refused(
     extra: str, small: Callable[..., EncNet], as_mmseg: Callable[[EncNet], dict[str, Tensor]]
 ) -> None:
     config = CONFIG.replace("style='pytorch'", extra)
@@ -218,7 +214,7 @@ def test_backbones_that_are_not_here_are_refused(
         convert(as_mmseg(small()), {"cfg": config})
 
 
-def test_a_neck_that_interpolates_in_another_way_is_refused(
+def test_a_neck_with_another_interpolation_is_refused(
     small: Callable[..., EncNet], as_mmseg: Callable[[EncNet], dict[str, Tensor]]
 ) -> None:
     config = CONFIG.replace("decode_head=", "neck=dict(type='JPU', align_corners=False), decode_head=")
@@ -226,7 +222,7 @@ def test_a_neck_that_interpolates_in_another_way_is_refused(
         convert(as_mmseg(small()), {"cfg": config})
 
 
-def test_heads_without_auxiliary_head_and_without_se_branch(
+def test_a_network_without_auxiliary_head_and_se_branch_is_converted(
     small: Callable[..., EncNet],
     as_mmseg: Callable[[EncNet], dict[str, Tensor]],
     assert_same: Callable[[EncNet, EncNet], None],

@@ -1,14 +1,11 @@
 """The same weights and images give the same logits here and in MMSegmentation.
 
-Against logits that the real MMSegmentation wrote (tests/fixtures/mmseg), and, where the environment variable
-ENCNET_PEER_PYTHON names the Python of an environment that has it, against MMSegmentation itself.
+The expected logits are those that the real MMSegmentation wrote; tests/fixtures/mmseg/README.md says how.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,16 +16,12 @@ from formula import images, tensor
 from safetensors import safe_open
 from torch import Tensor
 
-import encnet
-from encnet.model.encnet import EncNet
-from encnet.model.variants import create_model
+from encnet.checkpoint.create import create_model
+from encnet.checkpoint.encnet import EncNet
 from encnet.weights import mmseg
-from encnet.weights.convert import convert_file
 from encnet.weights.sources import Answers, ForeignFile
 
 LOGITS = Path(__file__).parents[1] / "fixtures/mmseg/logits.safetensors"
-ORACLE = Path(__file__).parents[3] / "shared/oracles/mmseg_encnet.py"
-PEER = os.environ.get("ENCNET_PEER_PYTHON")
 
 with safe_open(LOGITS, "pt") as opened:
     SETTINGS = json.loads(opened.metadata()["settings"])
@@ -69,31 +62,3 @@ def test_logits_are_those_that_mmsegmentation_wrote(name: str, as_mmseg: Callabl
         assert difference(output.logits[every], file.get_tensor(f"{name}.logits")) < 1e-4
         assert difference(output.presence, file.get_tensor(f"{name}.presence")) < 1e-4
         assert difference(output.aux_logits[every], file.get_tensor(f"{name}.aux_logits")) < 1e-4
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(PEER is None, reason="ENCNET_PEER_PYTHON names no environment with MMSegmentation")
-@pytest.mark.skipif(not ORACLE.is_file(), reason="the script that runs MMSegmentation is not beside the project")
-@pytest.mark.parametrize("classes", [19, 150])
-@pytest.mark.parametrize("align_corners", [False, True], ids=["centres", "corners"])
-@pytest.mark.parametrize("lateral", [False, True], ids=["single", "lateral"])
-@pytest.mark.parametrize("depth", [50, 101])
-def test_logits_are_those_of_mmsegmentation_itself(
-    depth: int, lateral: bool, align_corners: bool, classes: int, tmp_path: Path
-) -> None:
-    flags = [*(["--lateral"] if lateral else []), *(["--align-corners"] if align_corners else [])]
-    size = ["--size", "97", "130", "--depth", str(depth), "--classes", str(classes)]
-    command = [str(PEER), str(ORACLE), str(tmp_path / "peer.pth"), *flags, *size]
-    subprocess.run(command, check=True, capture_output=True, timeout=600)
-    expected = torch.load(tmp_path / "peer.pth", weights_only=True)
-    convert_file(tmp_path / "peer.pth", tmp_path / "ours.safetensors")
-    model = encnet.load(tmp_path / "ours.safetensors")
-    with torch.inference_mode():
-        output = model(expected["images"], auxiliary=True)
-    differences = {
-        "logits": difference(output.logits, expected["logits"]),
-        "presence": difference(output.presence, expected["presence"]),
-        "aux_logits": difference(output.aux_logits, expected["aux_logits"]),
-    }
-    print(depth, lateral, align_corners, classes, differences)
-    assert max(differences.values()) < 1e-4

@@ -1,4 +1,4 @@
-"""PaddleSeg: files in its layout, written here from a network of ours, come back bit for bit."""
+"""PaddleSeg's files: files in its layout, written here from our networks, convert back exactly."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 
 import encnet
-from encnet.errors import InputError
-from encnet.model.build import build_encnet
-from encnet.model.encnet import EncNet
+from encnet.checkpoint.create import build_encnet
+from encnet.checkpoint.encnet import EncNet
+from encnet.system.errors import InputError
 from encnet.weights.convert import MisfitError, convert_file
 
-WIDTH = 32  # of the head, 512 in what was published: the layout is the same
+WIDTH = 32  # of the head; published models have 512, with the same layout
 
-# Our modules -> PaddleSeg's, the other way round and by other means than the importer.
+# Our modules -> PaddleSeg's: the reverse of the conversion, written independently of it.
 STEM = {"0": "1_1._conv", "1": "1_1._batch_norm", "3": "1_2._conv", "4": "1_2._batch_norm", "6": "1_3._conv"}
 KINDS = {"0": "_conv", "1": "_batch_norm"}
 RULES: tuple[tuple[str, Any], ...] = (
@@ -70,7 +70,7 @@ def fresh(backbone: str = "resnet18d", **options: Any) -> EncNet:
 
 
 def theirs(model: EncNet) -> dict[str, np.ndarray]:
-    """PaddleSeg's names and layout; biases before batch norms are zero."""
+    """The state dict with PaddleSeg's names and layout, and zero biases before batch norms."""
     arrays: dict[str, np.ndarray] = {}
     for ours, tensor in model.state_dict().items():
         if ours.endswith("num_batches_tracked"):
@@ -87,7 +87,7 @@ def theirs(model: EncNet) -> dict[str, np.ndarray]:
 
 
 def written(path: Path, arrays: dict[str, Any], protocol: int = 4) -> Path:
-    """As paddle.save writes a state dict."""
+    """Writes a state dict as paddle.save does; returns the path."""
     names = {name: f"parameter_{index}" for index, name in enumerate(arrays)}
     path.write_bytes(pickle.dumps({**arrays, "StructuredToParameterName@@": names}, protocol))
     return path
@@ -102,7 +102,7 @@ def written(path: Path, arrays: dict[str, Any], protocol: int = 4) -> Path:
         ("resnet101d", {}),
     ],
 )
-def test_comes_back_bit_for_bit(
+def test_a_round_trip_is_bitwise_exact(
     tmp_path: Path, assert_same: Callable[[EncNet, EncNet], None], backbone: str, options: dict[str, bool]
 ) -> None:
     model = fresh(backbone, **options)
@@ -115,8 +115,8 @@ def test_comes_back_bit_for_bit(
     assert (loaded.info.options, loaded.info.std) == (model.info.options, [0.5, 0.5, 0.5])
 
 
-def test_biases_before_batch_norms_are_kept(tmp_path: Path) -> None:
-    """Against the same network with the biases where PaddleSeg has them."""
+def test_biases_before_batch_norms_keep_their_effect(tmp_path: Path) -> None:
+    """The converted network equals one that has the biases where PaddleSeg has them."""
     model = fresh(lateral=True).eval()
     arrays = theirs(model)
     for name in [name for name in arrays if name.endswith("_conv.bias")]:
@@ -143,17 +143,17 @@ def test_biases_before_batch_norms_are_kept(tmp_path: Path) -> None:
         assert not torch.allclose(getattr(without, name), getattr(expected, name), atol=1e-2)
 
 
-def test_dilates_whole_stages_and_averages_only_where_it_strides() -> None:
-    network = fresh("resnet50d").backbone.network
+def test_the_backbone_dilates_whole_stages_and_averages_only_in_strided_shortcuts() -> None:
+    network = fresh("resnet50d").backbone.get_submodule("network")
     convs = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
     rates = {stage: {convs[n].dilation[0] for n in convs if n.startswith(stage)} for stage in ("layer3", "layer4")}
-    assert rates == {"layer3": {1, 2}, "layer4": {1, 4}}  # 1: the convolutions of size 1
+    assert rates == {"layer3": {1, 2}, "layer4": {1, 4}}  # 1 for 1x1 convolutions
     assert {convs[f"layer{stage}.0.conv2"].dilation[0] for stage in (3, 4)} == {2, 4}
     pools = [name for name, module in network.named_modules() if isinstance(module, nn.AvgPool2d)]
     assert pools == ["layer2.0.downsample.0"]
 
 
-def test_leftovers_are_named(tmp_path: Path) -> None:
+def test_tensors_that_do_not_fit_are_named(tmp_path: Path) -> None:
     arrays = theirs(fresh())
     arrays["backbone.conv1_1._batch_norm._scale"] = np.zeros((2, 3), np.float32)
     arrays["seg_head.conv.weight"] = np.zeros(4, np.float32)
@@ -169,5 +169,5 @@ def test_leftovers_are_named(tmp_path: Path) -> None:
 
 def test_another_backbone_is_refused(tmp_path: Path) -> None:
     arrays = {name: array for name, array in theirs(fresh()).items() if not name.startswith("backbone.bb_3_1")}
-    with pytest.raises(InputError, match="backbone that is not read"):
+    with pytest.raises(InputError, match="backbone that is not supported"):
         convert_file(written(tmp_path / "model.pdparams", arrays), tmp_path / "out.safetensors")

@@ -1,4 +1,4 @@
-"""Reading Paddle's pickles: every form that it has written, and nothing that executes."""
+"""Reading Paddle's pickles: every form that Paddle writes is read, and nothing is executed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 from encnet.weights.pdparams import read_pdparams
 
 ARRAYS = {
@@ -23,7 +23,7 @@ ARRAYS = {
 
 
 class Calls:
-    """Pickles as a call of ``function``."""
+    """An object that is pickled as a call of ``function``."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.reduced = (function, arguments)
@@ -33,6 +33,7 @@ class Calls:
 
 
 def read(tmp_path: Path, content: object, protocol: int = 4) -> dict[str, torch.Tensor]:
+    """Pickles the content to a file and reads it."""
     (tmp_path / "model.pdparams").write_bytes(pickle.dumps(content, protocol))
     return read_pdparams(tmp_path / "model.pdparams")
 
@@ -48,7 +49,7 @@ def read(tmp_path: Path, content: object, protocol: int = 4) -> dict[str, torch.
     ],
     ids=["state dict", "ordered", "beside others", "beside others, of a static graph"],
 )
-def test_every_form_gives_the_same(tmp_path: Path, content: object, protocol: int) -> None:
+def test_every_form_gives_the_same_tensors(tmp_path: Path, content: object, protocol: int) -> None:
     tensors = read(tmp_path, content, protocol)
     assert tensors.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
@@ -56,7 +57,7 @@ def test_every_form_gives_the_same(tmp_path: Path, content: object, protocol: in
         np.testing.assert_array_equal(tensors[name].numpy(), array)
 
 
-def test_arrays_in_the_other_memory_order_are_read(tmp_path: Path) -> None:
+def test_arrays_in_fortran_order_are_read(tmp_path: Path) -> None:
     array = np.asfortranarray(ARRAYS["linear.weight"])
     np.testing.assert_array_equal(read(tmp_path, {"x": array})["x"].numpy(), array)
 
@@ -74,7 +75,7 @@ def test_arrays_in_the_other_memory_order_are_read(tmp_path: Path) -> None:
     ],
     ids=["function", "eval", "exec", "numpy", "getattr", "method"],
 )
-def test_what_would_execute_is_refused_and_does_not_run(tmp_path: Path, payload: Any, name: str, protocol: int) -> None:
+def test_a_pickle_with_code_is_refused_and_not_executed(tmp_path: Path, payload: Any, name: str, protocol: int) -> None:
     target = tmp_path / "made"
     with pytest.raises(InputError, match=name) as error:
         read(tmp_path, {"x": np.zeros(1), "y": payload(str(target))}, protocol)
@@ -92,12 +93,12 @@ def test_what_would_execute_is_refused_and_does_not_run(tmp_path: Path, payload:
         ({"x": np.float32(1)}, "holds a float32 under 'x'"),
     ],
 )
-def test_other_contents_are_named(tmp_path: Path, content: object, message: str) -> None:
+def test_other_content_is_named_in_the_error(tmp_path: Path, content: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read(tmp_path, content)
 
 
-def test_damaged_files_are_one_sentence(tmp_path: Path) -> None:
+def test_damaged_and_missing_files_are_errors(tmp_path: Path) -> None:
     whole = pickle.dumps(ARRAYS, 4)
     for content in (b"", b"nothing of the kind", whole[:-20], whole[: len(whole) // 2]):
         (tmp_path / "model.pdparams").write_bytes(content)

@@ -1,7 +1,7 @@
-"""Converted networks against logits that PyTorch-Encoding, FastFCN and PaddleSeg themselves computed.
+"""Converted networks against logits that PyTorch-Encoding, FastFCN and PaddleSeg computed.
 
-The fixtures hold what the peers returned, and the names and shapes of their tensors; values and images follow from
-these by a formula (tests/fixtures/formula.py). tests/fixtures/*/README.md say how the peers were run.
+The fixtures hold the peers' outputs, and the names and shapes of their tensors, from which a formula gives values and
+images (tests/fixtures/formula.py). tests/fixtures/*/README.md describe how the peers were run.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ CASES = [
 
 
 def value(name: str, shape: list[int]) -> Tensor:
-    """The formula's tensor, also for Paddle's names of variances and of the last batch norms of blocks."""
+    """The tensor of the formula, which also handles Paddle's names of variances and of blocks' last batch norms."""
     name = name.replace("_variance", "running_var").replace("conv2._batch_norm.weight", "bn3.weight")
     return formula.tensor(name, tuple(shape))
 
 
 def written(folder: Path, peer: str, shapes: dict[str, list[int]]) -> Path:
-    """The checkpoint that the peer would write."""
+    """The checkpoint as the peer would write it."""
     state = {name: value(name, shape) for name, shape in shapes.items()}
     if peer == "paddleseg":
         path = folder / "model.pdparams"
@@ -58,7 +58,7 @@ def test_every_fixture_is_compared() -> None:
 
 
 @pytest.mark.parametrize(("peer", "case"), CASES)
-def test_outputs_are_the_peers(tmp_path: Path, peer: str, case: str) -> None:
+def test_outputs_equal_those_of_the_peer(tmp_path: Path, peer: str, case: str) -> None:
     with safe_open(FIXTURES / peer / "logits.safetensors", "pt") as file:
         settings = json.loads(file.metadata()["settings"])
         expected = {part: file.get_tensor(f"{case}.{part}") for part in ("logits", "presence", "aux_logits")}
@@ -69,18 +69,18 @@ def test_outputs_are_the_peers(tmp_path: Path, peer: str, case: str) -> None:
     step = settings["step"]
     assert output.aux_logits is not None
     assert output.presence is not None
-    found = {
+    outputs = {
         "logits": output.logits[..., ::step, ::step],
         "presence": output.presence,
         "aux_logits": output.aux_logits[..., ::step, ::step],
     }
     for part, tensor in expected.items():
-        error = (found[part] - tensor).abs().max() / tensor.abs().max()
+        error = (outputs[part] - tensor).abs().max() / tensor.abs().max()
         assert error < 1e-4, (part, error)
 
 
 @pytest.mark.parametrize("file", ["layer_protocol2", "layer_protocol4", "layer_pairs"])
-def test_files_that_paddle_wrote_are_read(file: str) -> None:
+def test_files_written_by_paddle_are_read(file: str) -> None:
     folder = FIXTURES / "paddleseg"
     tensors = read_pdparams(folder / f"{file}.pdparams")
     assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == {

@@ -1,4 +1,4 @@
-"""Foreign files: what is read, and that nothing in them is ever executed."""
+"""Foreign files: state dict and metadata are read, and nothing is executed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from encnet.errors import InputError
-from encnet.model.variants import create_model
+from encnet.checkpoint.create import create_model
+from encnet.system.errors import InputError
 from encnet.weights.reading import read_foreign
 
 STATE = OrderedDict(weight=torch.arange(6.0).reshape(2, 3), bias=torch.ones(2))
 
 
 class Payload:
-    """Whose unpickling makes a folder."""
+    """An object that is pickled as a call."""
 
     def __init__(self, call: Any, *arguments: Any) -> None:
         self.call, self.arguments = call, arguments
@@ -33,29 +33,30 @@ class Payload:
         return self.call, self.arguments
 
 
-def same(found: Any) -> None:
-    assert found.keys() == STATE.keys()
-    assert all(torch.equal(found[name], STATE[name]) for name in STATE)
+def assert_state(tensors: Any) -> None:
+    """Asserts that the tensors are those of ``STATE``."""
+    assert tensors.keys() == STATE.keys()
+    assert all(torch.equal(tensors[name], STATE[name]) for name in STATE)
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 @pytest.mark.parametrize("key", [None, "state_dict", "model"])
-def test_pickled_files_of_any_age(tmp_path: Path, legacy: bool, key: str | None) -> None:
+def test_pickled_files_of_any_age_are_read(tmp_path: Path, legacy: bool, key: str | None) -> None:
     content = STATE if key is None else {key: STATE, "epoch": 3, "meta": {"CLASSES": ("a", "b")}}
     torch.save(content, tmp_path / "w.pth", _use_new_zipfile_serialization=not legacy)
     file = read_foreign(tmp_path / "w.pth")
-    same(file.tensors)
+    assert_state(file.tensors)
     assert file.meta == ({} if key is None else {"CLASSES": ("a", "b")})
 
 
-def test_safetensors_and_wrappers(tmp_path: Path) -> None:
+def test_safetensors_with_prefixes_of_wrappers_are_read(tmp_path: Path) -> None:
     save_file({f"module.module.{name}": tensor for name, tensor in STATE.items()}, tmp_path / "w.safetensors")
-    same(read_foreign(tmp_path / "w.safetensors").tensors)
+    assert_state(read_foreign(tmp_path / "w.safetensors").tensors)
 
 
 @pytest.fixture
 def history_buffer() -> Iterator[type]:
-    """A class with the name, and the way to pickle itself, of MMEngine's log; no such module is left afterwards."""
+    """A class that is named and pickled like MMEngine's log; its module is removed afterwards."""
 
     class HistoryBuffer:
         def __init__(self) -> None:
@@ -77,7 +78,7 @@ def history_buffer() -> Iterator[type]:
         sys.modules.pop(name, None)
 
 
-def test_what_training_scripts_add_is_read_over(tmp_path: Path, history_buffer: type) -> None:
+def test_objects_that_training_scripts_add_are_ignored(tmp_path: Path, history_buffer: type) -> None:
     added = {
         "message_hub": {"log_scalars": OrderedDict(loss=history_buffer())},
         "meta": {"best": np.float64(0.4), "scores": np.arange(3), "CLASSES": ["a"]},
@@ -91,20 +92,20 @@ def test_what_training_scripts_add_is_read_over(tmp_path: Path, history_buffer: 
     for name in [name for name in sys.modules if name.startswith("mmengine")]:
         del sys.modules[name]
     file = read_foreign(tmp_path / "w.pth")
-    same(file.tensors)
+    assert_state(file.tensors)
     assert file.meta["CLASSES"] == ["a"]
     assert not any(name.startswith("mmengine") for name in sys.modules)
 
 
 @pytest.mark.parametrize("form", ["zip", "legacy", "protocol 2", "protocol 4"])
 @pytest.mark.parametrize("call", ["os.mkdir", "builtins.eval", "subclass"])
-def test_a_file_that_would_execute_code_is_refused(tmp_path: Path, form: str, call: str) -> None:
+def test_a_pickle_with_code_is_refused_and_not_executed(tmp_path: Path, form: str, call: str) -> None:
     target = tmp_path / "executed"
     command = f"__import__('os').mkdir({str(target)!r})"
     payload = {
         "os.mkdir": Payload(os.mkdir, str(target)),
         "builtins.eval": Payload(eval, command),
-        # What stands for getattr gives nothing that could be called.
+        # The replacement of getattr returns an object that cannot be called.
         "subclass": Payload(getattr, Payload(__import__, "os"), "mkdir"),
     }[call]
     path = tmp_path / "evil.pth"
@@ -125,14 +126,14 @@ def test_a_file_that_would_execute_code_is_refused(tmp_path: Path, form: str, ca
     assert not target.exists()
 
 
-def test_the_pickles_of_that_test_do_execute(tmp_path: Path) -> None:
+def test_the_payload_executes_when_it_is_unpickled(tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(Payload(os.mkdir, str(tmp_path / "executed")), protocol=2))
     assert (tmp_path / "executed").is_dir()
 
 
-def test_wrong_files_are_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "text.pth").write_text("nothing of the kind")
-    (tmp_path / "text.safetensors").write_text("nothing of the kind")
+def test_unreadable_files_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "text.pth").write_text("not a checkpoint")
+    (tmp_path / "text.safetensors").write_text("not a checkpoint")
     (tmp_path / "empty.pth").write_bytes(b"")
     torch.save(STATE, tmp_path / "whole.pth")
     (tmp_path / "cut.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:200])
@@ -151,7 +152,7 @@ def test_wrong_files_are_one_sentence(tmp_path: Path) -> None:
         ("mixed.pth", "holds no state dict"),
         ("nothing.pth", "holds no state dict"),
         ("module.pth", "asks for torch.nn.modules.linear.Linear"),
-        ("ours.safetensors", "is a checkpoint of encnet already"),
+        ("ours.safetensors", "is already a checkpoint of encnet"),
     ):
         with pytest.raises(InputError, match=message) as error:
             read_foreign(tmp_path / name)

@@ -1,1 +1,1 @@
-"""`encnet app`: a checkpoint as a page for people and an HTTP route for programs."""
+"""`encnet app`: a web page for people and HTTP routes for programs, on top of a checkpoint."""

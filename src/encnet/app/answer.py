@@ -1,4 +1,4 @@
-"""What programs get: the JSON of the HTTP routes, as types that document it."""
+"""The JSON answers of the HTTP routes, as documented types."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from pydantic import BaseModel, Field
 
 from encnet.app.limits import Limits
 from encnet.data.labels import IGNORE
+from encnet.data.palette import Color
 from encnet.inference.engines import Engine
 from encnet.inference.segmentation import Segmentation
-
-Color = tuple[int, int, int]
 
 
 class ClassName(BaseModel):
@@ -24,23 +23,23 @@ class ClassName(BaseModel):
 
 
 class ClassInImage(ClassName):
-    """A class, and how much of an image is of it."""
+    """A class, its share of the pixels of an image, and its presence."""
 
-    share: float = Field(description="share of the pixels that have this class, 0-1")
+    share: float = Field(description="share of the pixels with this class, 0-1")
     presence: float | None = Field(
-        description="probability, 0-1, that the class is anywhere in the image; null if the model does not say"
+        description="probability, 0-1, that the class is anywhere in the image; null if the model does not predict it"
     )
 
 
 class Prediction(BaseModel):
     """The answer to an image."""
 
-    width: int = Field(description="of the image, upright, in pixels")
-    height: int = Field(description="of the image, upright, in pixels")
-    classes: list[ClassInImage] = Field(description="all classes, in the order of their indices")
+    width: int = Field(description="width of the upright image, in pixels")
+    height: int = Field(description="height of the upright image, in pixels")
+    classes: list[ClassInImage] = Field(description="all classes, ordered by index")
     disagreement: float | None = Field(
-        description="how far presence and pixels contradict each other, 0-1: the higher, the likelier a mistake;"
-        " null if the model does not say which classes are in an image"
+        description="disagreement between presence and pixels, 0-1: the higher, the likelier a mistake;"
+        " null if the model does not predict presence"
     )
     labels_png: str | None = Field(
         default=None,
@@ -49,7 +48,12 @@ class Prediction(BaseModel):
 
     @classmethod
     def of(cls, segmentation: Segmentation, labels: bool = False) -> Prediction:
-        """The answer for a segmentation, with its label map by option."""
+        """Builds the answer for a segmentation.
+
+        Args:
+            segmentation: the prediction.
+            labels: include the label map.
+        """
         height, width = segmentation.labels.shape
         pixels = np.bincount(segmentation.labels.ravel(), minlength=IGNORE + 1)
         presence, disagreement = segmentation.presence, segmentation.disagreement()
@@ -73,29 +77,29 @@ class Prediction(BaseModel):
 
 
 class ModelDescription(BaseModel):
-    """What the server runs."""
+    """The model that the server runs, and the limits of a request."""
 
-    variant: str = Field(description="name of the network's builder")
-    engine: str = Field(description="the library that computes it")
+    variant: str = Field(description="name of the variant")
+    engine: str = Field(description="library that runs the model")
     precision: str = Field(description="number format of the computation")
     device: str
-    presence: bool = Field(description="whether it says which classes are in an image")
-    classes: list[ClassName] = Field(description="in the order of their indices")
-    max_megapixels: float = Field(description="millions of pixels of an image, at most")
-    max_megabytes: float = Field(description="millions of bytes of a file, at most")
-    timeout: float = Field(description="seconds until an answer, at most")
+    presence: bool = Field(description="true if the model predicts which classes are in an image")
+    classes: list[ClassName] = Field(description="all classes, ordered by index")
+    max_megapixels: float = Field(description="largest image, in millions of pixels")
+    max_megabytes: float = Field(description="largest file, in millions of bytes")
+    timeout: float = Field(description="longest time until an answer, in seconds")
 
     @classmethod
     def of(cls, engine: Engine, limits: Limits) -> ModelDescription:
-        """The description of an engine and of the limits of its server."""
-        known = engine.description
+        """Builds the description of an engine and of the limits of its server."""
+        description = engine.description
         return cls(
-            variant=known.info.variant,
+            variant=description.info.variant,
             engine=engine.name,
             precision=engine.precision,
             device=engine.device,
-            presence=known.presence,
-            classes=[ClassName(name=n, color=c) for n, c in zip(known.names, known.palette, strict=True)],
+            presence=description.presence,
+            classes=[ClassName(name=n, color=c) for n, c in zip(description.names, description.palette, strict=True)],
             max_megapixels=limits.max_megapixels,
             max_megabytes=limits.max_megabytes,
             timeout=limits.timeout,
@@ -103,19 +107,19 @@ class ModelDescription(BaseModel):
 
 
 class Health(BaseModel):
-    """The answer of a server that lives."""
+    """The answer of a running server."""
 
     status: str = "ok"
 
 
 class Problem(BaseModel):
-    """The answer to a request that is not served."""
+    """The answer to a request that is refused."""
 
-    error: str = Field(description="one sentence: what is wrong, and the way out")
+    error: str = Field(description="one sentence: what is wrong, and how to mend it")
 
 
 def label_png(segmentation: Segmentation) -> bytes:
-    """The label map as the file of a palette PNG."""
+    """Returns the label map as the bytes of a palette PNG."""
     buffer = io.BytesIO()
     segmentation.label_map().save(buffer, format="PNG")
     return buffer.getvalue()

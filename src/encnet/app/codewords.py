@@ -1,4 +1,4 @@
-"""The codewords of an image as a part of the page."""
+"""The part of the page that shows the codewords of an image."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from encnet.explanation.pictures import LARGE, assignment_picture, entropy_picture
-from encnet.html import picture, rendered
+from encnet.reports.html import picture, rendered
 
 if TYPE_CHECKING:
     from encnet.explanation.result import Explanation
 
 
 def codewords(explanation: Explanation) -> str:
-    """The HTML of the assignment maps: a picture for each codeword that the image uses, the most used first.
+    """Returns the HTML of the assignment maps: one picture per codeword that the image uses, the most used first.
 
     Args:
-        explanation: of the image, as :func:`encnet.explain` gives it.
+        explanation: of the image, as :func:`encnet.explain` returns it.
     """
     image = explanation.image.copy()
-    image.thumbnail((LARGE, LARGE))  # once, not for each picture
+    image.thumbnail((LARGE, LARGE))  # once, instead of for each picture
     explanation = replace(explanation, image=image)
     usage, classes = explanation.usage, explanation.codeword_classes()
     unused = set(explanation.unused.tolist())
@@ -29,14 +29,14 @@ def codewords(explanation: Explanation) -> str:
     for k in np.argsort(-usage, kind="stable").tolist():
         if k in unused:
             continue
-        mostly = explanation.names[int(classes[k].argmax())]
-        said = f"where codeword {k + 1} has the pixels, mostly {mostly}"
+        main_class = explanation.names[int(classes[k].argmax())]
+        alternative = f"the pixels of codeword {k + 1}, mostly {main_class}"
         rows.append(
             {
                 "number": k + 1,
-                "picture": picture(assignment_picture(explanation, k), said, photograph=True),
+                "picture": picture(assignment_picture(explanation, k), alternative, photograph=True),
                 "share": float(usage[k]),
-                "mostly": mostly,
+                "main_class": main_class,
             }
         )
     return rendered(

@@ -1,9 +1,9 @@
-"""What stands before the server: only the routes that the page uses are reached, and no file but an upload.
+"""The gate before the server: it admits only the routes that the page uses, and no files but uploads.
 
-Gradio serves more than this page needs: files by path, a proxy, components, a monitor. Where it is mounted, as here, it
-takes any file of the server for an upload if a program says so in the place of the page, and fetches addresses that it
-is given (6.31). Here all that is closed, whatever its own rules are. The content security policy keeps the page itself
-from asking other hosts.
+Gradio serves more than this page needs: files by path, a proxy, components, a monitor. When it is mounted into another
+application, as here, it accepts any file of the server as an upload if a program pretends to be the page, and fetches
+addresses that it is given (6.31). The gate closes all of this, whatever Gradio's own rules are. The content security
+policy stops the page itself from contacting other hosts.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SERVED = re.compile(
+SERVED: re.Pattern[str] = re.compile(
     r"/(|predict|model|health|openapi\.json"  # ours
     r"|config|theme\.css|favicon\.ico|manifest\.json|(assets|static)/[^?]*"
     r"|gradio_api/(info|startup-events|upload|upload_progress|heartbeat/\w+|queue/data|cancel|reset|theme\.css|app_id))"
 )
-"""Paths that are answered, beside the two below."""
+"""Paths that are admitted, besides the two below."""
 
 _FILE = "/gradio_api/file="
 _ORDER = "/gradio_api/queue/join"
@@ -39,16 +39,16 @@ _HEADERS = {
 
 
 class Gate:
-    """An ASGI application before another one.
+    """An ASGI application that passes only admitted requests to another one.
 
     Args:
-        app: what answers.
-        uploads: folder of uploads, the only one whose files the page may ask for or name.
+        app: the application behind the gate.
+        uploads: folder of uploads; the page can name and fetch files of this folder only.
     """
 
     def __init__(self, app: ASGIApp, uploads: Path) -> None:
-        self.app = app
-        self.uploads = uploads.resolve()
+        self.app: ASGIApp = app
+        self.uploads: Path = uploads.resolve()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -58,15 +58,15 @@ class Gate:
         elif scope["path"] == _ORDER:
             order = await _body(receive)
             if order is None or not self._names_uploads(order):
-                await _refuse(send, 400, "the server does not have this photograph (any longer); upload it again")
+                await _refuse(send, 400, "the server does not have this photograph any more; upload it again")
             else:
-                await self.app(scope, _again(order, receive), _with_headers(send))
-        elif SERVED.fullmatch(scope["path"]) or self._asks_upload(scope["path"]):
+                await self.app(scope, _replayed(order, receive), _with_headers(send))
+        elif SERVED.fullmatch(scope["path"]) or self._is_upload_path(scope["path"]):
             await self.app(scope, receive, _with_headers(send))
         else:
             await _refuse(send, 404, "there is nothing here; see / and /openapi.json")
 
-    def _asks_upload(self, path: str) -> bool:
+    def _is_upload_path(self, path: str) -> bool:
         return path.startswith(_FILE) and self._is_upload(path[len(_FILE) :])
 
     def _names_uploads(self, order: bytes) -> bool:
@@ -82,7 +82,7 @@ class Gate:
 
 
 def _paths(value: Any) -> Iterator[object]:
-    """Every ``path`` in a JSON value."""
+    """Yields the value of every key ``path`` in a JSON value."""
     if isinstance(value, dict):
         if "path" in value:
             yield value["path"]
@@ -94,7 +94,7 @@ def _paths(value: Any) -> Iterator[object]:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The body of a request; None if it is too large, or its sender is gone."""
+    """Returns the body of a request; None if it is too large or its sender has disconnected."""
     body = b""
     while len(body) <= _ORDER_BYTES:
         message = await receive()
@@ -106,15 +106,15 @@ async def _body(receive: Receive) -> bytes | None:
     return None
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """``receive`` of a request whose body was read."""
-    given = False
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Returns a ``receive`` that delivers a body that was read already."""
+    delivered = False
 
     async def received() -> Message:
-        nonlocal given
-        if given:
+        nonlocal delivered
+        if delivered:
             return await receive()
-        given = True
+        delivered = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return received
@@ -123,15 +123,15 @@ def _again(body: bytes, receive: Receive) -> Receive:
 def _with_headers(send: Send) -> Send:
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            theirs = [(name, value) for name, value in message["headers"] if name.lower() not in _HEADERS]
-            message = {**message, "headers": [*theirs, *_HEADERS.items()]}
+            headers = [(name, value) for name, value in message["headers"] if name.lower() not in _HEADERS]
+            message = {**message, "headers": [*headers, *_HEADERS.items()]}
         await send(message)
 
     return sent
 
 
 async def _refuse(send: Send, status: int, sentence: str) -> None:
-    body = json.dumps({"error": sentence, "detail": sentence}).encode()  # Gradio's page looks for `detail`
+    body = json.dumps({"error": sentence, "detail": sentence}).encode()  # Gradio's page reads `detail`
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *_HEADERS.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

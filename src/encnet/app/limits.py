@@ -1,73 +1,78 @@
-"""How much one visitor may ask of the server."""
+"""Limits of the server: size of an image, waiting time, requests at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from encnet.errors import InputError
+from encnet.system.checks import require
+from encnet.system.errors import InputError
 
-TOO_LARGE, BUSY, TOO_LONG = 413, 503, 504  # status codes of HTTP (RFC 9110)
+# HTTP status codes (RFC 9110).
+TOO_LARGE: int = 413
+BUSY: int = 503
+TOO_LONG: int = 504
 
-WAITING = 16
-"""So many requests may wait for their turn; further ones are sent away at once."""
+WAITING: int = 16
+"""Number of requests that may wait; further ones are refused at once."""
 
 _PILLOWS_LIMIT = 178
-"""Millions of pixels above which Pillow takes any image for an attack."""
+"""Millions of pixels above which Pillow refuses any image as an attack."""
 _PIXELS = f"above 0 and at most {_PILLOWS_LIMIT}"
 
 
 class RefusedError(InputError):
-    """A request that is over a limit. The message is for the visitor; ``status`` is what HTTP calls the reason."""
+    """A request exceeds a limit.
+
+    Args:
+        message: the sentence for the visitor.
+        status: HTTP status code of the answer.
+    """
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
-        self.status = status
+        self.status: int = status
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one visitor may ask of the server.
+    """Limits of the server.
 
     Raises:
         InputError: a number is out of its range.
     """
 
     max_megapixels: float = 24.0
-    """Millions of pixels of an image, above 0 and at most 178."""
+    """Largest image, in millions of pixels, above 0 and at most 178."""
     max_megabytes: float = 20.0
-    """Size of its file, in millions of bytes, above 0."""
+    """Largest file, in millions of bytes, above 0."""
     timeout: float = 60.0
-    """Seconds from a request to its answer, waiting included, above 0."""
+    """Longest time from a request to its answer, including waiting, in seconds, above 0."""
     concurrency: int = 1
-    """Images predicted at the same time, from 1."""
+    """Images predicted at the same time, at least 1."""
 
     def __post_init__(self) -> None:
-        _require(0 < self.max_megapixels <= _PILLOWS_LIMIT, "max_megapixels", self.max_megapixels, _PIXELS)
-        _require(self.max_megabytes > 0, "max_megabytes", self.max_megabytes, "above 0")
-        _require(self.timeout > 0, "timeout", self.timeout, "above 0")
-        _require(self.concurrency >= 1, "concurrency", self.concurrency, "at least 1")
+        require(0 < self.max_megapixels <= _PILLOWS_LIMIT, "max_megapixels", self.max_megapixels, _PIXELS)
+        require(self.max_megabytes > 0, "max_megabytes", self.max_megabytes, "above 0")
+        require(self.timeout > 0, "timeout", self.timeout, "above 0")
+        require(self.concurrency >= 1, "concurrency", self.concurrency, "at least 1")
 
     @property
     def max_bytes(self) -> int:
-        """Size of a file in bytes."""
+        """Largest file, in bytes."""
         return int(self.max_megabytes * 1e6)
 
     def check_bytes(self, size: int) -> None:
-        """Raises RefusedError for a file, or the part of one, of more bytes than are taken."""
+        """Raises RefusedError if a file, or the part of it that was received, has too many bytes."""
         if size > self.max_bytes:
             raise RefusedError(
-                f"the file is larger than {self.max_megabytes:g} MB; save the image smaller, or as JPEG", TOO_LARGE
+                f"the file is larger than {self.max_megabytes:g} MB; make the image smaller, or save it as JPEG",
+                TOO_LARGE,
             )
 
     def check_pixels(self, width: int, height: int) -> None:
-        """Raises RefusedError for an image of more pixels than are taken."""
+        """Raises RefusedError if an image has too many pixels."""
         if width * height > self.max_megapixels * 1e6:
             raise RefusedError(
                 f"the image has {width} x {height} pixels, more than {self.max_megapixels:g} million; make it smaller",
                 TOO_LARGE,
             )
-
-
-def _require(condition: bool, name: str, value: float, allowed: str) -> None:
-    if not condition:
-        raise InputError(f"--{name} is {value}; it must be {allowed}")

@@ -1,4 +1,4 @@
-"""The page for people: a photograph in, its classes out."""
+"""The web page: a visitor gives a photograph and sees its classes."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from gradio.themes import Base
 from encnet.app.service import Service
 from encnet.app.upload import uploaded
 from encnet.app.viewer import viewer
-from encnet.errors import InputError
-from encnet.html import rendered
+from encnet.reports.html import rendered
+from encnet.system.errors import InputError
 
-KEPT = 900
+KEPT: int = 900
 """Seconds after which uploaded photographs are deleted."""
 
-STYLE = files("encnet").joinpath("templates/app.css").read_text(encoding="utf-8")
-SCRIPT = files("encnet").joinpath("templates/app.js").read_text(encoding="utf-8")
+_TEMPLATES = files("encnet.reports") / "templates"
+STYLE: str = (_TEMPLATES / "app.css").read_text(encoding="utf-8")
+SCRIPT: str = (_TEMPLATES / "app.js").read_text(encoding="utf-8")
 
 _EMPTY = '<p class="encnet-soft">The result appears here.</p>'
 
 
 def theme() -> Base:
-    """Gradio's look with fonts of the visitor's system: others would come from a network."""
+    """Returns Gradio's base theme with fonts of the visitor's system, so that none is fetched from a network."""
     return Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 
 def build_page(service: Service, uploads: Path) -> gr.Blocks:
-    """The page.
+    """Builds the page.
 
     Args:
-        service: what predicts.
-        uploads: the folder into which Gradio puts what visitors upload.
+        service: runs the model.
+        uploads: folder in which Gradio stores uploaded files.
     """
 
     async def show(photograph: dict[str, Any] | None) -> str:
@@ -47,7 +48,7 @@ def build_page(service: Service, uploads: Path) -> gr.Blocks:
     async def explain(photograph: dict[str, Any] | None) -> str:
         if photograph is None:
             raise gr.Error("give a photograph first", print_exception=False)
-        from encnet.app.codewords import codewords  # takes PyTorch
+        from encnet.app.codewords import codewords  # needs PyTorch
 
         return await answer(lambda: codewords(service.explain(content(photograph))))
 
@@ -60,8 +61,8 @@ def build_page(service: Service, uploads: Path) -> gr.Blocks:
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    # `preprocess=False`: the functions get what the page sends as it is. Gradio would fetch the addresses and open the
-    # files that it names; :func:`encnet.app.upload.uploaded` reads uploads and nothing else.
+    # `preprocess=False` gives the functions the raw data of the page. Otherwise Gradio would fetch the addresses and
+    # open the files that it names; :func:`encnet.app.upload.uploaded` reads only uploads.
     quiet: dict[str, Any] = {"preprocess": False, "api_visibility": "private", "concurrency_limit": None}
     plain: dict[str, Any] = {"apply_default_css": False, "js_on_load": None}
     with gr.Blocks(title="encnet", analytics_enabled=False, delete_cache=(60, KEPT)) as page:
@@ -99,6 +100,6 @@ def _introduction(service: Service) -> str:
 
 
 def _name(photograph: dict[str, Any]) -> str:
-    """Of the files that the visitor can download: that of the photograph, without what file systems may not like."""
+    """Returns the name for downloads: that of the photograph, without characters that file systems may refuse."""
     stem = Path(str(photograph.get("orig_name") or "image")).stem
     return re.sub(r"[^\w.-]+", "_", stem)[:80] or "image"

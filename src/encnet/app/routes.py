@@ -14,46 +14,46 @@ from starlette.types import Message, Receive
 from encnet.app.answer import Health, ModelDescription, Prediction, Problem
 from encnet.app.limits import BUSY, TOO_LARGE, TOO_LONG, Limits, RefusedError
 from encnet.app.service import Service
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
-WRONG = 422  # RFC 9110: understood, and not to be processed as it is
+WRONG: int = 422  # RFC 9110: unprocessable content
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "the request is not one for this route"},
+    400: {"model": Problem, "description": "the request does not fit this route"},
     TOO_LARGE: {"model": Problem, "description": "the file or the image is too large"},
-    WRONG: {"model": Problem, "description": "not an image that can be read, or a wrong option"},
-    BUSY: {"model": Problem, "description": "too many requests wait already"},
+    WRONG: {"model": Problem, "description": "the file is not a readable image, or an option is wrong"},
+    BUSY: {"model": Problem, "description": "too many requests are waiting"},
     TOO_LONG: {"model": Problem, "description": "the prediction takes too long"},
 }
 _FILE = {"type": "string", "format": "binary"}
 _BODY = {
     "required": True,
-    "description": "A JPEG, PNG, WebP, BMP or TIFF file: as the body, or as a field of a form.",
+    "description": "A JPEG, PNG, WebP, BMP or TIFF file, as the body or as a field of a form.",
     "content": {
         "image/*": {"schema": _FILE},
         "multipart/form-data": {"schema": {"type": "object", "properties": {"image": _FILE}}},
     },
 }
-_FORM_BYTES = 10_000  # what a form adds to the file
+_FORM_BYTES = 10_000  # that a form may add to the file
 
 
 def add_routes(app: FastAPI, service: Service) -> None:
-    """Adds the routes for programs; what goes wrong in them is answered as JSON, see :class:`Problem`."""
+    """Adds the routes for programs to an application. Errors are answered as JSON: :class:`Problem`."""
 
     @app.post("/predict", response_model_exclude_unset=True, responses=_PROBLEMS, openapi_extra={"requestBody": _BODY})
     async def predict(request: Request, labels: bool = False) -> Prediction:
-        """Predicts an image: its size, and of each class the share of the pixels and the presence."""
+        """Segments an image; returns its size, and the share of the pixels and the presence of each class."""
         content = await image_in(request, service.limits)
         return await service.run(lambda: Prediction.of(service.segment(content), labels))
 
     @app.get("/model")
     async def model() -> ModelDescription:
-        """The model: its classes, what computes it, and the limits."""
+        """Describes the model: its classes, the engine that runs it, and the limits of a request."""
         return ModelDescription.of(service.predictor.engine, service.limits)
 
     @app.get("/health")
     async def health() -> Health:
-        """Whether the server lives; it answers while predictions run."""
+        """Says that the server is running; it answers during predictions too."""
         return Health(status="ok")
 
     for path, method in (("/predict", "POST"), ("/model", "GET"), ("/health", "GET")):
@@ -75,19 +75,19 @@ def add_routes(app: FastAPI, service: Service) -> None:
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
-        return _problem("the server failed at this image; its log says why", 500)
+        return _problem("the server failed on this image; see its log", 500)
 
 
 def _only(app: FastAPI, path: str, method: str) -> None:
-    """Says so where a route is asked by another method; the page, at the root, would take the request otherwise."""
+    """Answers other methods of a route with an error, because otherwise the page at the root would answer them."""
 
     @app.api_route(path, methods=[*({"GET", "POST", "PUT", "PATCH", "DELETE"} - {method})], include_in_schema=False)
     async def other_method() -> None:
-        raise HTTPException(405, f"{path} is to be asked by {method}", {"Allow": method})
+        raise HTTPException(405, f"{path} accepts {method} only", {"Allow": method})
 
 
 async def image_in(request: Request, limits: Limits) -> bytes:
-    """The image file in a request: its body, or the file in its form. No more is read than a file may have.
+    """Returns the image file in a request: its body, or the file in its form. Stops reading at the size limit.
 
     Raises:
         RefusedError: the file is too large.
@@ -104,14 +104,14 @@ async def image_in(request: Request, limits: Limits) -> bytes:
 
 
 def _counted(receive: Receive, limits: Limits, extra: int) -> Receive:
-    """``receive``, which raises RefusedError as soon as more came than a file may have and ``extra`` bytes."""
-    taken = -extra
+    """Returns a ``receive`` that raises RefusedError once a request exceeds the largest file plus ``extra`` bytes."""
+    received = -extra
 
     async def counted() -> Message:
-        nonlocal taken
+        nonlocal received
         message = await receive()
-        taken += len(message.get("body", b""))
-        limits.check_bytes(taken)
+        received += len(message.get("body", b""))
+        limits.check_bytes(received)
         return message
 
     return counted

@@ -1,4 +1,4 @@
-"""The server: page, routes and gate put together, and run until Ctrl-C."""
+"""The server: page, routes and gate in one application, served until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from encnet.app.gate import Gate
 from encnet.app.page import SCRIPT, STYLE, build_page, theme
 from encnet.app.routes import add_routes
 from encnet.app.service import Service
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 
 def create_app(service: Service, uploads: Path) -> ASGIApp:
-    """The application that a server runs.
+    """Builds the application.
 
     Args:
-        service: what predicts.
-        uploads: folder for what visitors upload: what ``GRADIO_TEMP_DIR`` in the environment names.
+        service: runs the model.
+        uploads: folder of uploaded files, the one that ``GRADIO_TEMP_DIR`` in the environment names.
     """
-    app = FastAPI(
-        title="encnet", version=version("encnet"), docs_url=None, redoc_url=None
-    )  # their pages need a network
+    # FastAPI's pages /docs and /redoc load scripts from a network.
+    app = FastAPI(title="encnet", version=version("encnet"), docs_url=None, redoc_url=None)
     add_routes(app, service)
     gr.mount_gradio_app(
         app,
@@ -51,19 +50,19 @@ def serve(service: Service, uploads: Path, host: str, port: int) -> None:
     """Serves until Ctrl-C.
 
     Args:
-        service: what predicts.
+        service: runs the model.
         uploads: as for :func:`create_app`.
-        host: the address to listen at; 127.0.0.1 is this machine alone, 0.0.0.0 all that reach it.
-        port: 0 is any that is free.
+        host: address to listen on; 127.0.0.1 accepts this machine only, 0.0.0.0 all others too.
+        port: port to listen on; 0 takes any free one.
 
     Raises:
-        InputError: the address cannot be listened at.
+        InputError: the server cannot listen on this address or port.
     """
     with _listening(host, port) as listener:
-        # Browsers keep a connection open that ends with the page: it is not waited for.
+        # Does not wait for the connection that each open page in a browser holds.
         config = uvicorn.Config(create_app(service, uploads), log_level="warning", timeout_graceful_shutdown=2)
         shown = f"[{host}]" if ":" in host else host
-        print(f"http://{shown}:{listener.getsockname()[1]} shows the page; Ctrl-C ends it", flush=True)
+        print(f"http://{shown}:{listener.getsockname()[1]} is the page; press Ctrl-C to stop", flush=True)
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:
@@ -71,16 +70,17 @@ def serve(service: Service, uploads: Path, host: str, port: int) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    listener = None
+    listener, argument = None, "host"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
+        argument = "port"
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address[0], port, *address[2:]))
     except (OSError, OverflowError) as error:
         if listener is not None:
             listener.close()
         raise InputError(
-            f"cannot listen at {host}, port {port} ({error}); choose another --port, or 127.0.0.1 as --host"
+            f"cannot listen on {host}, port {port} ({error}); choose another {argument}", argument
         ) from error
     return listener

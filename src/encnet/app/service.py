@@ -1,4 +1,4 @@
-"""A model behind a server: predictions in threads of their own, so many at once, each within its time."""
+"""Runs a model for a server: in threads, with limits on concurrency, waiting requests and time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from encnet.app.limits import BUSY, TOO_LONG, WAITING, Limits, RefusedError
 from encnet.app.upload import decoded
-from encnet.errors import InputError
 from encnet.inference.predictor import Predictor
 from encnet.inference.segmentation import Segmentation
+from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     from encnet.explanation.result import Explanation
@@ -21,26 +21,24 @@ _Result = TypeVar("_Result")
 
 
 class Service:
-    """What the page and the HTTP routes ask: both share the limits.
+    """Predictions and explanations for the page and the HTTP routes, which share the limits.
 
     Args:
-        predictor: what predicts.
-        limits: on what one visitor may ask.
-
-    Attributes:
-        explains: whether the model has codewords that can be shown.
+        predictor: runs the model.
+        limits: limits of a request, and of all requests together.
     """
 
     def __init__(self, predictor: Predictor, limits: Limits) -> None:
-        self.predictor = predictor
-        self.limits = limits
-        self.explains = _explains(predictor)
+        self.predictor: Predictor = predictor
+        self.limits: Limits = limits
+        self.explains: bool = _explains(predictor)
+        """True if the model has codewords that can be shown."""
         self._pool = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="encnet-app")
         self._lock = threading.Lock()
-        self._jobs = 0  # that wait or run
+        self._jobs = 0  # waiting or running
 
     def segment(self, content: bytes) -> Segmentation:
-        """Predicts the image that a file holds, in the thread of the caller.
+        """Segments the image in a file, in the thread of the caller.
 
         Raises:
             InputError: see :func:`encnet.app.upload.decoded`.
@@ -48,7 +46,7 @@ class Service:
         return self.predictor(decoded(content, self.limits))
 
     def explain(self, content: bytes) -> Explanation:
-        """What the context encoding sees in the image that a file holds, in the thread of the caller.
+        """Explains what the context encoding sees in the image in a file, in the thread of the caller.
 
         Raises:
             InputError: see :func:`encnet.app.upload.decoded`; or the model has no codewords that can be shown.
@@ -58,17 +56,18 @@ class Service:
         return explain(self.predictor, decoded(content, self.limits), groups=1)
 
     async def run(self, job: Callable[[], _Result]) -> _Result:
-        """Waits until a thread is free, and for what ``job`` returns there.
+        """Runs ``job`` in the next free thread, and returns its result.
 
-        A job that takes too long cannot be stopped: its caller is answered, and it keeps its place until it ends.
+        A job that takes too long cannot be stopped: its caller gets an error, and the job occupies its thread until it
+        ends.
 
         Raises:
-            RefusedError: too many wait already, or the time is over.
-            InputError: as ``job`` raises it.
+            RefusedError: too many jobs are waiting, or the job took too long.
+            InputError: ``job`` raised it.
         """
         with self._lock:
             if self._jobs >= self.limits.concurrency + WAITING:
-                raise RefusedError("the server has too much to do; try again in a minute", BUSY)
+                raise RefusedError("the server is busy; try again in a minute", BUSY)
             self._jobs += 1
         future = self._pool.submit(job)
         future.add_done_callback(self._ended)
@@ -76,12 +75,12 @@ class Service:
             return await asyncio.wait_for(asyncio.wrap_future(future), self.limits.timeout)
         except asyncio.TimeoutError as error:
             raise RefusedError(
-                f"there is no result after {self.limits.timeout:g} seconds; send a smaller image, or try again later",
+                f"no result after {self.limits.timeout:g} seconds; send a smaller image, or try again later",
                 TOO_LONG,
             ) from error
 
     def close(self) -> None:
-        """Waits for the predictions that run, and starts no further one."""
+        """Waits for running jobs, and cancels waiting ones."""
         self._pool.shutdown(cancel_futures=True)
 
     def _ended(self, future: object) -> None:
@@ -90,7 +89,8 @@ class Service:
 
 
 def _explains(predictor: Predictor) -> bool:
-    if predictor.engine.name not in ("pytorch", "compile"):  # what follows takes PyTorch
+    """True if the codewords of the model can be shown."""
+    if predictor.engine.name not in ("pytorch", "compile"):  # the explanation needs PyTorch
         return False
     from encnet.explanation.observation import Observer
 

@@ -1,4 +1,4 @@
-"""What a visitor sent -> an image. Nothing about it is trusted."""
+"""Reads images that visitors send, without trusting them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from PIL import Image, ImageOps
 
 from encnet.app.limits import TOO_LARGE, Limits, RefusedError
 from encnet.data.images import as_photograph
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-"""What is decoded; other decoders of Pillow, one of which starts a program, are not asked."""
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+"""Formats that are decoded. Pillow's other decoders are not used; one of them starts a program."""
 
 
 def decoded(content: bytes, limits: Limits) -> Image.Image:
-    """The image that a file holds, upright, RGB; its pixels are counted before they are decoded.
+    """Decodes an image file to an upright RGB image, after a check of its size in pixels.
 
     Args:
-        content: the file.
-        limits: on its size.
+        content: the bytes of the file.
+        limits: limits on bytes and pixels.
 
     Raises:
         RefusedError: the file or the image is too large.
-        InputError: the file is empty, not an image, damaged, or holds numbers that have no fixed range.
+        InputError: the file is empty, not an image, damaged, or holds numbers without a fixed range.
     """
     limits.check_bytes(len(content))
     if not content:
@@ -40,7 +40,7 @@ def decoded(content: bytes, limits: Limits) -> Image.Image:
         raise
     except Image.UnidentifiedImageError as error:
         raise InputError(
-            "the file is not an image that can be read; save it as JPEG, PNG, WebP, BMP or TIFF and send that"
+            "the file is not an image that can be read; save it as JPEG, PNG, WebP, BMP or TIFF"
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise RefusedError(
@@ -52,21 +52,21 @@ def decoded(content: bytes, limits: Limits) -> Image.Image:
 
 
 def uploaded(photograph: Mapping[str, Any], folder: Path, limits: Limits) -> bytes:
-    """The file that the page names, from the folder of uploads.
+    """Reads the uploaded file that the page names.
 
     Args:
-        photograph: what the page says of it, ``path`` above all. A program can send any path here.
-        folder: where uploads lie; no other file is read.
-        limits: on the size.
+        photograph: the page's description of it, with its ``path``. A program can send any path here.
+        folder: folder of uploads; no other file is read.
+        limits: limit on bytes.
 
     Raises:
         RefusedError: the file is too large.
-        InputError: it does not lie in the folder, or no longer does.
+        InputError: the folder has no such file.
     """
-    named = photograph.get("path")
-    if isinstance(named, str) and "\0" not in named:
-        path = Path(named).resolve()  # follows links, too
+    name = photograph.get("path")
+    if isinstance(name, str) and "\0" not in name:
+        path = Path(name).resolve()  # follows links too
         if path.is_relative_to(folder.resolve()) and path.is_file():
             limits.check_bytes(path.stat().st_size)
             return path.read_bytes()
-    raise InputError("the server does not have this photograph (any longer); upload it again")
+    raise InputError("the server does not have this photograph any more; upload it again")

@@ -1,4 +1,4 @@
-"""A segmentation as a part of the page: the picture under its colours, its classes, and what can be downloaded."""
+"""The part of the page that shows a segmentation: overlay, table of classes, downloads."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 from PIL import Image
 
 from encnet.app.answer import Prediction, label_png
-from encnet.html import css_color, picture, rendered
 from encnet.inference.segmentation import Segmentation
-from encnet.visualize import overlay
+from encnet.reports.html import css_color, picture, rendered
+from encnet.reports.pictures import overlay
 
-LONG_SIDE = 1600
-"""Pixels of the long side of pictures on the page, at most; downloads have the image's own size."""
+LONG_SIDE: int = 1600
+"""Largest long side, in pixels, of pictures on the page; downloads have the size of the image."""
 
 
 def viewer(segmentation: Segmentation, name: str = "image") -> str:
-    """The HTML of a segmentation.
+    """Returns the HTML of a segmentation.
 
-    The photograph, the colours and the class indices are three pictures of one size: the browser alone lays the second
-    over the first, as opaque as the slider says, and reads the third, a grey PNG, to name the class under the pointer.
+    The photograph, the colours and the class indices are three pictures of equal size. The browser lays the second over
+    the first with the opacity of the slider, and reads the third, a grey PNG, to name the class under the pointer.
 
     Args:
-        segmentation: what is shown.
-        name: of the files to download, without a suffix.
+        segmentation: the segmentation to show.
+        name: name of the files to download, without a suffix.
     """
     height, width = segmentation.labels.shape
     scale = min(1.0, LONG_SIDE / max(height, width))
@@ -54,21 +54,21 @@ def viewer(segmentation: Segmentation, name: str = "image") -> str:
 
 
 def _rows(segmentation: Segmentation) -> list[dict[str, Any]]:
-    """Name, colour, share and presence of each class, those with most pixels first, and where the two contradict."""
-    contradictory = segmentation.disagreement()
-    doubted = set() if contradictory is None else {c.name for c in contradictory.contradictions(segmentation.names)}
+    """Name, colour, share, presence and contradictions of each class, by decreasing share."""
+    disagreement = segmentation.disagreement()
+    doubtful = set() if disagreement is None else {c.name for c in disagreement.contradictions(segmentation.names)}
     rows = []
-    for each in Prediction.of(segmentation).classes:
+    for entry in Prediction.of(segmentation).classes:
         note = ""
-        if each.name in doubted:
-            pixels = "few pixels" if each.share else "no pixel"
-            note = f"{pixels}, presence says yes" if (each.presence or 0) > 0.5 else "presence says no"
+        if entry.name in doubtful:
+            pixels = "few pixels" if entry.share else "no pixel"
+            note = f"{pixels}, presence says yes" if (entry.presence or 0) > 0.5 else "presence says no"
         rows.append(
             {
-                "name": each.name,
-                "color": css_color(each.color),
-                "share": each.share,
-                "presence": each.presence,
+                "name": entry.name,
+                "color": css_color(entry.color),
+                "share": entry.share,
+                "presence": entry.presence,
                 "note": note,
             }
         )

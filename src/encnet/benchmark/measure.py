@@ -1,38 +1,35 @@
-"""Time, memory and arithmetic of several forms of one computation, side by side."""
+"""Time and memory of several runs, measured side by side."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import math
 import multiprocessing
-import os
 import platform
-import resource
-import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils.flop_counter import FlopCounterMode
+SMALL_SIDE = 64
+"""Side in pixels of the images of a small run, in which libraries allocate what they allocate on first use."""
 
-LIBRARIES = ("torch", "onnxruntime", "openvino", "segmentation-models-pytorch")
-INSTRUCTIONS = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "sve", "bf16", "i8mm")
+PAUSE = 0.1
+"""Seconds between two runs: engines let their threads wait busily for a moment after their work."""
 
 
 class Memory(NamedTuple):
-    """What one run takes, in megabytes."""
+    """Memory that one run takes, in megabytes (10⁶ bytes); NaN where the system does not tell, on Windows."""
 
-    added: float  #: by how much its peak is above what the process held before it
-    peak: float  #: what the process holds at the most during it: the interpreter, libraries and weights too
+    added: float  #: the peak during the run above what the process held before it
+    peak: float  #: the most that the process holds during the run: the interpreter, libraries and weights too
 
 
 def timed(run: Callable[[], object]) -> Callable[[], float]:
-    """The same run, which says how many seconds it took."""
+    """Returns the same run, which returns its seconds."""
 
     def timed_run() -> float:
         started = time.perf_counter()
@@ -48,15 +45,15 @@ def interleaved(
     pause: float = 0.0,
     report: Callable[[str], None] | None = None,
 ) -> dict[str, list[float]]:
-    """Seconds of each run, ``repeats`` of them; the runs take turns, so that a drift of the machine meets all of them.
+    """Returns the seconds of ``repeats`` runs of each; the runs take turns, so that a drift of the machine meets all.
 
     A first round is not counted.
 
     Args:
         runs: each does its work and returns its seconds.
         repeats: rounds that are counted.
-        pause: seconds between two runs, in which the threads of the one before come to rest.
-        report: is told the name of each run before it starts.
+        pause: seconds between two runs, in which the threads of the previous run come to rest.
+        report: called with the name of each run before it starts.
     """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):
@@ -64,49 +61,42 @@ def interleaved(
             if report is not None:
                 report(name)
             time.sleep(pause)
-            took = run()
+            run_seconds = run()
             if repeat > 0:
-                seconds[name].append(took)
+                seconds[name].append(run_seconds)
     return seconds
 
 
-def median_seconds(runs: Mapping[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Median seconds of each run, :func:`interleaved`."""
-    seconds = interleaved({form: timed(run) for form, run in runs.items()}, repeats)
-    return {form: statistics.median(values) for form, values in seconds.items()}
-
-
 def memory_of_run(
-    prepare: Callable[..., Callable[[], object]], arguments: tuple[Any, ...], small: tuple[Any, ...] | None
+    prepare: Callable[..., Callable[[], object]],
+    arguments: tuple[Any, ...],
+    small: tuple[Any, ...] | None,
+    device: str = "cpu",
 ) -> Memory:
-    """What one run takes in a process of its own.
+    """Measures the memory that one run takes in a process of its own.
 
     Args:
-        prepare: a function of a module, or a method of what can be pickled; builds what a run needs, returns the run.
-        arguments: of ``prepare``.
-        small: arguments of a run before that, in which the libraries take what they take on first use. None does the
-            run itself once before, for what is only made ready in its first run, by a compiler for example.
+        prepare: a function of a module, or a method of an object that can be pickled; builds what a run needs and
+            returns the run.
+        arguments: arguments of ``prepare``.
+        small: arguments of a small run before the measured one, in which the libraries allocate what they allocate on
+            first use. None does the measured run itself once before, for what is only built in its first run, by a
+            compiler for example.
+        device: "cpu", or a GPU ("cuda:0"), whose memory is measured then, as PyTorch allocates it.
     """
     context = multiprocessing.get_context("spawn")
     # Its process ends by itself, where multiprocessing's own pool would kill it, and semaphores would be left over.
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_one_run, prepare, arguments, small).result()
-
-
-def added_megabytes(
-    prepare: Callable[..., Callable[[], object]], arguments: tuple[Any, ...], small: tuple[Any, ...]
-) -> float:
-    """Megabytes by which one run raises the memory of a fresh process at its peak, :func:`memory_of_run`."""
-    return memory_of_run(prepare, arguments, small).added
+        return pool.submit(_one_run, prepare, arguments, small, device).result()
 
 
 def held_megabytes(process: int | str = "self") -> float:
-    """What a process holds now."""
+    """Megabytes that a process holds now."""
     return _megabytes("VmRSS", process)
 
 
 def forget_peak(process: int | str = "self") -> None:
-    """Lets :func:`peak_megabytes` start anew, where the system can: on Linux."""
+    """Resets :func:`peak_megabytes`, where the system can: on Linux."""
     try:
         Path(f"/proc/{process}/clear_refs").write_text("5")
     except OSError:
@@ -114,57 +104,15 @@ def forget_peak(process: int | str = "self") -> None:
 
 
 def peak_megabytes(process: int | str = "self") -> float:
-    """What a process has held at the most."""
+    """The most megabytes that a process has held."""
     return _megabytes("VmHWM", process)
 
 
-def gigaflop(run: Callable[[], object]) -> float:
-    """Multiplications and additions of a run's convolutions and matrix products, in 10⁹; a product and its addition
-    are two."""
-    with FlopCounterMode(display=False) as counter:
-        run()
-    return counter.get_total_flops() / 1e9
-
-
-def gigaflop_unrun(build: Callable[[], Callable[[], object]]) -> float:
-    """:func:`gigaflop` of a run that is built for it, without computing: its tensors have shapes, but no values."""
-    with FakeTensorMode(), torch.no_grad():
-        return gigaflop(build())
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    capabilities = torch.cpu.get_capabilities()
-    versions = {}
-    for library in LIBRARIES:
-        try:
-            versions[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "instructions": [name for name in INSTRUCTIONS if capabilities.get(name, False)],
-        "system": platform.system(),
-        "python": platform.python_version(),
-        **versions,
-    }
-
-
-def _processor() -> str:
-    """The processor's model as the system names it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name" and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine()
-
-
 def _one_run(
-    prepare: Callable[..., Callable[[], object]], arguments: tuple[Any, ...], small: tuple[Any, ...] | None
+    prepare: Callable[..., Callable[[], object]],
+    arguments: tuple[Any, ...],
+    small: tuple[Any, ...] | None,
+    device: str,
 ) -> Memory:
     if small is not None:
         prepare(*small)()
@@ -172,15 +120,23 @@ def _one_run(
     if small is None:
         run()
     _return_free_memory()
-    before = held_megabytes()
-    forget_peak()
-    run()
-    peak = peak_megabytes()
+    if device != "cpu":
+        import torch  # not for engines that do without it
+
+        before = torch.cuda.memory_allocated(device) / 1e6
+        torch.cuda.reset_peak_memory_stats(device)
+        run()
+        peak = torch.cuda.max_memory_allocated(device) / 1e6
+    else:
+        before = held_megabytes()
+        forget_peak()
+        run()
+        peak = peak_megabytes()
     return Memory(max(peak - before, 0.1), peak)
 
 
 def _return_free_memory() -> None:
-    """So that what was free already, and is used again, counts as added."""
+    """Returns free memory to the system, so that it counts as added where the run uses it again."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if platform.system() == "Linux" else None
     if trim is not None:  # glibc has it
@@ -188,11 +144,13 @@ def _return_free_memory() -> None:
 
 
 def _megabytes(field: str, process: int | str) -> float:
-    """What a process holds (VmRSS) or has held at most (VmHWM)."""
+    """What a process holds (VmRSS) or the most that it has held (VmHWM); on systems other than Linux the most."""
     status = Path(f"/proc/{process}/status")
     if status.is_file():  # Linux, where getrusage would count what the parent held before it started this process
         line = next(line for line in status.read_text().splitlines() if line.startswith(field))
         return int(line.split()[1]) * 1024 / 1e6
-    if process != "self":
-        return float("nan")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS, and the most in both cases
+    if process != "self" or sys.platform == "win32":
+        return math.nan
+    from resource import RUSAGE_SELF, getrusage  # Windows has none
+
+    return getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6

@@ -17,7 +17,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     from encnet.data.formats import FORMATS
 
     parser.add_argument("dataset", type=str, help="folder of the data set")
-    parser.add_argument("--format", type=str | None, default=None, help=f"one of {', '.join(FORMATS)}; none finds out")
+    parser.add_argument("--format", type=str | None, default=None, help=f"one of {', '.join(FORMATS)}; none detects it")
 
 
 def run(arguments: Any) -> int:

@@ -1,8 +1,12 @@
-"""What every verb offers, and what several share."""
+"""The interface of a verb, parsing of its arguments, and messages for wrong input."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -10,33 +14,145 @@ if TYPE_CHECKING:
 WRONG_INPUT = 2
 INTERRUPTED = 130
 
+RENAMED: dict[str, str] = {
+    "--model.full_resolution": "write `--model.head fullres` instead of true, `--model.head enc` instead of false",
+}
+"""Flags of earlier versions -> what to write instead."""
+
 
 class Command(Protocol):
-    """What a module of this package is: its libraries are imported when it runs."""
+    """The interface of each verb's module. Its libraries are imported only when it runs.
+
+    A module may also have ``prepared(words)``, which returns changed words of the command line before they are parsed.
+    """
 
     SUMMARY: str
+    """One line for the help."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declares the arguments."""
+        """Declares the arguments, with underscores in their names; hyphens are accepted too."""
         ...
 
     def run(self, arguments: Any) -> int:
-        """Does the job with the parsed arguments; returns the exit status."""
+        """Runs the verb with the parsed arguments; returns the exit status."""
         ...
 
 
+def run_command(program: str, command: Command, words: list[str]) -> int:
+    """Parses a command line and runs a command.
+
+    Args:
+        program: name of the program and the verb, "encnet predict" for example.
+        command: the module of the verb.
+        words: the words that follow on the command line.
+
+    Returns:
+        The exit status: the command's own, 2 for wrong input, 130 after Ctrl-C.
+    """
+    flags: list[str] = []
+    try:
+        parser = make_parser(program, command)
+        flags += [flag for action in parser._actions for flag in action.option_strings]
+        prepared: Callable[[list[str]], list[str]] = getattr(command, "prepared", list)
+        parsed = parser.parse_args(prepared(with_underscores(words)))
+        return command.run(parser.instantiate(parsed))
+    except InputError as error:
+        print(f"encnet: {with_flag(error, flags)}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print("encnet: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def make_parser(program: str, command: Command) -> ArgumentParser:
+    """The parser of a command. It raises its errors as :class:`InputError`."""
+    import jsonargparse
+
+    class Parser(jsonargparse.ArgumentParser):
+        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+            message = " ".join(message.split())
+            renamed = [f"{flag} was renamed: {new}" for flag, new in RENAMED.items() if flag in message]
+            raise InputError("; ".join(renamed or [f"{message} (`{program} --help` lists the arguments)"]))
+
+    jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser = Parser(prog=program, description=command.SUMMARY)
+    command.add_arguments(parser)
+    return parser
+
+
+def with_underscores(words: Iterable[str]) -> list[str]:
+    """Replaces ``-`` by ``_`` in the names of flags; values, and all words after ``--``, stay as they are."""
+    changed: list[str] = []
+    for word in words:
+        if word.startswith("--") and "--" not in changed:
+            name, equals, value = word[2:].partition("=")
+            word = "--" + name.replace("-", "_") + equals + value
+        changed.append(word)
+    return changed
+
+
+def value_first(words: list[str], flags: Iterable[str], replacement: Callable[[str], str | None]) -> list[str]:
+    """Moves a flag and its value to the front, so that every other flag overrides it.
+
+    Args:
+        words: the words of a command line.
+        flags: names of the flag; the first one is used in the result.
+        replacement: value -> new value; None leaves the words as they are.
+    """
+    first, *others = flags
+    for i, word in enumerate(words):
+        name, _, value = word.partition("=")
+        if word == "--":
+            break
+        if name in (first, *others) and (value or i + 1 < len(words)):
+            replaced = replacement(value or words[i + 1])
+            return words if replaced is None else [first, replaced, *words[:i], *words[i + (1 if value else 2) :]]
+    return words
+
+
 def add_engine(parser: ArgumentParser) -> None:
-    """Where and with what a model is run: ``--engine``, ``--device``, ``--precision``."""
+    """Declares ``--engine``, ``--device`` and ``--precision``: what runs a model, and where."""
     from encnet.inference.engines.engine import EngineName, Precision
 
     parser.add_argument(
         "--engine",
         type=EngineName,
         default="auto",
-        help="what runs the model; auto is by its file: onnxruntime for .onnx, openvino for .xml, else pytorch; "
-        "compile is pytorch with its compiler, and openvino takes .onnx too",
+        help="what runs the model; auto follows the file: onnxruntime for .onnx, openvino for .xml, else pytorch; "
+        "compile is pytorch with torch.compile; openvino runs .onnx too",
     )
-    parser.add_argument("--device", type=str, default="auto", help="cpu, cuda, cuda:1, ...; auto takes a GPU if any")
     parser.add_argument(
-        "--precision", type=Precision, default="fp32", help="of the computation; fp16 is for GPUs, int8 is in the file"
+        "--device", type=str, default="auto", help="cpu, cuda, cuda:1, ...; auto takes a GPU if there is one"
     )
+    parser.add_argument(
+        "--precision",
+        type=Precision,
+        default="fp32",
+        help="number format of the computation; fp16 is for GPUs, int8 is part of the file",
+    )
+
+
+def with_protocol_first(words: list[str]) -> list[str]:
+    """Replaces the name of a protocol by its numbers, and moves it before the flags that change single numbers."""
+    return value_first(words, ("--protocol", "--protocol.name"), _protocol_numbers)
+
+
+def _protocol_numbers(name: str) -> str | None:
+    import json
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from encnet.inference.protocols.protocol import named_protocol
+
+    if Path(name).suffix or name.startswith("{"):  # a YAML file, or JSON
+        return None
+    return json.dumps(asdict(named_protocol(name)))
+
+
+def with_flag(error: InputError, flags: Iterable[str]) -> str:
+    """Appends the flag of the argument to the message, unless the message names the flag already."""
+    message, name = str(error), error.argument
+    if name is None:
+        return message
+    fitting = [flag for flag in flags if flag == f"--{name}"] or [f for f in flags if f.endswith(f".{name}")]
+    return message if not fitting or fitting[0] in message else f"{message} ({fitting[0]})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-SUMMARY = "reads a checkpoint of MMSegmentation, PyTorch-Encoding, FastFCN, PaddleSeg, the seed; or a ResNet"
+SUMMARY = "reads a checkpoint of MMSegmentation, PyTorch-Encoding, FastFCN, PaddleSeg, the tutorial form; or a ResNet"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -16,17 +16,22 @@ def add_arguments(parser: ArgumentParser) -> None:
 
     numbers = list[float] | None
     parser.add_argument("file", type=str, help="a checkpoint: .pth, .pt, .pth.tar, .safetensors or .pdparams")
-    parser.add_argument("--out", type=str | None, default=None, help="file to write; none is FILE.encnet.safetensors")
     parser.add_argument(
-        "--align_corners", "--align-corners", type=bool | None, default=None, help="how the network interpolates"
+        "--out", type=str | None, default=None, help="file to write; none writes FILE.encnet.safetensors"
     )
     parser.add_argument(
-        "--classes", type=str | None, default=None, help="names: folder of a data set, dataset.yaml, or one a line"
+        "--align_corners", type=bool | None, default=None, help="convention of bilinear interpolation in the network"
     )
-    parser.add_argument("--format", type=str | None, default=None, help="of that data set; none finds out")
-    parser.add_argument("--mean", type=numbers, default=None, help="of red, green and blue, 0 to 1")
-    parser.add_argument("--std", type=numbers, default=None, help="of red, green and blue, 0 to 1")
-    parser.add_argument("--source", type=str | None, default=None, help=f"one of {', '.join(SOURCES)}; none finds out")
+    parser.add_argument(
+        "--classes",
+        type=str | None,
+        default=None,
+        help="class names: folder of a data set, dataset.yaml, or a text file with one per line",
+    )
+    parser.add_argument("--format", type=str | None, default=None, help="format of that data set; none detects it")
+    parser.add_argument("--mean", type=numbers, default=None, help="mean of red, green and blue, 0 to 1")
+    parser.add_argument("--std", type=numbers, default=None, help="standard deviation of red, green and blue, 0 to 1")
+    parser.add_argument("--source", type=str | None, default=None, help=f"one of {', '.join(SOURCES)}; none detects it")
 
 
 def run(arguments: Any) -> int:
@@ -51,7 +56,7 @@ def run(arguments: Any) -> int:
         table.add_row(*row)
     Console().print(table)
     if converted.backbone is not None:
-        print(f"wrote {out}: first weights, for --model.backbone {converted.backbone} --model.pretrained {out}")
+        print(f"wrote {out}: initial weights, for --model.backbone {converted.backbone} --model.pretrained {out}")
     else:
         print(f"wrote {out}; `encnet predict {out} IMAGES` uses it")
     return 0

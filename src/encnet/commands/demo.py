@@ -15,7 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Any) -> int:
-    from encnet.demo import run_demo
+    from encnet.demo.run import run_demo
 
     run_demo(arguments.out)
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from encnet.commands.command import add_engine
+from encnet.commands.command import add_engine, with_protocol_first
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -13,44 +13,48 @@ SUMMARY = "scores a checkpoint on a data set"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    from encnet.inference.protocol import Protocol
+    from encnet.inference.protocols.protocol import Protocol
 
     parser.add_argument("checkpoint", type=str, help="a checkpoint, or an exported model: .onnx, .xml or .pt2")
     parser.add_argument("dataset", type=str, help="folder of the data set")
     parser.add_argument("--split", type=str, default="val", help="split to evaluate on")
-    parser.add_argument("--format", type=str | None, default=None, help="of the data set; none finds out")
+    parser.add_argument("--format", type=str | None, default=None, help="format of the data set; none detects it")
     parser.add_argument(
         "--out", type=str | None, default=None, help="folder for evaluation.html, JSON, table and figures"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes that read images")
-    parser.add_argument("--limit", type=int | None, default=None, help="evaluate only so many images")
+    parser.add_argument("--limit", type=int | None, default=None, help="evaluate only this many images")
     parser.add_argument(
         "--choose_prior",
         type=bool,
         default=False,
-        help="instead, find out whether presence as a prior on the pixels helps, and how strong it should be",
+        help="find out whether presence as a prior on the pixels helps, and which strength is best; writes no scores",
     )
     parser.add_argument(
         "--save_prior",
         type=str | None,
         default=None,
-        help="with --choose_prior: write the checkpoint with the prior to this .safetensors file, if it helps",
+        help="with --choose_prior: write the checkpoint with the prior to this .safetensors file if the prior helps",
     )
     parser.add_argument("--protocol", type=Protocol, default=Protocol())
     add_engine(parser)
 
 
+def prepared(words: list[str]) -> list[str]:
+    return with_protocol_first(words)
+
+
 def run(arguments: Any) -> int:
     from rich.console import Console
 
-    from encnet.allocator import keep_freed_memory
     from encnet.data.formats import read_dataset
-    from encnet.errors import InputError
     from encnet.evaluation import evaluate
+    from encnet.system.errors import InputError
+    from encnet.system.memory import keep_freed_memory
 
     if arguments.save_prior is not None and not arguments.choose_prior:
         raise InputError("--save_prior is given without --choose_prior true, which finds the prior to save")
-    if arguments.protocol.mode != "tiled":  # tiles are for images that memory is scarce for
+    if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
         keep_freed_memory()
     index = read_dataset(arguments.dataset, arguments.format)
     if arguments.choose_prior:
@@ -76,9 +80,9 @@ def run(arguments: Any) -> int:
 def _choose_prior(arguments: Any, index: Any) -> int:
     from rich.console import Console
 
-    from encnet.errors import InputError
     from encnet.evaluation.prior import choose_prior, save_with_prior
-    from encnet.inference.protocol import Protocol
+    from encnet.inference.protocols.protocol import Protocol
+    from encnet.system.errors import InputError
 
     if arguments.protocol != Protocol() or arguments.precision != "fp32" or arguments.engine not in ("auto", "pytorch"):
         raise InputError(

@@ -1,4 +1,4 @@
-"""`encnet explain`: shows what the context encoding saw in photographs, and what it changed."""
+"""`encnet explain`: shows how the context encoding sees photographs, and what it changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from encnet.explanation.result import Explanation
 
-SUMMARY = "shows what the context encoding saw in photographs, and what it changed"
+SUMMARY = "shows how the context encoding sees photographs, and what it changes"
 PAGE = "explanation.html"
 
 
@@ -21,38 +21,39 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("images", type=str, nargs="+", help="image files, folders of them, or globs")
     parser.add_argument("--out", type=str, default="explanation", help=f"folder for {PAGE} and arrays")
     parser.add_argument(
-        "--other", type=str | None, default=None, help="an image whose context is put in the place of the images' own"
+        "--other", type=str | None, default=None, help="an image whose context replaces that of each image"
     )
     parser.add_argument(
-        "--dataset", type=str | None, default=None, help="folder of a data set over which the codewords' use is counted"
+        "--dataset", type=str | None, default=None, help="folder of a data set, to count over it how codewords are used"
     )
-    parser.add_argument("--split", type=str, default="val", help="of the data set")
-    parser.add_argument("--format", type=str | None, default=None, help="of the data set; none finds out")
-    parser.add_argument("--limit", type=int | None, default=None, help="count over only so many images of the split")
-    parser.add_argument("--arrays", type=bool, default=False, help="write the arrays too, an .npz file for each image")
-    parser.add_argument("--groups", type=int, default=8, help="of channels with similar γ")
-    parser.add_argument("--device", type=str, default="auto", help="cpu, cuda, cuda:1, ...; auto takes a GPU if any")
+    parser.add_argument("--split", type=str, default="val", help="split of the data set")
+    parser.add_argument("--format", type=str | None, default=None, help="format of the data set; none detects it")
+    parser.add_argument("--limit", type=int | None, default=None, help="count over only this many images of the split")
+    parser.add_argument("--arrays", type=bool, default=False, help="write the arrays too, one .npz file per image")
+    parser.add_argument("--groups", type=int, default=8, help="number of groups of channels with similar γ")
+    parser.add_argument(
+        "--device", type=str, default="auto", help="cpu, cuda, cuda:1, ...; auto takes a GPU if there is one"
+    )
 
 
 def run(arguments: Any) -> int:
     from pathlib import Path
 
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from encnet.data.formats import read_dataset
     from encnet.data.images import read_image
-    from encnet.errors import InputError
     from encnet.explanation.page import write_page
     from encnet.explanation.run import explain
     from encnet.explanation.use import codeword_use
     from encnet.inference import Predictor, expand_inputs, output_stems
+    from encnet.system.checks import require
+    from encnet.system.progress import progress_bar
 
     paths = expand_inputs(arguments.images)
     for path in [*paths, *([] if arguments.other is None else [arguments.other])]:
-        read_image(path)  # a broken one is found before the data set is gone through
-    if arguments.limit is not None and arguments.limit < 1:
-        raise InputError(f"--limit is {arguments.limit}; it must be at least 1")
+        read_image(path)  # reports a damaged one before the data set is read
+    require(arguments.limit is None or arguments.limit >= 1, "--limit", arguments.limit, "at least 1")
     samples, name = [], ""
     if arguments.dataset is not None:
         index = read_dataset(arguments.dataset, arguments.format)
@@ -60,12 +61,11 @@ def run(arguments: Any) -> int:
         name = f"{index.name} {arguments.split}"
     predictor = Predictor(arguments.checkpoint, device=arguments.device)
     use = None if arguments.dataset is None else codeword_use(predictor, samples, name, progress=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     page, stems, rows = Path(arguments.out, PAGE), output_stems(paths), []
 
     def explained() -> Iterator[Explanation]:
-        """One at a time: the arrays of large images are large."""
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        """Yields one explanation at a time: their arrays can be large."""
+        with progress_bar() as bar:
             for path, stem in bar.track(list(zip(paths, stems, strict=True)), description="explaining"):
                 explanation = explain(predictor, path, arguments.other, use, arguments.groups)
                 if arguments.arrays:
@@ -83,13 +83,13 @@ def run(arguments: Any) -> int:
 
 
 def _row(name: str, explanation: Explanation) -> dict[str, str]:
-    """What the table says of an image: codewords in use, entropy, and how much another context changes."""
+    """One row of the table: codewords in use, mean entropy, and the pixels that another context changes."""
     codes = len(explanation.assignment)
     return {
         "image": name,
         "codewords": f"{codes - len(explanation.unused)} of {codes}",
         "entropy": f"{explanation.entropy.mean():.3f}",
-        **{each.name: f"{100 * explanation.changed(each).mean():.1f} %" for each in explanation.exchanges},
+        **{exchange.name: f"{100 * explanation.changed(exchange).mean():.1f} %" for exchange in explanation.exchanges},
     }
 
 
@@ -98,8 +98,8 @@ def _table(rows: list[dict[str, str]]) -> Table:
     from rich.table import Table
 
     table = Table(
-        caption="codewords in use; mean entropy of the assignment, 0 to 1; and with another context, the pixels that"
-        " change their class"
+        caption="codewords in use; mean entropy of the assignment, 0 to 1; and the share of pixels whose class changes"
+        " with another context"
     )
     for column in rows[0]:
         table.add_column(escape(column), justify="left" if column == "image" else "right", overflow="fold")

@@ -18,37 +18,47 @@ def add_arguments(parser: ArgumentParser) -> None:
 
     parser.add_argument("checkpoint", type=str, help="a checkpoint")
     parser.add_argument(
-        "--format", type=Literal["onnx", "openvino", "torch"] | None, default=None, help="none is by the ending of out"
+        "--format", type=str | None, default=None, help="onnx, openvino or torch; none follows the suffix of --out"
     )
     parser.add_argument(
-        "--out", type=str | None, default=None, help="file to write: .onnx, .xml or .pt2; none is the checkpoint's name"
+        "--out",
+        type=str | None,
+        default=None,
+        help="file to write: .onnx, .xml or .pt2; none takes the name of the checkpoint",
     )
     parser.add_argument(
         "--precision",
         type=Literal["fp32", "bf16", "int8"],
         default="fp32",
-        help="bf16 is the file of fp32, compared and run in bf16; int8 is for openvino and needs calibration",
+        help="bf16 writes the file of fp32, compared and run in bf16; int8 is for openvino and needs calibration",
     )
     parser.add_argument(
         "--winograd",
         type=bool,
         default=True,
-        help="in onnx, wide 3x3 convolutions in a quarter of the multiplications; takes more memory",
+        help="onnx: compute wide 3x3 convolutions with a quarter of the multiplications, in more memory",
     )
-    parser.add_argument("--labels", type=bool, default=False, help="have the label map as an output too")
+    parser.add_argument("--labels", type=bool, default=False, help="add the label map as an output")
     parser.add_argument(
-        "--size", type=tuple[int, int] | None, default=None, help="[height,width] that it will take alone; none is any"
+        "--size",
+        type=tuple[int, int] | None,
+        default=None,
+        help="[height,width], the only input size of the file; none accepts any size",
     )
     parser.add_argument(
         "--calibration",
         type=str | None,
         default=None,
-        help="photographs like those it will see, for int8 and to compare on: a folder of them; or a data set, on "
-        "whose split val the loss of mean IoU is then measured too",
+        help="photographs like those it will predict, for int8 and for the comparison: a folder; or a data set, whose "
+        "split val then also measures the loss of mean IoU",
     )
-    parser.add_argument("--calibration_images", type=int, default=64, help="how many of them are used")
-    parser.add_argument("--calibration_format", type=str | None, default=None, help="of that data set; none finds out")
-    parser.add_argument("--limit", type=int | None, default=None, help="measure on only so many images of val")
+    parser.add_argument("--calibration_images", type=int, default=64, help="number of calibration images to use")
+    parser.add_argument(
+        "--calibration_format", type=str | None, default=None, help="format of that data set; none detects it"
+    )
+    parser.add_argument(
+        "--limit", type=int | None, default=None, help="measure mean IoU on only this many images of val"
+    )
 
 
 def run(arguments: Any) -> int:
@@ -56,15 +66,20 @@ def run(arguments: Any) -> int:
 
     from rich.console import Console
 
-    from encnet.errors import InputError
     from encnet.export.calibration import find_calibration
-    from encnet.export.run import SUFFIXES, export_model
+    from encnet.export.formats import FORMATS
+    from encnet.export.run import export_model
+    from encnet.system.checks import require
+    from encnet.system.errors import InputError
 
-    if arguments.out is None and arguments.format is None:
-        raise InputError(f"give --format, one of {', '.join(SUFFIXES)}, or --out with the ending of one")
-    out = Path(arguments.out or f"{Path(arguments.checkpoint).stem}{SUFFIXES[arguments.format]}")
-    if arguments.limit is not None and arguments.limit < 1:
-        raise InputError(f"--limit is {arguments.limit}; it must be at least 1")
+    name, out = arguments.format, arguments.out
+    if name is not None and name not in FORMATS:
+        raise InputError(f"there is no export format {name!r}; choose one of {', '.join(FORMATS)}", "format")
+    if out is None:
+        if name is None:
+            raise InputError(f"give --format, one of {', '.join(FORMATS)}, or --out with the suffix of one")
+        out = f"{Path(arguments.checkpoint).stem}{FORMATS[name].suffix}"
+    require(arguments.limit is None or arguments.limit >= 1, "--limit", arguments.limit, "at least 1")
     calibration = None
     if arguments.calibration is not None:
         calibration = find_calibration(
@@ -90,7 +105,7 @@ def run(arguments: Any) -> int:
 
 
 def _scores(checkpoint: str, exported: Exported, dataset: DatasetIndex, limit: int | None) -> str:
-    """What the checkpoint and the exported model score on the labelled images, a line each."""
+    """Scores of the checkpoint and of the exported model on the labelled images, one line for each."""
     from encnet.evaluation import evaluate
     from encnet.export.calibration import LABELLED
 

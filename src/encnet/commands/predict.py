@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from encnet.commands.command import WRONG_INPUT, add_engine
-from encnet.errors import InputError
+from encnet.commands.command import WRONG_INPUT, add_engine, with_flag, with_protocol_first
+from encnet.system.checks import require
+from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -18,63 +19,68 @@ if TYPE_CHECKING:
 
 SUMMARY = "segments photographs, videos and rasters"
 
+FLAGS = ("--out", "--bands", "--value_range", "--raster", "--context_memory")
+"""The flags whose arguments can be wrong for one file, and right for the next."""
+
 
 def add_arguments(parser: ArgumentParser) -> None:
-    from encnet.inference.protocol import Protocol
+    from encnet.inference.protocols.protocol import Protocol
 
     parser.add_argument("checkpoint", type=str, help="a checkpoint, or an exported model: .onnx, .xml or .pt2")
     parser.add_argument("images", type=str, nargs="+", help="images, videos, GeoTIFFs; folders of images, or globs")
     parser.add_argument("--out", type=str, default="predictions", help="folder for label maps, overlays and presence")
     parser.add_argument("--overlay", type=bool, default=True, help="write overlays too")
-    parser.add_argument("--opacity", type=float, default=0.5, help="of the overlays' colours, 0 to 1")
-    parser.add_argument("--batch_size", type=int, default=4, help="images of one size that are predicted together")
+    parser.add_argument("--opacity", type=float, default=0.5, help="opacity of the overlay colours, 0 to 1")
+    parser.add_argument("--batch_size", type=int, default=4, help="images of equal size that are predicted together")
     parser.add_argument(
         "--rank",
         type=bool,
         default=False,
-        help="write ranking.json too, and show where pixels and presence disagree most: what to look at first",
+        help="also write ranking.json, and list the images in which pixels and presence disagree most",
     )
-    parser.add_argument("--frames", type=bool, default=False, help="videos: write each label map as a PNG too")
+    parser.add_argument("--frames", type=bool, default=False, help="videos: also write each label map as a PNG")
     parser.add_argument(
         "--context_memory",
-        "--context-memory",
         type=float,
         default=0.0,
-        help="videos: weight of the frames before in the context of each, for example 0.9; 0 takes each by itself",
+        help="videos: weight of previous frames in the context of each frame, 0.9 for example; 0 uses each frame alone",
     )
     parser.add_argument(
         "--raster",
         type=bool | None,
         default=None,
-        help="see the files as rasters, by window and at their own resolution: whatever rasterio reads; none does so"
-        " with TIFFs that are georeferenced, very large, or of other than photographs' bands",
+        help="read the files as rasters, window by window, with anything rasterio opens; none does so for TIFFs that"
+        " are georeferenced, very large, or not 8-bit RGB",
     )
     parser.add_argument(
-        "--bands", type=_bands, default=None, help="rasters: which bands are red, green and blue, for example 4,3,2"
+        "--bands", type=_bands, default=None, help="rasters: the bands for red, green and blue, 4,3,2 for example"
     )
     parser.add_argument(
         "--value_range",
-        "--value-range",
         type=_value_range,
         default=None,
-        help="rasters: the values that are black and white, for example 0,3000; bands of bytes need none",
+        help="rasters: the values of black and white, 0,3000 for example; 8-bit bands need none",
     )
     parser.add_argument("--protocol", type=Protocol, default=Protocol())
     add_engine(parser)
 
 
+def prepared(words: list[str]) -> list[str]:
+    return with_protocol_first(words)
+
+
 def run(arguments: Any) -> int:
     from rich.console import Console
 
-    from encnet.allocator import keep_freed_memory
     from encnet.inference import Predictor, expand_inputs, output_stems
     from encnet.inference.ranking import RANKING, Ranking
+    from encnet.system.memory import keep_freed_memory
+    from encnet.system.progress import progress_bar
 
-    if arguments.protocol.mode != "tiled":  # tiles are for images that memory is scarce for
+    if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
         keep_freed_memory()
     paths = expand_inputs(arguments.images)
-    if not 0 <= arguments.opacity <= 1:
-        raise InputError(f"--opacity is {arguments.opacity}; it must be from 0 to 1")
+    require(0 <= arguments.opacity <= 1, "--opacity", arguments.opacity, "from 0 to 1")
     files = _by_kind(paths, arguments.raster)
     predictor = Predictor(
         arguments.checkpoint, arguments.protocol, arguments.device, arguments.precision, arguments.engine
@@ -82,7 +88,7 @@ def run(arguments: Any) -> int:
     ranking = Ranking(predictor) if arguments.rank else None
     failures: list[InputError] = []
     stems = dict(zip(paths, output_stems(paths, [RANKING] if arguments.rank else ()), strict=True))
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("predicting", total=len(files["image"]), visible=bool(files["image"]))
         for segmentation in predictor.stream(files["image"], arguments.batch_size, on_error=failures.append):
             assert segmentation.path is not None
@@ -108,14 +114,14 @@ def run(arguments: Any) -> int:
         ranking.save(arguments.out)
         Console().print(ranking.table())
     for failure in failures:
-        print(f"encnet: {failure}", file=sys.stderr)
+        print(f"encnet: {with_flag(failure, FLAGS)}", file=sys.stderr)
     written = len(paths) - len(failures)
     print(f"wrote {written} {'prediction' if written == 1 else 'predictions'} to {arguments.out}")
     return WRONG_INPUT if failures else 0
 
 
 def _by_kind(paths: list[Path], raster: bool | None) -> dict[Kind, list[Path]]:
-    """The files of each kind; ``raster`` says of all but videos whether they are rasters."""
+    """Sorts files by kind. ``raster`` decides for all but videos whether they are rasters; None looks at each file."""
     from encnet.inference.inputs import kind_of
 
     files: dict[Kind, list[Path]] = {"image": [], "video": [], "raster": []}
@@ -126,7 +132,7 @@ def _by_kind(paths: list[Path], raster: bool | None) -> dict[Kind, list[Path]]:
 
 
 def _predict_video(predictor: Any, path: Path, stem: str, arguments: Any, progress: Callable[..., None]) -> None:
-    from encnet.inference.video import predict_video
+    from encnet.inference.media.video import predict_video
 
     predict_video(
         predictor,
@@ -143,7 +149,7 @@ def _predict_video(predictor: Any, path: Path, stem: str, arguments: Any, progre
 
 
 def _predict_raster(predictor: Any, path: Path, stem: str, arguments: Any, progress: Callable[..., None]) -> None:
-    from encnet.inference.raster import predict_raster
+    from encnet.inference.media.raster import predict_raster
 
     predict_raster(
         predictor,
@@ -167,7 +173,7 @@ def _value_range(text: str) -> tuple[float, ...]:
 
 
 def _numbers(text: str, count: int) -> tuple[float, ...]:
-    """``4,3,2``, also in brackets."""
+    """Parses numbers with commas between them, with or without brackets."""
     try:
         numbers = tuple(float(part) for part in str(text).strip("()[] ").split(","))
     except ValueError:
@@ -175,11 +181,3 @@ def _numbers(text: str, count: int) -> tuple[float, ...]:
     if len(numbers) != count:
         raise ArgumentTypeError(f"{text!r} is not {count} numbers with commas between them")
     return numbers
-
-
-def _bar() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))

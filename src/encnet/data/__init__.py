@@ -1,0 +1,1 @@
+"""From files on disk to pairs of image and label map."""

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, and how often its classes occur, before training."""
+"""Checks a data set before training: problems, warnings, and how often each class occurs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from encnet.data.dataset import DatasetIndex, Sample, check_sizes
 from encnet.data.findings import Findings, default_cache, read_findings
 from encnet.data.labels import IGNORE, LabelSet
-from encnet.errors import InputError
+from encnet.system.errors import InputError
+from encnet.system.progress import progress_bar
 
 
 class Problem(NamedTuple):
-    """A file, or the folder of a data set, and one sentence about it."""
+    """A file or a data set's folder, and one sentence about what is wrong with it."""
 
     file: Path
     message: str
@@ -28,13 +27,13 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found. The counts leave out label maps that have a problem.
+    """The result of a check. Label maps that have a problem are not counted.
 
     Attributes:
         root: folder of the data set.
         labels: its classes.
         problems: what makes training impossible or wrong.
-        warnings: what is likely not meant.
+        warnings: what is probably a mistake.
         class_pixels: split -> (classes,) int64, number of pixels of each class.
         class_images: split -> (classes,) int64, number of label maps that have the class.
         ignored_pixels: split -> number of ignored pixels.
@@ -49,7 +48,7 @@ class CheckReport:
     ignored_pixels: Mapping[str, int]
 
     def table(self) -> Table:
-        """How often each class occurs in each split: its share of the pixels that count, and in how many images."""
+        """A table with the share of the labelled pixels and the number of images of each class, for each split."""
         table = Table("class", title=f"classes of {self.root}")
         for split in self.class_pixels:
             table.add_column(f"{split}: pixels", justify="right")
@@ -66,7 +65,7 @@ class CheckReport:
         return table
 
     def raise_if_problems(self) -> None:
-        """Raises InputError with the first three problems and the number of the others, if there are any."""
+        """Raises InputError with the first three problems and the number of the rest, if there are any."""
         if self.problems:
             first = "; ".join(problem.message for problem in self.problems[:3])
             rest = f"; and {len(self.problems) - 3} more" if len(self.problems) > 3 else ""
@@ -77,13 +76,13 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     """Reads every image and label map of a data set and lists everything that is wrong with it.
 
     Problems: a missing image or label map, a damaged file, an image and a label map of different sizes, undeclared
-    values or colours, a label map of the wrong kind, an empty split. Warnings: a class that never occurs in train, one
-    image in two splits that are not ``combined``.
+    values or colours, a label map of the wrong kind, an empty split. Warnings: a class that never occurs in train, the
+    same image in two splits that are not ``combined``.
 
     Args:
         index: the data set.
-        cache: folder in which what was found in each file is kept, so that the next check reads only files of another
-            size or time, or all if the meaning of the labels is another; default ``encnet/check`` in
+        cache: folder that keeps the findings on each file. The next check then reads only files whose size or time
+            changed, and all label maps if the meaning of the labels changed. Default: ``encnet/check`` in
             ``$XDG_CACHE_HOME`` or ``~/.cache``.
         progress: whether to show a progress bar on standard error.
     """
@@ -126,8 +125,7 @@ def _read_all(index: DatasetIndex, cache: Path, progress: bool) -> Findings:
     maps = dict.fromkeys(sample.label for sample in samples if sample.label is not None)
     root = str(index.root.resolve())
     cache_file = cache / f"{index.root.resolve().name}-{hashlib.sha256(root.encode()).hexdigest()[:16]}.json"
-    columns = (TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+    with progress_bar(progress) as bar:
         task = bar.add_task("checking", total=len(images) + len(maps))
         return read_findings(images, maps, index.labels, cache_file, on_file=lambda: bar.advance(task))
 
@@ -157,7 +155,7 @@ def _sample_problems(sample: Sample, findings: Findings) -> list[Problem]:
 
 
 def _repeated_images(index: DatasetIndex, findings: Findings) -> Iterator[Problem]:
-    """Images with the bytes of an image in an earlier split: where one is learned, the other tests nothing."""
+    """Images that are byte for byte in an earlier split too: testing on a training image proves nothing."""
     first: dict[str, tuple[str, Path]] = {}
     for split, samples in index.splits.items():
         if split in index.combined:

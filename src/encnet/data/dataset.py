@@ -16,16 +16,17 @@ from torchvision.transforms.v2 import functional
 
 from encnet.data.images import read_image
 from encnet.data.labels import LabelSet
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
-__all__ = ["DatasetIndex", "Sample", "SampleKey", "SegmentationDataset", "read_image"]
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+"""The usual splits, in their usual order."""
 
 
 class Sample(NamedTuple):
     """An image and its label map; ``label`` is None in a split that has no label maps.
 
-    A path may point at a file that is not there: it is where the missing partner was expected. Reading such a sample
-    is an error, and ``check_dataset`` lists them.
+    A path may name a missing file: the place where the partner was expected. Reading such a sample raises InputError;
+    ``check_dataset`` lists them all.
     """
 
     image: Path
@@ -34,15 +35,15 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetIndex:
-    """What is on disk: the samples of each split, and what their label maps mean.
+    """The samples of each split of a data set on disk, and the meaning of their label maps.
 
     Attributes:
-        name: of the data set.
+        name: name of the data set.
         root: its folder.
         labels: its classes.
         splits: split -> samples.
-        combined: splits that hold samples of other splits on purpose, e.g. trainval.
-        absent: split that the data set has, but not on this disk -> what is missing and where it is to be had.
+        combined: splits that contain samples of other splits on purpose, such as trainval.
+        absent: name of a split that is not on this disk -> what is missing and where to get it.
     """
 
     name: str
@@ -56,7 +57,7 @@ class DatasetIndex:
         """The samples of a split.
 
         Raises:
-            InputError: there is no such split; the message lists those there are, or says what is missing.
+            InputError: there is no such split; the message lists the splits, or says what is missing.
         """
         if name in self.absent:
             raise InputError(f"{self.root} has no split '{name}': {self.absent[name]}")
@@ -66,7 +67,7 @@ class DatasetIndex:
 
 
 class SampleKey(NamedTuple):
-    """Which sample, and in which epoch: what a sampler hands to the dataset so that each epoch is transformed anew."""
+    """Epoch and index of a sample: samplers give these to the dataset, so that every epoch is transformed anew."""
 
     epoch: int
     index: int  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index, which nobody needs here
@@ -76,14 +77,14 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
     """Samples as (image, label map) tensors, through a transform.
 
     Args:
-        samples: with label maps.
-        labels: what the label maps mean.
+        samples: samples that have label maps.
+        labels: the meaning of the label maps.
         transform: (image, label map) -> (image, label map), called as torchvision.transforms.v2 transforms are.
             It gets a ``tv_tensors.Image`` uint8 (3, H, W), RGB in 0-255, and a ``tv_tensors.Mask`` uint8 (H, W) of
-            class indices and ``IGNORE``. None returns these two.
-        seed: of the transform's randomness.
-        pillow: hand the image to the transform as Pillow's, RGB, in place of a tensor: for one that begins with a crop,
-            such as :func:`encnet.data.transforms.training_transform`, which need not copy the rest of a large image.
+            class indices and ``IGNORE``. None returns these two unchanged.
+        seed: seed of the transform's random numbers.
+        pillow: give the transform a Pillow RGB image instead of a tensor. A transform that begins with a crop, such as
+            :func:`encnet.data.transforms.training_transform`, then does not copy the rest of a large image.
 
     Raises:
         InputError: a sample has no label map.
@@ -100,7 +101,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         for sample in samples:
             if sample.label is None:
                 raise InputError(f"{sample.image} has no label map; choose a split that has label maps")
-        self.samples = tuple(samples)
+        self.samples: tuple[Sample, ...] = tuple(samples)
         self.labels = labels
         self.transform = transform
         self.seed = seed
@@ -110,10 +111,10 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         return len(self.samples)
 
     def __getitem__(self, key: SampleKey | int) -> tuple[Any, Any]:
-        """The transformed sample; a plain index is one of epoch 0.
+        """The transformed sample; a plain index means epoch 0.
 
-        The transform draws from PyTorch's CPU generator, which is seeded from (seed, epoch, index) alone and put back
-        afterwards: a sample does not depend on the worker, nor on what was read before it.
+        The transform draws from PyTorch's CPU generator, which is seeded from (seed, epoch, index) alone and restored
+        afterwards, so that a sample depends neither on the worker nor on what was read before it.
 
         Raises:
             InputError: a file is missing or damaged, a label is undeclared, or the sizes of image and label map differ.
@@ -125,7 +126,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         if self.transform is None:
             return image, label
         with torch.random.fork_rng(devices=[]):
-            # torch.manual_seed would also reseed the GPUs, where dropout draws from.
+            # torch.manual_seed would also reseed the GPUs' generators, which dropout draws from.
             torch.default_generator.manual_seed(_sample_seed(self.seed, epoch, index))
             return self.transform(image, label)
 
@@ -141,7 +142,7 @@ def load_sample(sample: Sample, labels: LabelSet) -> tuple[tv_tensors.Image, tv_
 
 
 def read_sample(sample: Sample, labels: LabelSet) -> tuple[Image.Image, tv_tensors.Mask]:
-    """As :func:`load_sample`, the image as Pillow's, RGB."""
+    """As :func:`load_sample`, but with the image as a Pillow RGB image."""
     if sample.label is None:
         raise InputError(f"{sample.image} has no label map; choose a split that has label maps")
     image = read_image(sample.image)
@@ -151,11 +152,11 @@ def read_sample(sample: Sample, labels: LabelSet) -> tuple[Image.Image, tv_tenso
 
 
 def check_sizes(sample: Sample, image_size: tuple[int, int], label_size: tuple[int, int]) -> None:
-    """Raises InputError where the (width, height) of image and label map differ; the message names both."""
+    """Raises InputError if the (width, height) of image and label map differ; the message names both."""
     if image_size != label_size:
         raise InputError(
             f"{sample.image} is {image_size[0]} x {image_size[1]} pixels (width x height), but its label map"
-            f" {sample.label} is {label_size[0]} x {label_size[1]}; make them one size"
+            f" {sample.label} is {label_size[0]} x {label_size[1]}; make them the same size"
         )
 
 

@@ -1,4 +1,4 @@
-"""What reading each file of a data set gave, kept on disk between checks."""
+"""Findings on each file of a data set, cached on disk between checks."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ import numpy as np
 
 from encnet.data.images import read_image
 from encnet.data.labels import IGNORE, LabelSet
-from encnet.errors import InputError
-from encnet.files import write_text
+from encnet.system.errors import InputError
+from encnet.system.files import write_text
 
-_THREADS = 2  # decoding releases the interpreter's lock, and a check may run beside a training
+_THREADS = 2  # decoding releases the interpreter's lock; no more, since a training may run at the same time
 _CACHE_VERSION = 1
 
 
 class Finding(NamedTuple):
-    """What reading one file gave."""
+    """The result of reading one file."""
 
     size: tuple[int, int] | None
     """(width, height), upright; None if the file cannot be read."""
     problem: str | None
-    """A sentence, or None if there is none."""
+    """One sentence, or None if the file has no problem."""
     digest: str = ""
-    """Of an image: hash of its bytes."""
+    """Hash of an image's bytes; empty for label maps and for images that cannot be read."""
     pixels: tuple[tuple[int, int], ...] = ()
-    """Of a label map without a problem: (class or IGNORE, number of pixels), for those that occur."""
+    """(class or IGNORE, number of pixels) for each that occurs in a label map without a problem."""
 
 
 @dataclass
 class Findings:
-    """Path -> finding on each file, apart for images and for label maps; files that are not there have none."""
+    """Path -> finding, separately for images and label maps; missing files have no entry."""
 
     images: dict[Path, Finding] = field(default_factory=dict)
     labels: dict[Path, Finding] = field(default_factory=dict)
@@ -47,9 +47,13 @@ class Findings:
 def read_findings(
     images: Iterable[Path], maps: Iterable[Path], labels: LabelSet, cache_file: Path, on_file: Callable[[], object]
 ) -> Findings:
-    """Reads images and label maps, except those that ``cache_file`` knows with the same size, time and ``labels``.
+    """Reads images and label maps, except those in ``cache_file`` whose size, time and ``labels`` are unchanged.
 
     Args:
+        images: image files.
+        maps: label map files.
+        labels: the meaning of the label maps.
+        cache_file: findings of the last check; replaced by the new ones.
         on_file: called once for each file, from any thread.
     """
     read: dict[str, Callable[[Path], Finding]] = {
@@ -79,14 +83,14 @@ def read_findings(
             if visited is not None:
                 kind, path, finding = visited
                 (findings.images if kind == image_kind else findings.labels)[path] = finding
-    finally:  # also when interrupted: what was read need not be read again
+    finally:  # also when interrupted, so that the files already read are not read again
         pool.shutdown(cancel_futures=True)
         _save(cache_file, entries)
     return findings
 
 
 def inspect_image(path: Path) -> Finding:
-    """Size and hash of an image, or why it cannot be read."""
+    """Size and hash of an image, or the reason why it cannot be read."""
     try:
         size = read_image(path).size
         return Finding(size, None, digest=hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest())
@@ -95,7 +99,7 @@ def inspect_image(path: Path) -> Finding:
 
 
 def inspect_label(path: Path, labels: LabelSet) -> Finding:
-    """Size and class counts of a label map, or why it cannot be read or decoded."""
+    """Size and class counts of a label map, or the reason why it cannot be read or decoded."""
     size = None
     try:
         raw = labels.read(path)
@@ -107,13 +111,13 @@ def inspect_label(path: Path, labels: LabelSet) -> Finding:
 
 
 def _fingerprint(labels: LabelSet) -> str:
-    """Of what a finding depends on: the meaning of raw labels."""
+    """Hash of the meaning of raw labels, which the findings on label maps depend on."""
     meaning = (labels.encoding, sorted(labels.raw.items(), key=repr), labels.undeclared, labels.num_classes)
     return hashlib.blake2b(repr(meaning).encode(), digest_size=16).hexdigest()
 
 
 def _load(cache_file: Path) -> dict[str, Finding]:
-    """The cache, or nothing where it is missing, damaged or of another version: it only saves time."""
+    """The cached findings; none if the cache is missing, damaged or of another version, since it only saves time."""
     try:
         document = json.loads(cache_file.read_text(encoding="utf-8"))
         if document["version"] != _CACHE_VERSION:
@@ -134,5 +138,5 @@ def _save(cache_file: Path, entries: Mapping[str, Finding]) -> None:
 
 
 def default_cache() -> Path:
-    """``encnet/check`` in the user's cache folder."""
+    """The folder ``encnet/check`` in the user's cache folder."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "encnet" / "check"

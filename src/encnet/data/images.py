@@ -1,4 +1,4 @@
-"""Opening image files: photographs and label maps, upright, with errors a user can act on."""
+"""Reads image files, photographs and label maps, upright and with errors that a user can act on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 _GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
@@ -22,13 +22,13 @@ def open_image(path: str | Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
-            ImageOps.exif_transpose(image, in_place=True)  # without, it would copy an upright image
+            ImageOps.exif_transpose(image, in_place=True)  # else it would copy an image that is upright already
             return image
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}; restore it or correct the path") from error
     except Image.DecompressionBombError as error:
         raise InputError(
-            f"{path} has more pixels than Pillow takes for safe; cut it into smaller images or set"
+            f"{path} has more pixels than Pillow considers safe; cut it into smaller images or set"
             " PIL.Image.MAX_IMAGE_PIXELS"
         ) from error
     except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
@@ -48,8 +48,8 @@ def as_photograph(image: Image.Image, name: str) -> Image.Image:
     """A decoded image as 8-bit RGB; transparency is dropped, 16-bit grey is scaled to 8 bits.
 
     Args:
-        image: of any mode.
-        name: of the image, for the message.
+        image: an image of any mode.
+        name: name of the image, for the message.
 
     Raises:
         InputError: it holds numbers that have no fixed range (32-bit integers or floats).
@@ -57,7 +57,7 @@ def as_photograph(image: Image.Image, name: str) -> Image.Image:
     if image.mode in _GREY_16_BIT:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in {"I", "F"}:
-        raise InputError(f"{name} holds 32-bit numbers, not a photograph; save it with 8 bits a channel")
+        raise InputError(f"{name} holds 32-bit numbers, not a photograph; save it with 8 bits per channel")
     if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # Pillow warns where a transparent palette goes straight to RGB
-    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy what is RGB already
+        image = image.convert("RGBA")  # Pillow warns if a transparent palette is converted straight to RGB
+    return image if image.mode == "RGB" else image.convert("RGB")  # convert() would copy an RGB image

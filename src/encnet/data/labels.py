@@ -1,4 +1,4 @@
-"""What the numbers or colours of a label map mean: the only place that knows raw labels."""
+"""The meaning of the values or colours in label maps; no other module interprets raw labels."""
 
 from __future__ import annotations
 
@@ -24,29 +24,28 @@ from encnet.data.raw_labels import (
     read_values,
     unpack_color,
 )
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
-__all__ = ["IGNORE", "MAX_CLASSES", "Color", "LabelSet", "distinct_palette", "pack_color", "unpack_color"]
-
-IGNORE = 255
-"""The class index of pixels that count nowhere: not in a loss, not in a metric."""
+IGNORE: int = 255
+"""The class index of ignored pixels, which count in no loss and no metric."""
 
 _RAW_LEVELS = {"value": 2**16, "color": 2**24}
 
 _STRIP_PIXELS = 2**18
-"""Of a label map that are decoded at once: so many that what is computed in between stays in a processor's cache."""
+"""Pixels of a label map that are decoded at once: few enough that intermediate results stay in a processor's cache."""
 
 
 @dataclass(frozen=True)
 class LabelSet:
-    """The classes of a data set, and what says a class in its label maps.
+    """The classes of a data set, and how its label maps encode them.
 
     Attributes:
         names: name of each class; the position is the class index.
         palette: colour of each class, RGB in 0-255.
-        encoding: label maps say a class by grey value or palette index (``"value"``) or by RGB colour (``"color"``).
-        raw: raw value (0-65535) or colour -> class index or ``IGNORE``. The whole truth: nothing else is decoded.
-        undeclared: class index of raw values that ``raw`` does not hold; ``None`` makes them an error.
+        encoding: how label maps encode classes: by grey value or palette index (``"value"``), or by RGB colour
+            (``"color"``).
+        raw: raw value (0-65535) or colour -> class index or ``IGNORE``. Nothing else is decoded.
+        undeclared: class index of raw values and colours that ``raw`` does not list; ``None`` makes them an error.
     """
 
     names: tuple[str, ...]
@@ -71,29 +70,30 @@ class LabelSet:
                 kind = "colour of three integers in 0-255" if self.encoding == "color" else "value in 0-65535"
                 raise InputError(f"the raw label {raw} is not a {kind}")
             if target != IGNORE and not 0 <= target < self.num_classes:
-                raise InputError(f"the raw label {raw} stands for class {target}, but there are {self.num_classes}")
+                raise InputError(f"the raw label {raw} is of class {target}, but there are {self.num_classes}")
         if self.undeclared is not None and not 0 <= self.undeclared < self.num_classes:
-            raise InputError(f"undeclared labels stand for class {self.undeclared}, but there are {self.num_classes}")
+            raise InputError(f"undeclared labels are of class {self.undeclared}, but there are {self.num_classes}")
 
     @classmethod
     def plain(cls, names: Sequence[str], palette: Sequence[Color] | None = None) -> LabelSet:
-        """Raw value i is class i and 255 is ignored; without a palette the colours are ``distinct_palette``."""
+        """Raw value i is class i, and 255 is ignored; the default palette is ``distinct_palette``."""
         colors = distinct_palette(len(names)) if palette is None else tuple(palette)
         return cls(tuple(names), colors, "value", {**{i: i for i in range(len(names))}, IGNORE: IGNORE})
 
     @property
     def num_classes(self) -> int:
+        """Number of classes."""
         return len(self.names)
 
     def read(self, path: str | Path) -> np.ndarray:
         """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB.
 
-        A palette image gives its indices where classes are declared by value, and its colours where they are declared
-        by colour. Transparency is not looked at. A MATLAB file gives the values of its label matrix.
+        A palette image gives its indices if classes are declared by value, and its colours if they are declared by
+        colour. Transparency has no effect. A MATLAB file gives the values of its label matrix.
 
         Raises:
-            InputError: the file cannot be read, or it is a colour image and classes are declared by value, or the
-                reverse.
+            InputError: the file cannot be read, or it is a colour image and classes are declared by value, or vice
+                versa.
         """
         if _is_matlab(path):
             if self.encoding == "color":
@@ -102,10 +102,10 @@ class LabelSet:
         return self._raw(self._open(path))
 
     def decode(self, raw: np.ndarray, path: str | Path) -> np.ndarray:
-        """The label map: (H, W) uint8 class indices and ``IGNORE``, from what :meth:`read` gave.
+        """The label map, (H, W) uint8 class indices and ``IGNORE``, of a raw label map from :meth:`read`.
 
         Raises:
-            InputError: pixels have a value or colour that no class declares; ``path`` is for this message.
+            InputError: pixels have an undeclared value or colour; the message names ``path``.
         """
         labels = np.empty(raw.shape, dtype=np.uint8)
         for rows in _strips(*raw.shape):
@@ -116,10 +116,13 @@ class LabelSet:
         return labels
 
     def load(self, path: str | Path) -> np.ndarray:
-        """The label map (H, W) uint8 of a file: what :meth:`decode` makes of what :meth:`read` gives.
+        """Reads and decodes a file's label map: (H, W) uint8 class indices and ``IGNORE``.
 
-        Strips of an image are decoded one by one, so that its raw label map never exists as a whole; and of an image
-        with one byte a pixel, only its 256 levels are.
+        Images are decoded in strips, so that the raw label map never exists as a whole. Of an image with one byte per
+        pixel, only the 256 levels are decoded.
+
+        Raises:
+            InputError: as :meth:`read` and :meth:`decode`.
         """
         if _is_matlab(path):
             return self.decode(self.read(path), path)
@@ -135,12 +138,12 @@ class LabelSet:
         return labels
 
     def undeclared_values(self, raw: np.ndarray) -> dict[int | Color, int]:
-        """Raw value or colour -> number of pixels, for those of ``raw`` that are not declared; rising order."""
+        """Undeclared value or colour in ``raw`` -> number of pixels, in rising order."""
         values, pixels = np.unique(raw[np.take(self._codes, raw) == 0], return_counts=True)
         return {self._unpack(int(value)): int(count) for value, count in zip(values, pixels, strict=True)}
 
     def table(self) -> str:
-        """Every raw value or colour and what it stands for, one a line, as text."""
+        """A text table of all raw values or colours and their classes, one per line."""
         rows = [(_text(raw), self._target_text(target)) for raw, target in self.raw.items()]
         rows.append(("any other", "error" if self.undeclared is None else self._target_text(self.undeclared)))
         head = "value" if self.encoding == "value" else "colour"
@@ -148,7 +151,7 @@ class LabelSet:
         return "\n".join([f"{head:<{width}}    class", *(f"{left:<{width}} -> {right}" for left, right in rows)])
 
     def _open(self, path: str | Path) -> Image.Image:
-        """The image of a label map, whose pixels say classes in the way that is declared."""
+        """The image of a label map; raises InputError if its mode does not fit ``encoding``."""
         image = open_image(path)
         if self.encoding == "value" and image.mode not in VALUE_MODES:
             raise InputError(
@@ -166,7 +169,7 @@ class LabelSet:
         return read_values(image) if self.encoding == "value" else read_colors(image)
 
     def _decoded(self, raw: np.ndarray) -> np.ndarray | None:
-        """The class, or ``IGNORE``, of each raw value or colour; None where one is undeclared, which is an error."""
+        """The class, or ``IGNORE``, of each raw value or colour; None if one is undeclared and that is an error."""
         codes = self._codes.take(raw)
         if not codes.all():
             if self.undeclared is None:
@@ -176,8 +179,9 @@ class LabelSet:
         return codes
 
     def _classes_of_levels(self, image: Image.Image) -> list[int] | None:
-        """The class, or ``IGNORE``, of each level 0-255 of an image in one of ``BYTE_MODES``; None where it has pixels
-        of an undeclared level, which are an error.
+        """The class, or ``IGNORE``, of each level 0-255 of an image in one of ``BYTE_MODES``.
+
+        None if a pixel has an undeclared level and that is an error.
         """
         codes = self._codes[palette_colors(image) if self.encoding == "color" else np.arange(256)]
         unknown = codes == 0
@@ -191,8 +195,8 @@ class LabelSet:
     def _codes(self) -> np.ndarray:
         """(raw levels,) uint16: class + 1 of each raw value or packed colour, 256 = ignored, 0 = undeclared.
 
-        Undeclared is zero so that the 2^24 colours cost no memory: the pages that hold no declared colour are
-        never written.
+        Undeclared is zero, so that the 2^24 colours cost almost no memory: pages without a declared colour are never
+        written.
         """
         codes = np.zeros(_RAW_LEVELS[self.encoding], dtype=np.uint16)
         for raw, target in self.raw.items():
@@ -200,7 +204,7 @@ class LabelSet:
         return codes
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the lookup table: each process builds its own."""
+        """The state without the lookup table, which each process builds for itself."""
         return {name: value for name, value in self.__dict__.items() if name != "_codes"}
 
     def _unpack(self, raw: int) -> int | Color:
@@ -213,16 +217,16 @@ class LabelSet:
 
     def _undeclared_message(self, raw: np.ndarray, path: str | Path) -> str:
         kind = "value" if self.encoding == "value" else "colour"
-        found = [f"{_text(value)} ({count} pixels)" for value, count in self.undeclared_values(raw).items()]
-        listed = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+        counts = [f"{_text(value)} ({count} pixels)" for value, count in self.undeclared_values(raw).items()]
+        listed = ", ".join(counts[:5]) + (f" and {len(counts) - 5} more" if len(counts) > 5 else "")
         return (
-            f"the label map {path} has undeclared {kind}{'s' * (len(found) > 1)} {listed};"
+            f"the label map {path} has undeclared {kind}{'s' * (len(counts) > 1)} {listed};"
             " declare each as a class in dataset.yaml or list it under `ignore`"
         )
 
 
 def _strips(height: int, width: int) -> Iterator[slice]:
-    """All rows of a label map, in strips of about ``_STRIP_PIXELS``."""
+    """The rows of a label map, in strips of about ``_STRIP_PIXELS`` pixels."""
     step = max(1, _STRIP_PIXELS // max(1, width))
     for start in range(0, height, step):
         yield slice(start, min(start + step, height))

@@ -1,4 +1,4 @@
-"""Label maps in MATLAB files, as SBD and PASCAL Context come; reading them takes SciPy."""
+"""Label maps in MATLAB files, the format of SBD and PASCAL Context; reading them needs SciPy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from encnet.errors import InputError
+from encnet.system.errors import InputError, first_line
 
 MATLAB_SUFFIX = ".mat"
 INSTALL = "pip install 'encnet[mat]'"
-"""What makes :func:`can_read_matlab` true."""
+"""The command that installs SciPy."""
 
 _LARGEST = 2**16 - 1
 
@@ -25,13 +25,13 @@ def can_read_matlab() -> bool:
 def read_matlab_labels(path: str | Path) -> np.ndarray:
     """The label map of a MATLAB file up to version 7: (H, W) int32 in 0-65535.
 
-    It is the variable ``LabelMap`` (PASCAL Context), or the field ``Segmentation`` of the variable ``GTcls`` (SBD).
+    The label map is the variable ``LabelMap`` (PASCAL Context), or the field ``Segmentation`` of ``GTcls`` (SBD).
 
     Raises:
         InputError: SciPy is not installed, there is no such file, it is damaged, or it holds no such label map.
     """
     if not can_read_matlab():
-        raise InputError(f"{path} is a MATLAB file; `{INSTALL}` gets what reads it")
+        raise InputError(f"{path} is a MATLAB file; reading it needs SciPy: `{INSTALL}`")
     from scipy.io import loadmat
 
     try:
@@ -39,7 +39,7 @@ def read_matlab_labels(path: str | Path) -> np.ndarray:
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}; restore it or correct the path") from error
     except Exception as error:  # zlib.error, ValueError, TypeError, NotImplementedError for version 7.3, ...
-        raise InputError(f"cannot read {path} as a MATLAB file: {error}; replace or remove the file") from error
+        raise InputError(f"cannot read {path} as a MATLAB file: {first_line(error)}; replace the file") from error
     labels: Any = variables.get("LabelMap")
     if labels is None and "GTcls" in variables and "Segmentation" in (variables["GTcls"].dtype.names or ()):
         labels = variables["GTcls"]["Segmentation"].flat[0]

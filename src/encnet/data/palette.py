@@ -9,15 +9,15 @@ import numpy as np
 Color = tuple[int, int, int]
 """Red, green and blue in 0-255."""
 
-MAX_CLASSES = 255
-"""Class indices are 8-bit, and one of the 256 says that a pixel is ignored."""
+MAX_CLASSES: int = 255
+"""Class indices have 8 bits, and one of the 256 marks ignored pixels."""
 
 
 def distinct_palette(n: int) -> tuple[Color, ...]:
     """``n`` (at most 255) well distinguishable colours; a longer palette continues a shorter one.
 
-    Each colour is, of an 8 x 8 x 8 grid of the RGB cube, the one farthest in CIELAB from all before it and from
-    black and white, which pictures use for ignored pixels and for text.
+    Each colour is the point of an 8 x 8 x 8 grid in the RGB cube that is farthest, in CIELAB, from all previous colours
+    and from black and white, which pictures use for ignored pixels and for text.
     """
     return _farthest_colors()[:n]
 
@@ -41,7 +41,7 @@ def _farthest_colors() -> tuple[Color, ...]:
 
 
 def _lab(rgb: np.ndarray) -> np.ndarray:
-    """sRGB in 0-255, (N, 3) -> CIELAB under D65, (N, 3), by the definition in IEC 61966-2-1 and CIE 15."""
+    """sRGB in 0-255, (N, 3) -> CIELAB under D65, (N, 3), as defined in IEC 61966-2-1 and CIE 15."""
     scaled = rgb / 255
     linear = np.where(scaled <= 0.04045, scaled / 12.92, ((scaled + 0.055) / 1.055) ** 2.4)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

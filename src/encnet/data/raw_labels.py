@@ -1,4 +1,4 @@
-"""Label maps as their files have them: grey values, palette indices and colours, as numbers."""
+"""Raw label maps as arrays of numbers: grey values, palette indices or packed colours."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from PIL import Image
 
 from encnet.data.palette import Color
 
-VALUE_MODES = frozenset({"1", "L", "LA", "P", "I;16"})
-"""Pillow's modes of images whose pixels are values; RGB and RGBA are the others that a PNG can have."""
+VALUE_MODES: frozenset[str] = frozenset({"1", "L", "LA", "P", "I;16"})
+"""Pillow modes whose pixels are values; the other modes of a PNG are RGB and RGBA."""
 
-COLOR_MODES = frozenset({"P", "RGB", "RGBA"})
-"""Pillow's modes of images whose pixels have colours."""
+COLOR_MODES: frozenset[str] = frozenset({"P", "RGB", "RGBA"})
+"""Pillow modes whose pixels are colours."""
 
-BYTE_MODES = frozenset({"L", "P"})
-"""Pillow's modes of images that have one byte a pixel: a class for each of its 256 levels decodes all of them."""
+BYTE_MODES: frozenset[str] = frozenset({"L", "P"})
+"""Pillow modes with one byte per pixel: decoding the 256 levels decodes the image."""
 
 
 def read_values(image: Image.Image) -> np.ndarray:
     """(H, W) int32: grey values or palette indices of an image in one of ``VALUE_MODES``.
 
-    A 1-bit map gives 0 and 1. Greys of 2 and 4 bits are scaled to 0-255, as the PNG standard has it.
+    A 1-bit map gives 0 and 1. Greys of 2 and 4 bits are scaled to 0-255, as the PNG standard specifies.
     """
     values = np.asarray(image)
     return (values[..., 0] if values.ndim == 3 else values).astype(np.int32)
@@ -30,14 +30,14 @@ def read_colors(image: Image.Image) -> np.ndarray:
     """(H, W) int32: colours, packed as 0xRRGGBB, of an image in one of ``COLOR_MODES``."""
     if image.mode == "P":
         return palette_colors(image)[np.asarray(image)]
-    # Blue, green, red and a zero are the bytes of 0x00RRGGBB from the lowest: no arithmetic is left.
+    # The little-endian bytes of 0x00RRGGBB are blue, green, red and zero, so that no arithmetic is needed.
     colored = image if image.mode == "RGB" else image.convert("RGB")
     pixels = np.frombuffer(colored.tobytes("raw", "BGRX"), dtype="<i4")
     return pixels.reshape(image.height, image.width).astype(np.int32, copy=False)
 
 
 def palette_colors(image: Image.Image) -> np.ndarray:
-    """(256,) int32: the colour of each palette index, packed as 0xRRGGBB; 0 where the palette is shorter."""
+    """(256,) int32: the colour of each palette index, packed as 0xRRGGBB; 0 beyond the end of the palette."""
     colors = np.zeros((256, 3), dtype=np.int32)
     palette = image.getpalette("RGB") or []
     colors[: len(palette) // 3] = np.reshape(palette, (-1, 3))

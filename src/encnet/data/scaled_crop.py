@@ -1,4 +1,4 @@
-"""A random crop of a scaled image, of which, where it is large, only the crop is computed."""
+"""A random crop of a scaled image; for large images, only the crop itself is computed."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from encnet.data.labels import IGNORE
 
 
 class Crop(NamedTuple):
-    """A rectangle of an image that has been resized to ``full``; it may reach beyond its edges, but not miss it."""
+    """A rectangle in an image resized to ``full``; it may extend beyond the edges, but overlaps the image."""
 
     full: tuple[int, int]  #: (height, width) of the resized image, in pixels
-    top: int  #: of the rectangle in it; negative above it
-    left: int
+    top: int  #: first row of the rectangle in the resized image; negative above it
+    left: int  #: its first column
     size: tuple[int, int]  #: (height, width) of the rectangle
 
 
 class RandomScaledCrop(v2.Transform):
-    """Scales image and label map by one random factor, and cuts out one random crop.
+    """Scales image and label map by one random factor and cuts out one random crop.
 
-    The factor is drawn uniformly from ``scale``, then the crop's place uniformly from those inside the scaled image;
-    where the image is smaller than the crop, from those that hold all of it. A crop in which one class has
-    ``max_class_share`` of the labelled pixels or more, or nothing is labelled, gets another place, up to ten times
-    (``cat_max_ratio`` of MMSegmentation).
+    The factor is drawn uniformly from ``scale``, then the crop's position uniformly from those inside the scaled image
+    or, if the image is smaller than the crop, from those that contain all of it. A crop in which one class has
+    ``max_class_share`` of the labelled pixels or more, or in which nothing is labelled, is drawn again, up to ten draws
+    in all (``cat_max_ratio`` of MMSegmentation).
 
-    Values are those of an image that is resized whole (bilinear and antialiased; label maps to the nearest pixel) and
-    cropped then; of a large one, only the crop is computed.
+    The values are those of resizing the whole image (bilinear and antialiased; label maps to the nearest pixel) and
+    cropping the result; of a large image, only the crop is computed.
 
     Args:
         size: (height, width) of the crop, in pixels.
-        fill: colour, 0-255, of what lies beyond the image; in the label map it is ignored.
+        fill: RGB colour, 0-255, of pixels beyond the image; they are ignored in the label map.
         scale: range of the factor.
-        base_size: length in pixels that a factor of 1 gives ``base_side``; None: the image's own.
+        base_size: length of ``base_side`` in pixels at factor 1; None: the image's own.
         base_side: "long" or "short".
-        max_class_share: above 0; 1 takes every crop.
+        max_class_share: above 0; 1 accepts every crop.
 
     Shapes:
-        ``tv_tensors.Image`` uint8 (3, H, W) or Pillow's RGB image -> Pillow's; ``tv_tensors.Mask`` uint8 (H, W) ->
+        ``tv_tensors.Image`` uint8 (3, H, W) or Pillow RGB image -> Pillow image; ``tv_tensors.Mask`` uint8 (H, W) ->
         (height, width).
     """
 
@@ -63,7 +63,7 @@ class RandomScaledCrop(v2.Transform):
     ) -> None:
         super().__init__()
         self.size = size
-        self.fill = tuple(fill)
+        self.fill: tuple[int, ...] = tuple(fill)
         self.scale = scale
         self.base_size = base_size
         self.base_side = base_side
@@ -100,17 +100,16 @@ class RandomScaledCrop(v2.Transform):
 
 
 def crop_image(image: Tensor | Image.Image, crop: Crop, fill: tuple[int, ...]) -> Image.Image:
-    """The crop of an RGB image, a tensor uint8 (3, H, W) or Pillow's, bilinear and antialiased: one grey level off the
-    exact values at most.
+    """The crop of an RGB image (tensor uint8 (3, H, W) or Pillow image), bilinear and antialiased.
 
-    A small image, or one that gets much smaller, is resized whole, since torchvision is faster by the pixel. Of others
-    only the pixels that the crop depends on are read.
+    It differs from the exact values by at most one grey level. A small image, or one that gets much smaller, is resized
+    whole, since torchvision is faster per pixel. Of other images, only the pixels that the crop depends on are read.
     """
     size = _size(image)
     rows, columns = _parts(size, crop)
     read = (rows.stop - rows.start) * (columns.stop - columns.start)
-    # Nanoseconds, as measured: torchvision takes 1 for a pixel that it reads, to which come 4 where a tensor has to be
-    # made of Pillow's image first, and 4 for one that it makes; Pillow takes 10 for both.
+    # Nanoseconds, measured: torchvision takes 1 per pixel read, 4 more to make the tensor of a Pillow image, and 4 per
+    # pixel written; Pillow takes 10 per pixel read or written.
     reading = 1 if isinstance(image, Tensor) else 5
     if reading * math.prod(size) + 4 * math.prod(crop.full) < 10 * (read + rows.length * columns.length):
         top, left = crop.top + rows.offset, crop.left + columns.offset
@@ -127,10 +126,10 @@ def crop_image(image: Tensor | Image.Image, crop: Crop, fill: tuple[int, ...]) -
 
 
 def resized_region(image: Tensor | Image.Image, crop: Crop) -> Image.Image:
-    """What of a crop lies inside the image, from the pixels that it depends on alone.
+    """The part of a crop inside the image, computed only from the pixels that it depends on.
 
-    Pillow resizes a rectangle whose sides are fractions of a pixel; a resize that starts at a whole pixel would shift
-    the crop by up to half a pixel of the source.
+    Pillow resizes rectangles with fractional edges; a resize that starts at a whole pixel would shift the crop by up to
+    half a source pixel.
     """
     rows, columns = _parts(_size(image), crop)
     if isinstance(image, Image.Image):
@@ -143,7 +142,7 @@ def resized_region(image: Tensor | Image.Image, crop: Crop) -> Image.Image:
 
 
 def crop_label(label: Tensor, crop: Crop) -> Tensor:
-    """The crop of a label map uint8 (H, W): each pixel's value is the nearest one's; ``IGNORE`` beyond the edges."""
+    """The crop of a label map uint8 (H, W), by nearest neighbour; ``IGNORE`` beyond the edges."""
     inside = label.as_subclass(Tensor)
     padding = []
     for dim, (source, scaled, first, length) in enumerate(
@@ -162,17 +161,17 @@ def _size(image: Tensor | Image.Image) -> Sequence[int]:
 
 
 class _Part(NamedTuple):
-    """One side of the part of a crop that lies inside the image."""
+    """The part of a crop inside the image, along one axis."""
 
-    offset: int  #: of the part in the crop, in pixels
+    offset: int  #: start of the part within the crop, in pixels
     length: int
-    start: int  #: the source pixels that it depends on
-    stop: int
-    box: tuple[float, float]  #: its edges in source pixels, counted from ``start``
+    start: int  #: first source pixel that the part depends on
+    stop: int  #: end of those pixels
+    box: tuple[float, float]  #: edges of the part in source pixels, relative to ``start``
 
 
 def _parts(size: Sequence[int], crop: Crop) -> tuple[_Part, _Part]:
-    """Of the rows and of the columns of an image of a size."""
+    """The parts of a crop along the rows and along the columns of an image of ``size``."""
     rows, columns = zip(size, crop.full, (crop.top, crop.left), crop.size, strict=True)
     return _part(*rows), _part(*columns)
 
@@ -180,6 +179,6 @@ def _parts(size: Sequence[int], crop: Crop) -> tuple[_Part, _Part]:
 def _part(source: int, scaled: int, first: int, length: int) -> _Part:
     begin, end = max(0, first), min(scaled, first + length)
     edges = begin * source / scaled, end * source / scaled
-    reach = max(1.0, source / scaled)  # of the bilinear filter, which antialiasing widens where the image gets smaller
+    reach = max(1.0, source / scaled)  # of the bilinear filter, which antialiasing widens when the image shrinks
     start, stop = max(0, math.floor(edges[0] - reach)), min(source, math.ceil(edges[1] + reach))
     return _Part(begin - first, end - begin, start, stop, (edges[0] - start, edges[1] - start))

@@ -1,4 +1,4 @@
-"""Joint transforms of image and label map, from torchvision.transforms.v2."""
+"""Joint transforms of image and label map, built on torchvision.transforms.v2."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ def training_transform(
 ) -> v2.Compose:
     """The published augmentation: scale, crop, rotate, flip, change colours, normalise.
 
-    What a crop or a rotation adds around the image has the mean colour, and is ignored in the label map.
+    Pixels that a crop or a rotation adds around the image get the mean colour, and are ignored in the label map.
 
     Args:
-        crop: (height, width) in pixels of what comes out.
-        mean: mean of each channel, of values in 0-1.
+        crop: (height, width) of the output, in pixels.
+        mean: mean of each channel, for values in 0-1.
         std: standard deviation of each channel.
-        scale: range of the factor on both sides, drawn uniformly.
+        scale: range of the scale factor, which is drawn uniformly.
         rotation: largest angle in degrees to either side.
         flip: whether half of the images are mirrored.
         jitter: strength, 0-1, of the change of brightness, contrast and saturation.
-        base_size: length in pixels that a factor of 1 gives ``base_side``; None: the image's own.
+        base_size: length of ``base_side`` in pixels at scale factor 1; None: the image's own.
         base_side: "long" or "short".
-        max_class_share: as :class:`RandomScaledCrop` has it; 1 takes every crop.
-        photometric: whether :class:`PhotometricDistortion` follows.
-        blur: share of the images that are blurred by a Gaussian of up to one pixel.
+        max_class_share: as for :class:`RandomScaledCrop`; 1 accepts every crop.
+        photometric: whether to apply :class:`PhotometricDistortion`.
+        blur: share of the images to blur, with a Gaussian whose standard deviation is up to one pixel.
 
     Returns:
-        a transform of (``tv_tensors.Image`` uint8 (3, h, w) or Pillow's RGB image, ``tv_tensors.Mask`` uint8 (h, w)) ->
+        a transform of (``tv_tensors.Image`` uint8 (3, h, w) or Pillow RGB image, ``tv_tensors.Mask`` uint8 (h, w)) ->
         (float32 (3, height, width), uint8 (height, width)).
     """
     fill = [round(255 * value) for value in mean]
-    # Cropped before it is rotated, with just the margin whose corners the rotation turns away. What comes out of the
-    # crop is a Pillow image, whose colours Pillow changes several times faster than tensors are changed.
+    # The crop comes before the rotation, with just enough margin for the corners that the rotation cuts off. It returns
+    # a Pillow image, whose colours Pillow changes several times faster than torchvision changes those of a tensor.
     steps: list[torch.nn.Module] = [
         RandomScaledCrop(_margin(crop, rotation), fill, scale, base_size, base_side, max_class_share)
     ]
@@ -70,28 +70,28 @@ def training_transform(
         steps.append(PhotometricDistortion())
     steps.append(v2.ToImage())
     if blur:
-        # Seven pixels hold three standard deviations to each side.
+        # Seven pixels cover three standard deviations to each side.
         steps.append(v2.RandomApply([v2.GaussianBlur(7, (0.01, 1.0))], p=blur))
     return v2.Compose([*steps, *_to_network(mean, std)])
 
 
 def evaluation_transform(mean: Sequence[float], std: Sequence[float], long_side: int | None = None) -> v2.Compose:
-    """Normalises, and brings the image to ``long_side``; the label map keeps its size.
+    """Normalises the image after resizing its long side to ``long_side`` pixels; the label map keeps its size.
 
     Returns:
-        a transform as :func:`training_transform`'s, whose two outputs differ in size where ``long_side`` is given.
+        a transform like that of :func:`training_transform`; its outputs differ in size if ``long_side`` is given.
     """
     return v2.Compose([*([ResizeImage(long_side)] if long_side else []), *_to_network(mean, std)])
 
 
 class RandomRotation(v2.Transform):
-    """Turns image and label map by one angle, drawn uniformly, and cuts out their middle.
+    """Rotates image and label map by one angle, drawn uniformly, and cuts out the centre.
 
     Args:
         degrees: largest angle to either side.
-        size: (height, width) of the middle, in pixels. What comes in should be larger by the :func:`_margin` that the
-            rotation turns away.
-        fill: colour, 0-255, of what is turned in from outside; in the label map it is ignored.
+        size: (height, width) of the output, in pixels. The input should be larger by the :func:`_margin` that the
+            rotation cuts off.
+        fill: RGB colour, 0-255, of pixels from outside the image; they are ignored in the label map.
     """
 
     _transformed_types = (Image.Image, tv_tensors.Mask)
@@ -100,7 +100,7 @@ class RandomRotation(v2.Transform):
         super().__init__()
         self.degrees = degrees
         self.size = size
-        self.fill = tuple(fill)
+        self.fill: tuple[int, ...] = tuple(fill)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         return {"angle": torch.empty(()).uniform_(-self.degrees, self.degrees).item()}
@@ -108,14 +108,14 @@ class RandomRotation(v2.Transform):
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         if isinstance(inpt, tv_tensors.Mask):
             label = Image.fromarray(inpt.numpy())
-            turned = self._turned(label, params["angle"], Image.Resampling.NEAREST, IGNORE)
-            return tv_tensors.Mask(functional.pil_to_tensor(turned)[0])
-        return self._turned(inpt, params["angle"], Image.Resampling.BILINEAR, self.fill)
+            rotated = self._rotate(label, params["angle"], Image.Resampling.NEAREST, IGNORE)
+            return tv_tensors.Mask(functional.pil_to_tensor(rotated)[0])
+        return self._rotate(inpt, params["angle"], Image.Resampling.BILINEAR, self.fill)
 
-    def _turned(
+    def _rotate(
         self, image: Image.Image, angle: float, resample: Image.Resampling, fill: int | tuple[int, ...]
     ) -> Image.Image:
-        """One pass from what came in to the middle: point p of it is at c + R (p - m), c and m being both centres."""
+        """One affine pass: output point p samples the input at c + R (p - m), with c and m the centres of the two."""
         height, width = self.size
         cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
         x = image.width / 2 - cos * width / 2 + sin * height / 2
@@ -127,7 +127,7 @@ class RandomRotation(v2.Transform):
 class PhotometricDistortion(v2.RandomPhotometricDistort):
     """Brightness by ±1/8, contrast and saturation by 0.5 to 1.5, hue by ±1/10 of its circle, each with probability 1/2.
 
-    The ranges are MMSegmentation's; brightness is multiplied here and added there, and colours keep their channels.
+    The ranges are MMSegmentation's. But brightness is a factor, not an offset, and channels keep their order.
     """
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ class PhotometricDistortion(v2.RandomPhotometricDistort):
 
 
 class ResizeImage(v2.Transform):
-    """Brings the long side of the image to ``long_side`` pixels; leaves the label map alone."""
+    """Resizes the image so that its long side has ``long_side`` pixels; leaves the label map alone."""
 
     _transformed_types = (tv_tensors.Image,)
 
@@ -153,7 +153,7 @@ class ResizeImage(v2.Transform):
 
 
 def _margin(crop: tuple[int, int], rotation: float) -> tuple[int, int]:
-    """The size whose rotation by ``rotation`` degrees still covers ``crop``."""
+    """The (height, width) that still covers ``crop`` after a rotation by up to ``rotation`` degrees."""
     height, width = crop
     angle = math.radians(min(rotation, 45.0))
     return (
@@ -165,13 +165,13 @@ def _margin(crop: tuple[int, int], rotation: float) -> tuple[int, int]:
 def _to_network(mean: Sequence[float], std: Sequence[float]) -> list[torch.nn.Module]:
     return [
         v2.ToDtype({tv_tensors.Image: torch.float32, "others": None}, scale=True),  # pyright: ignore[reportArgumentType]
-        v2.Normalize(list(mean), list(std), inplace=True),  # of the floats that were just made
+        v2.Normalize(list(mean), list(std), inplace=True),  # the float image is a new one
         ToPlainTensor(),
     ]
 
 
 class ToPlainTensor(v2.Transform):
-    """Drops the tv_tensor types, which nothing after the transforms needs."""
+    """Makes plain tensors of tv_tensors, whose types nothing after the transforms needs."""
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
         return inpt.as_subclass(Tensor)

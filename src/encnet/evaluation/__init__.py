@@ -1,4 +1,4 @@
-"""A model over a split of a data set -> a report."""
+"""Evaluation of a model on a split of a data set."""
 
 from encnet.evaluation.report import EvaluationReport, scores_table
 from encnet.evaluation.run import evaluate

@@ -1,4 +1,4 @@
-"""Predictions beside their truth, for HTML pages."""
+"""Predictions with their truth, for HTML pages."""
 
 from __future__ import annotations
 
@@ -7,52 +7,53 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from encnet.evaluation.image_scores import ImageScore
-from encnet.html import css_color, picture
 from encnet.inference.segmentation import Segmentation
-from encnet.visualize import overlay
+from encnet.reports.html import css_color, picture
+from encnet.reports.pictures import overlay
 
 
 class Example(NamedTuple):
-    """A prediction beside its truth."""
+    """A prediction with its truth."""
 
-    segmentation: Segmentation
+    segmentation: Segmentation  #: the prediction, with its image
     truth: np.ndarray  #: (H, W) uint8 class indices
 
 
 class WorstExamples:
-    """The images with the lowest mean IoU of their own among those that were offered.
+    """Keeps the images with the lowest mean IoU among those that are offered.
 
     Args:
-        most: how many are kept.
+        most: number of images to keep.
     """
 
     def __init__(self, most: int) -> None:
-        self.most = most
+        self.most: int = most
+        """Number of images to keep."""
         self.kept: tuple[tuple[ImageScore, Example], ...] = ()
-        """The worst first."""
+        """The images kept so far, lowest mean IoU first."""
 
     def offer(self, score: ImageScore, example: Example) -> None:
-        """Takes a prediction in, unless nothing is labelled or it is better than all that are kept."""
+        """Keeps a prediction if its image has labelled pixels and its mean IoU is among the lowest so far."""
         if not np.isnan(score.mean_iou):
             offered = [*self.kept, (score, example)]
             self.kept = tuple(sorted(offered, key=lambda pair: pair[0].mean_iou)[: self.most])
 
 
 def example_values(example: Example, photographs: bool = False) -> dict[str, Any]:
-    """What the macro ``example`` of templates/parts.html shows.
+    """The values for the macro ``example`` of the template parts.html.
 
     Args:
         example: the prediction and its truth.
-        photographs: store the pictures as photographs, smaller and not exact.
+        photographs: compress the pictures as photographs: smaller, but not exact.
     """
     segmentation, truth = example
     name = segmentation.path.name if segmentation.path else "image"
-    exists = set(np.unique(truth).tolist())
-    shown = exists | set(np.unique(segmentation.labels).tolist())
+    true_classes = set(np.unique(truth).tolist())
+    shown = true_classes | set(np.unique(segmentation.labels).tolist())
     presence = []
     if segmentation.presence is not None:
         presence = [
-            {"name": segmentation.names[c], "probability": float(p), "exists": c in exists}
+            {"name": segmentation.names[c], "probability": float(p), "exists": c in true_classes}
             for c, p in enumerate(segmentation.presence)
         ]
     image, palette = segmentation.image, segmentation.palette

@@ -1,4 +1,4 @@
-"""The score of each image, and whether disagreement finds those that are predicted badly."""
+"""Scores of each image, and how well disagreement finds the badly predicted images."""
 
 from __future__ import annotations
 
@@ -8,63 +8,63 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from encnet.disagreement import Disagreement
-from encnet.presence_metrics import mean_of_defined, number
+from encnet.metrics.disagreement import Disagreement
+from encnet.metrics.presence import mean_of_defined, number
 
 
 @dataclass(frozen=True, eq=False)
 class ImageScore:
-    """How one image was predicted."""
+    """The scores of one image."""
 
     file: str
-    """Of the image."""
+    """Path of the image, relative to the data set."""
     mean_iou: float
-    """Mean IoU of this image alone, 0-1, over the classes that its truth or its prediction has; nan where nothing is
-    labelled."""
+    """Mean IoU of this image alone, 0-1, over the classes in its truth or prediction; nan without labelled pixels."""
     pixel_accuracy: float
-    """Share of its labelled pixels that are predicted right; nan where nothing is labelled."""
+    """Share of the labelled pixels that are predicted correctly, 0-1; nan without labelled pixels."""
     disagreement: Disagreement | None
-    """Of pixels and presence; None if the model does not say which classes are in an image."""
+    """Disagreement between pixels and presence; None if the model does not predict presence."""
 
     def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
-        """JSON types; ``contradictions`` says of which classes pixels and presence say the opposite."""
-        found = self.disagreement
+        """The scores as JSON types; ``contradictions`` maps class name to [presence, share of the pixels]."""
         scores = {
             "file": self.file,
             "mean_iou": number(self.mean_iou),
             "pixel_accuracy": number(self.pixel_accuracy),
         }
-        if found is None:
+        if self.disagreement is None:
             return scores
-        told = {each.name: [round(each.presence, 6), round(each.share, 6)] for each in found.contradictions(names)}
-        return {**scores, "disagreement": round(found.score, 6), "contradictions": told}
+        contradictions = {
+            row.name: [round(row.presence, 6), round(row.share, 6)] for row in self.disagreement.contradictions(names)
+        }
+        return {**scores, "disagreement": round(self.disagreement.score, 6), "contradictions": contradictions}
 
 
 class RankingQuality(NamedTuple):
-    """How well disagreement, which needs no truth, finds the images whose mean IoU is low."""
+    """How well disagreement, which needs no truth, finds images with a low mean IoU."""
 
-    images: int  #: how many it rests on: those with labelled pixels
-    spearman: float  #: rank correlation of disagreement and mean IoU of an image, -1 to 1; nan where undefined
-    pearson: float  #: correlation of the two numbers themselves
-    worst_quarter: float  #: mean of the mean IoU of the quarter of the images that disagree most
-    others: float  #: and of the other images
+    images: int  #: number of images with labelled pixels
+    spearman: float  #: rank correlation of disagreement and mean IoU over the images, -1 to 1; nan if undefined
+    pearson: float  #: Pearson correlation of the same, -1 to 1; nan if undefined
+    worst_quarter: float  #: average mean IoU of the quarter of the images with the highest disagreement
+    others: float  #: average mean IoU of the other images; nan if there are none
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON types."""
+        """The values as JSON types."""
         return {name: value if name == "images" else number(value) for name, value in self._asdict().items()}
 
 
 def ranking_quality(images: Sequence[ImageScore]) -> RankingQuality | None:
-    """The quality of ranking images by disagreement; None if they have none."""
-    pairs = [(each.disagreement.score, each.mean_iou) for each in images if each.disagreement is not None]
+    """The quality of a ranking of images by disagreement; None if no image has a disagreement."""
+    pairs = [(image.disagreement.score, image.mean_iou) for image in images if image.disagreement is not None]
     if not pairs:
         return None
-    known = np.array([pair for pair in pairs if not np.isnan(pair[1])]).reshape(-1, 2)
-    disagreement, mean_iou = known.T
+    labelled = np.array([pair for pair in pairs if not np.isnan(pair[1])]).reshape(-1, 2)
+    disagreement, mean_iou = labelled.T
     order = np.argsort(-disagreement, kind="stable")
     quarter = -(-len(order) // 4)
     return RankingQuality(
-        len(known),
+        len(labelled),
         correlation(ranks(disagreement), ranks(mean_iou)),
         correlation(disagreement, mean_iou),
         mean_of_defined(mean_iou[order[:quarter]]),
@@ -73,27 +73,26 @@ def ranking_quality(images: Sequence[ImageScore]) -> RankingQuality | None:
 
 
 def correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation of two lists of numbers, -1 to 1; nan where one of them does not vary."""
+    """Pearson correlation of two lists of numbers, -1 to 1; nan if one of them is constant."""
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
     return float(np.corrcoef(x, y)[0, 1])
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
-    """Place of each number in rising order, from 1; equal numbers share the mean of their places."""
+    """Rank of each number in ascending order, from 1; equal numbers get the mean of their ranks."""
     _, group, size = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(size)
     return (last - (size - 1) / 2)[group]
 
 
 def by_disagreement(images: Sequence[ImageScore]) -> list[ImageScore]:
-    """The images whose model says which classes they have, those that disagree most first."""
-    having = [(each.disagreement.score, each) for each in images if each.disagreement is not None]
-    return [each for _, each in sorted(having, key=lambda pair: -pair[0])]
+    """The images that have a disagreement, highest first."""
+    pairs = [(image.disagreement.score, image) for image in images if image.disagreement is not None]
+    return [image for _, image in sorted(pairs, key=lambda pair: -pair[0])]
 
 
 def contradiction_rate(images: Sequence[ImageScore]) -> np.ndarray | None:
-    """(classes,) share of the images, 0-1, in which pixels and presence say the opposite of a class; None if there is
-    none."""
-    found = [each.disagreement.contradictory for each in images if each.disagreement is not None]
-    return np.mean(found, axis=0) if found else None
+    """(classes,) share of the images, 0-1, where pixels and presence contradict each other; None without presence."""
+    contradictory = [image.disagreement.contradictory for image in images if image.disagreement is not None]
+    return np.mean(contradictory, axis=0) if contradictory else None

@@ -1,4 +1,4 @@
-"""The HTML page of an evaluation: one file, with its pictures inside, that needs no network."""
+"""The HTML page of an evaluation: one file that includes its pictures and loads nothing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from encnet.evaluation.image_scores import (
     contradiction_rate,
     ranking_quality,
 )
-from encnet.html import figure, percent, render
-from encnet.metrics import Scores
+from encnet.metrics.scores import Scores
+from encnet.reports.html import figure, percent, render
 
-MOST_RANKED = 15
-"""Images in the table of those that disagree most."""
+MOST_RANKED: int = 15
+"""Upper bound on the images in the table of the highest disagreements."""
 
 
 def write_evaluation_page(
@@ -36,37 +36,36 @@ def write_evaluation_page(
     """Writes scores, calibration of presence, the ranking by disagreement and the worst images to one HTML file.
 
     Args:
-        path: of the file.
-        title: of the page.
-        facts: what a reader wants to know first, as name -> value.
+        path: path of the file.
+        title: title of the page.
+        facts: headline figures, as name -> value.
         protocol: how the model was run, in one line.
-        scores: of all images.
-        images: the score of each image.
+        scores: scores over all images.
+        images: scores of each image.
         worst: predictions to show, the worst first.
-        figures: PNG files by name: ``confusion``, and of a model that says which classes are in an image
-            ``calibration`` and ``disagreement``.
+        figures: PNG files by name: ``confusion``, and for a model that predicts presence ``calibration`` and
+            ``disagreement``.
 
     Raises:
         InputError: the file cannot be written.
     """
-    ranked, opposed = by_disagreement(images), contradiction_rate(images)
-    columns, classes = class_table(scores, opposed)
+    columns, classes = class_table(scores, contradiction_rate(images))
     calibration = ranking = None
     if scores.presence is not None:
         calibration = figure(
             figures["calibration"],
-            "Reliability diagrams: the share of the images that have a class over its presence; calibration error"
-            f" {percent(scores.mean_presence_calibration_error)} % in the mean over classes",
+            "Reliability diagrams: share of the images that have a class, over its presence; mean calibration error of"
+            f" the classes: {percent(scores.mean_presence_calibration_error)} %",
         )
     quality = ranking_quality(images)
     if quality is not None:
         ranking = {
             "picture": figure(
                 figures["disagreement"],
-                "Mean IoU of each image over its disagreement: a point an image; " + correlations(quality),
+                "Mean IoU over disagreement, one point per image; " + correlations(quality),
             ),
             "sentence": ranking_sentence(quality),
-            "rows": [_ranked_row(each, scores.names) for each in ranked[:MOST_RANKED]],
+            "rows": [_ranked_row(image, scores.names) for image in by_disagreement(images)[:MOST_RANKED]],
         }
     render(
         "evaluation.html",
@@ -79,7 +78,7 @@ def write_evaluation_page(
         means=mean_rows(scores),
         confusion=figure(
             figures["confusion"],
-            "Confusion matrix: rows are true classes, columns predicted ones",
+            "Confusion matrix: rows are true classes, columns are predicted classes",
         ),
         calibration=calibration,
         ranking=ranking,
@@ -88,12 +87,12 @@ def write_evaluation_page(
 
 
 def class_table(scores: Scores, contradictions: np.ndarray | None = None) -> tuple[list[str], list[list[str]]]:
-    """Columns, and rows of cells in percent: the scores of each class, and its share of the true pixels.
+    """The column names and the rows of the table of scores by class, in percent, with each class's share of the pixels.
 
     Args:
-        scores: of all images.
-        contradictions: (classes,) share of the images, 0-1, in which pixels and presence say the opposite; None leaves
-            the column out.
+        scores: scores over all images.
+        contradictions: (classes,) share of the images, 0-1, in which pixels and presence contradict each other; None
+            leaves the column out.
     """
     shares = scores.true_pixels / max(1, scores.true_pixels.sum())
     by_class = {"IoU": scores.iou, "accuracy": scores.accuracy}
@@ -110,7 +109,7 @@ def class_table(scores: Scores, contradictions: np.ndarray | None = None) -> tup
 
 
 def mean_rows(scores: Scores) -> list[list[str]]:
-    """Name and value in percent of each score of all classes."""
+    """Name and value, in percent, of each score over all classes."""
     rows = {
         "pixel accuracy": scores.pixel_accuracy,
         "mean accuracy": scores.mean_accuracy,
@@ -125,29 +124,30 @@ def mean_rows(scores: Scores) -> list[list[str]]:
 
 
 def correlations(quality: RankingQuality) -> str:
-    """The two correlations as text, a dash where one is undefined."""
+    """The two correlations as text, with a dash for an undefined one."""
     spearman, pearson = ("–" if np.isnan(r) else f"{r:.2f}" for r in (quality.spearman, quality.pearson))
     return f"Spearman {spearman}, Pearson {pearson}"
 
 
 def ranking_sentence(quality: RankingQuality) -> str:
-    """What the ranking by disagreement is worth, in words."""
+    """The quality of the ranking by disagreement in words."""
     return (
-        f"Correlation of disagreement with the mean IoU of an image, over {quality.images} images:"
-        f" {correlations(quality)}. The quarter that disagrees most has an IoU of {percent(quality.worst_quarter)} % in"
-        f" the mean, the others {percent(quality.others)} %."
+        f"Correlation between disagreement and mean IoU over {quality.images} images: {correlations(quality)}. The"
+        f" average mean IoU is {percent(quality.worst_quarter)} % in the quarter with the highest disagreement and"
+        f" {percent(quality.others)} % in the others."
     )
 
 
 def _ranked_row(image: ImageScore, names: Sequence[str]) -> list[str]:
+    """The cells of an image in the table of the highest disagreements."""
     assert image.disagreement is not None
-    told = "; ".join(map(str, image.disagreement.doubtful(names)))
-    return [image.file, f"{image.disagreement.score:.3f}", percent(image.mean_iou), told]
+    doubtful = "; ".join(map(str, image.disagreement.doubtful(names)))
+    return [image.file, f"{image.disagreement.score:.3f}", percent(image.mean_iou), doubtful]
 
 
 def _worst(score: ImageScore, example: Example) -> dict[str, Any]:
-    """A prediction beside its truth, and the scores of its image."""
-    said = f"mean IoU {percent(score.mean_iou)} %, pixel accuracy {percent(score.pixel_accuracy)} %"
+    """The values for a prediction with its truth, and the scores of its image."""
+    caption = f"mean IoU {percent(score.mean_iou)} %, pixel accuracy {percent(score.pixel_accuracy)} %"
     if score.disagreement is not None:
-        said += f", disagreement {score.disagreement.score:.3f}"
-    return {**example_values(example, photographs=True), "said": said}
+        caption += f", disagreement {score.disagreement.score:.3f}"
+    return {**example_values(example, photographs=True), "caption": caption}

@@ -1,4 +1,4 @@
-"""What an evaluation found: scores with all it takes to get them again, as a table and as files."""
+"""The result of an evaluation: scores and the settings behind them, as a table and as files."""
 
 from __future__ import annotations
 
@@ -17,54 +17,58 @@ from encnet.evaluation.examples import Example
 from encnet.evaluation.figures import calibration_figure, disagreement_figure
 from encnet.evaluation.image_scores import ImageScore, by_disagreement, ranking_quality
 from encnet.evaluation.page import ranking_sentence, write_evaluation_page
-from encnet.files import replacing, write_text
-from encnet.html import percent
-from encnet.inference.protocol import Protocol
-from encnet.metrics import Scores
-from encnet.presence_metrics import mean_of_defined
-from encnet.visualize import confusion_figure, figure_png
+from encnet.inference.protocols.protocol import Protocol
+from encnet.metrics.presence import mean_of_defined
+from encnet.metrics.scores import Scores
+from encnet.reports.html import percent
+from encnet.reports.pictures import confusion_figure, figure_png
+from encnet.system.files import replacing, write_text
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationReport:
-    """Scores, and all it takes to get them again."""
+    """Scores, and all settings that reproduce them."""
 
     scores: Scores
+    """Scores over all images."""
     variant: str
-    """Builder of the model."""
+    """Variant of the model."""
     checkpoint: str | None
-    """Where the model was loaded from; None for a model in memory."""
+    """Path or hub id that the model was loaded from; None for a model in memory."""
     dataset: str
     """Name of the data set."""
     split: str
+    """Name of the split."""
     images: int
     """Number of images scored."""
     protocol: Protocol
-    """How the model was run, with all its numbers."""
+    """How the model was run, with all numbers."""
     engine: str
-    """What computed the network."""
+    """Name of the engine that ran the network."""
     device: str
+    """Device that the network ran on."""
     precision: str
-    """The number format of the computation."""
+    """Number format of the computation."""
     seconds: float
     """Wall-clock time from the first image read to the last scored."""
     per_image: tuple[ImageScore, ...] = ()
-    """The score of each image, in the order of the split."""
+    """Scores of each image, in the order of the split."""
     worst: tuple[tuple[ImageScore, Example], ...] = ()
-    """The images with the lowest mean IoU of their own, the worst first, each with its prediction and truth."""
+    """The images with the lowest mean IoU, the worst first, each with its prediction and truth."""
 
     @property
     def images_per_second(self) -> float:
+        """Images scored per second."""
         return self.images / self.seconds
 
     @property
     def mean_iou(self) -> float:
-        """Mean IoU as the protocol counts it, 0-1: absent classes left out, or as 0."""
+        """Mean IoU as the protocol counts it, 0-1: absent classes are left out or count as 0."""
         zero = self.protocol.absent_classes == "zero"
         return self.scores.mean_iou_absent_zero if zero else self.scores.mean_iou
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON types; ``ranking`` has the images that disagree most first."""
+        """The report as JSON types; the files in ``ranking`` are sorted by disagreement, highest first."""
         quality, presence = ranking_quality(self.per_image), self.scores.presence
         return {
             "variant": self.variant,
@@ -83,17 +87,17 @@ class EvaluationReport:
             "presence_calibration": None if presence is None else presence.calibration.to_dict(self.scores.names),
             "ranking": None
             if quality is None
-            else {**quality.to_dict(), "files": [each.file for each in by_disagreement(self.per_image)]},
-            "per_image": [each.to_dict(self.scores.names) for each in self.per_image],
+            else {**quality.to_dict(), "files": [image.file for image in by_disagreement(self.per_image)]},
+            "per_image": [image.to_dict(self.scores.names) for image in self.per_image],
         }
 
     @property
     def title(self) -> str:
-        """What was evaluated on what, in a line."""
+        """Variant, data set, split and number of images in one line."""
         return f"{self.variant} on {self.dataset}, {self.split}: {self.images} images"
 
     def table(self) -> Table:
-        """Scores by class in percent, then their means."""
+        """A table of the scores by class and their means, in percent."""
         quality = ranking_quality(self.per_image)
         return scores_table(
             self.scores,
@@ -106,14 +110,13 @@ class EvaluationReport:
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Writes evaluation.json, evaluation.txt (the table), evaluation.html and the figures into a folder.
 
-        The figures are confusion.png and, of a model that says which classes are in an image, calibration.png and
-        disagreement.png.
+        The figures are confusion.png and, for a model that predicts presence, calibration.png and disagreement.png.
 
         Returns:
             The files written.
 
         Raises:
-            InputError: the folder cannot be written to.
+            InputError: the folder cannot be written.
         """
         text = io.StringIO()
         Console(file=text, width=120).print(self.table())
@@ -124,7 +127,7 @@ class EvaluationReport:
         if self.scores.presence is not None:
             figures["calibration"] = calibration_figure(self.scores.presence.calibration, self.scores.names)
             figures["disagreement"] = disagreement_figure(self.per_image)
-        drawn = {name: figure_png(figure) for name, figure in figures.items()}
+        pngs = {name: figure_png(figure) for name, figure in figures.items()}
         write_evaluation_page(
             written[2],
             self.title,
@@ -133,16 +136,16 @@ class EvaluationReport:
             self.scores,
             self.per_image,
             self.worst,
-            drawn,
+            pngs,
         )
-        for name, png in drawn.items():
+        for name, png in pngs.items():
             written.append(Path(folder, f"{name}.png"))
             with replacing(written[-1]) as temporary:
                 temporary.write_bytes(png)
         return written
 
     def _facts(self) -> dict[str, str]:
-        """What a reader wants to know first."""
+        """The headline figures, as name -> value."""
         scores = self.scores
         facts = {"mean IoU": self.mean_iou, "pixel accuracy": scores.pixel_accuracy}
         if scores.mean_presence_average_precision is not None:
@@ -150,11 +153,17 @@ class EvaluationReport:
         if scores.mean_presence_calibration_error is not None:
             facts["presence calibration error"] = scores.mean_presence_calibration_error
         shown = {name: f"{percent(value)} %" for name, value in facts.items()}
-        return {**shown, "images": f"{self.images}", "images a second": f"{self.images_per_second:.2f}"}
+        return {**shown, "images": f"{self.images}", "images per second": f"{self.images_per_second:.2f}"}
 
 
 def scores_table(scores: Scores, title: str, caption: str | None = None) -> Table:
-    """Scores by class in percent, then their means; a dash where a score is undefined."""
+    """A table of scores by class and their means, in percent; a dash stands for an undefined score.
+
+    Args:
+        scores: scores over all images.
+        title: title of the table.
+        caption: text below the table, if any.
+    """
     table = Table(title=title, caption=caption)
     columns = {"IoU": (scores.iou, scores.mean_iou), "accuracy": (scores.accuracy, scores.mean_accuracy)}
     if scores.presence is not None:

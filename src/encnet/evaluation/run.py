@@ -1,4 +1,4 @@
-"""A model over a split of a data set -> a report."""
+"""Runs a model on a split of a data set and scores it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from encnet.checkpoint.encnet import EncNet
 from encnet.data.dataset import DatasetIndex, SegmentationDataset
-from encnet.errors import InputError
 from encnet.evaluation.examples import Example, WorstExamples
 from encnet.evaluation.image_scores import ImageScore
 from encnet.evaluation.report import EvaluationReport
 from encnet.inference.engines import EngineName, Precision
 from encnet.inference.predictor import Predictor
-from encnet.inference.protocol import Protocol
+from encnet.inference.protocols.protocol import Protocol
 from encnet.inference.segmentation import Segmentation
-from encnet.metrics import Scores, SegmentationMetrics
-from encnet.model.encnet import EncNet
+from encnet.metrics.pixels import SegmentationMetrics
+from encnet.metrics.scores import Scores
+from encnet.system.checks import require
+from encnet.system.errors import InputError
+from encnet.system.progress import progress_bar
 
-WORST = 6
-"""Images that a report shows: those with the lowest mean IoU."""
+WORST: int = 6
+"""Number of images that a report shows: those with the lowest mean IoU."""
 
 
 def evaluate(
@@ -47,30 +48,32 @@ def evaluate(
     """Scores a model on a split, at the size of the label maps.
 
     Args:
-        model: as :class:`Predictor` takes it.
-        index: the data set; its classes must be the model's.
-        split: with label maps.
-        protocol: how the model is run over an image, or the name of a protocol.
-        batch_size: images read together; those of one size also run together, and none is padded.
-        device: as :class:`Predictor` takes it.
-        precision: as :class:`Predictor` takes it.
-        workers: processes that read files; 0 reads in this one.
-        limit: score only so many images, the first ones; None is all.
-        progress: show a bar on stderr.
-        engine: as :class:`Predictor` takes it.
+        model: a model, as for :class:`Predictor`.
+        index: the data set; its classes must be those of the model.
+        split: a split with label maps.
+        protocol: how the model is run on an image, or the name of a protocol.
+        batch_size: number of images read together. Images of the same size also run together; none is padded.
+        device: as for :class:`Predictor`.
+        precision: as for :class:`Predictor`.
+        workers: number of processes that read files; 0 reads in this process.
+        limit: scores only the first ``limit`` images; None scores all.
+        progress: shows a progress bar on stderr.
+        engine: as for :class:`Predictor`.
 
     Raises:
-        InputError: the classes differ, the split has no images or no label maps, or a file cannot be read.
+        InputError: the classes differ, the split has no images or no label maps, a number is out of its range, or a
+            file cannot be read.
     """
-    if batch_size < 1 or workers < 0 or (limit is not None and limit < 1):
-        raise InputError(
-            f"batch_size is {batch_size}, workers {workers}, limit {limit}; they must be at least 1, 0 and 1"
-        )
+    require(batch_size >= 1, "batch_size", batch_size, "at least 1")
+    require(workers >= 0, "workers", workers, "at least 0")
+    require(limit is None or limit >= 1, "limit", limit, "at least 1")
     predictor = Predictor(model, protocol, device, precision, engine)
     require_same_classes(predictor, index)
     samples = index.split(split)[:limit]
     if not samples:
-        raise InputError(f"the split '{split}' of {index.root} is empty; choose one of {', '.join(index.splits)}")
+        raise InputError(
+            f"the split '{split}' of {index.root} is empty; choose one of {', '.join(index.splits)}", "split"
+        )
     loader = DataLoader(
         _ErrorsAsItems(SegmentationDataset(samples, index.labels)),
         batch_size=batch_size,
@@ -81,15 +84,14 @@ def evaluate(
     metrics = SegmentationMetrics(len(names), names, predictor.description.presence)
     per_image: dict[int, ImageScore] = {}
     worst = WorstExamples(WORST)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     started = time.perf_counter()
-    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+    with progress_bar(progress) as bar:
         task = bar.add_task(f"{index.name} {split}", total=len(samples))
         for first, batch in zip(range(0, len(samples), batch_size), loader, strict=True):
             for places, images, labels in _same_size(batch):
                 predicted, presence = predictor.labels(images)
-                of_image = None if presence is None else torch.from_numpy(presence)
-                confusions = metrics.update(torch.from_numpy(predicted), labels, of_image)
+                probabilities = None if presence is None else torch.from_numpy(presence)
+                confusions = metrics.update(torch.from_numpy(predicted), labels, probabilities)
                 for i, place in enumerate(places):
                     path = samples[first + place].image
                     segmentation = Segmentation(
@@ -122,16 +124,16 @@ def evaluate(
 
 
 def _image_score(segmentation: Segmentation, confusion: Tensor, index: DatasetIndex) -> ImageScore:
-    """The score of a prediction, from the confusion matrix of its image."""
+    """The scores of a prediction, from the confusion matrix of its image."""
     path = segmentation.path
     assert path is not None
-    own = Scores(segmentation.names, confusion.numpy())
+    scores = Scores(segmentation.names, confusion.numpy())
     file = path.relative_to(index.root) if path.is_relative_to(index.root) else path
-    return ImageScore(file.as_posix(), own.mean_iou, own.pixel_accuracy, segmentation.disagreement())
+    return ImageScore(file.as_posix(), scores.mean_iou, scores.pixel_accuracy, segmentation.disagreement())
 
 
 class _ErrorsAsItems(Dataset[Any]):
-    """Hands an InputError on as an item: a worker process would bury its sentence in a traceback."""
+    """Returns an InputError as an item, because a worker process would bury its message in a traceback."""
 
     def __init__(self, samples: SegmentationDataset) -> None:
         self.samples = samples
@@ -149,7 +151,11 @@ class _ErrorsAsItems(Dataset[Any]):
 def _same_size(
     batch: Sequence[tuple[Tensor, Tensor] | InputError],
 ) -> Iterator[tuple[Sequence[int], np.ndarray, Tensor]]:
-    """Places in the batch, images (B, H, W, 3) and label maps (B, H, W), uint8, of each size in it."""
+    """Groups a batch by size: yields places in the batch, images (B, H, W, 3) and label maps (B, H, W), uint8.
+
+    Raises:
+        InputError: an item of the batch is one.
+    """
     groups: dict[torch.Size, list[tuple[int, Tensor, Tensor]]] = {}
     for place, item in enumerate(batch):
         if isinstance(item, InputError):
@@ -161,25 +167,34 @@ def _same_size(
 
 
 def require_same_classes(predictor: Predictor, index: DatasetIndex) -> None:
-    """Raises InputError where a data set has other classes than a model, or in another order."""
-    own, asked = predictor.description.info.classes, index.labels.names
-    if predictor.description.num_classes != len(asked):
+    """Checks that a data set has the classes of a model, in the same order.
+
+    Raises:
+        InputError: it does not.
+    """
+    model_names, data_names = predictor.description.info.classes, index.labels.names
+    if predictor.description.num_classes != len(data_names):
         raise InputError(
-            f"the model has {predictor.description.num_classes} classes and {index.name} has {len(asked)}"
-            f"{_difference(own, asked)}; evaluate on data with the model's classes"
+            f"the model has {predictor.description.num_classes} classes and {index.name} has {len(data_names)}"
+            f"{_difference(model_names, data_names)}; evaluate on data with the model's classes"
         )
-    if own and list(own) != list(asked):
+    if model_names and list(model_names) != list(data_names):
         raise InputError(
-            f"the model's classes are not those of {index.name}{_difference(own, asked)};"
-            " evaluate on data with the model's classes in their order"
+            f"the model's classes are not those of {index.name}{_difference(model_names, data_names)};"
+            " evaluate on data with the model's classes in the same order"
         )
 
 
-def _difference(own: Sequence[str], asked: Sequence[str]) -> str:
-    only_own, only_asked = [name for name in own if name not in asked], [name for name in asked if name not in own]
-    parts = [f"only the model has {', '.join(only_own)}"] if own and only_own else []
-    parts += [f"only the data has {', '.join(only_asked)}"] if own and only_asked else []
-    if own and not parts:
-        i = next(i for i, (a, b) in enumerate(zip(own, asked, strict=True)) if a != b)
-        parts = [f"their order differs: class {i} is '{own[i]}' in the model and '{asked[i]}' in the data"]
-    return f" ({'; '.join(parts)})" if parts else ""
+def _difference(model_names: Sequence[str], data_names: Sequence[str]) -> str:
+    """The difference between two lists of class names in words; empty if the model has no names."""
+    if not model_names:
+        return ""
+    only_model = [name for name in model_names if name not in data_names]
+    only_data = [name for name in data_names if name not in model_names]
+    parts = [f"only the model has {', '.join(only_model)}"] if only_model else []
+    parts += [f"only the data has {', '.join(only_data)}"] if only_data else []
+    if not parts:
+        pairs = enumerate(zip(model_names, data_names, strict=True))
+        i, (in_model, in_data) = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
+        parts = [f"their order differs: class {i} is '{in_model}' in the model and '{in_data}' in the data"]
+    return f" ({'; '.join(parts)})"

@@ -1,1 +1,1 @@
-"""What the context encoding saw in an image, and what it changed: arrays, pictures, and a page of them."""
+"""Explanations of the context encoding: what it saw in an image and what it changed, as arrays and as a page."""

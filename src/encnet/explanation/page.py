@@ -1,4 +1,4 @@
-"""The HTML page of explanations: one file with its pictures inside, that needs no network."""
+"""The HTML page of explanations: one file that includes its pictures and loads nothing."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from encnet.explanation.pictures import (
 )
 from encnet.explanation.result import Exchange, Explanation
 from encnet.explanation.use import CodewordUse
-from encnet.html import css_color, figure, percent, picture, render
-from encnet.visualize import figure_png
+from encnet.reports.html import css_color, figure, percent, picture, render
+from encnet.reports.pictures import figure_png
 
-_TRANSITIONS = 6  # of an exchange that are listed
-_ON_CLASSES = 2  # of a codeword that are named
+_TRANSITIONS = 6
+"""Upper bound on the transitions listed for an exchange."""
+_ON_CLASSES = 2
+"""Upper bound on the classes named for a codeword."""
 
 
 def write_page(
@@ -34,10 +36,10 @@ def write_page(
     """Writes explanations of images by one model to one HTML file.
 
     Args:
-        path: of the file.
-        explanations: one or more, of which one is held at a time.
-        model: its name.
-        use: of the codewords over a data set, if it was measured.
+        path: path of the file.
+        explanations: at least one explanation; only one is held in memory at a time.
+        model: name of the model.
+        use: use of the codewords over a data set, if it was measured.
 
     Raises:
         InputError: the file cannot be written.
@@ -60,6 +62,7 @@ def write_page(
 
 
 def _use(use: CodewordUse) -> dict[str, Any]:
+    """The values for the section on the use of codewords over a data set."""
     return {
         "name": use.name,
         "images": use.images,
@@ -78,6 +81,7 @@ def _use(use: CodewordUse) -> dict[str, Any]:
 
 
 def _image(explanation: Explanation) -> dict[str, Any]:
+    """The values for the section of an image."""
     name = explanation.path.name if explanation.path else "image"
     usage, entropy, codes = explanation.usage, explanation.entropy, len(explanation.assignment)
     in_use = [k for k in np.argsort(-usage, kind="stable").tolist() if k not in explanation.unused]
@@ -86,7 +90,7 @@ def _image(explanation: Explanation) -> dict[str, Any]:
         "codewords in use": f"{len(in_use)} of {codes}",
         "effective number of codewords": f"{explanation.effective_codewords:.1f}",
         "mean entropy of the assignment": f"{entropy.mean():.2f} of 1",
-        "γ, least to greatest": f"{explanation.gamma.min():.2f} to {explanation.gamma.max():.2f}",
+        "γ, lowest to highest": f"{explanation.gamma.min():.2f} to {explanation.gamma.max():.2f}",
         f"pixels that change with {first.name}": f"{percent(explanation.changed(first).mean())} %",
     }
     return {
@@ -96,7 +100,7 @@ def _image(explanation: Explanation) -> dict[str, Any]:
         "prediction": picture(prediction_picture(explanation), f"{name}: {_described(explanation)}", photograph=True),
         "legend": _legend(explanation, *explanation.exchanges),
         "strongest": picture(
-            strongest_picture(explanation), f"{name}: the codeword that has most of each pixel", photograph=True
+            strongest_picture(explanation), f"{name}: the strongest codeword of each pixel", photograph=True
         ),
         "entropy": picture(
             entropy_picture(explanation),
@@ -108,8 +112,8 @@ def _image(explanation: Explanation) -> dict[str, Any]:
         "unused": [_codeword(explanation, k, name) for k in explanation.unused.tolist()],
         "gamma": figure(
             figure_png(gamma_figure(explanation)),
-            f"{name}: γ by channel, {explanation.gamma.min():.2f} to {explanation.gamma.max():.2f}, and what groups of "
-            "channels add to the score of each class",
+            f"{name}: γ by channel, {explanation.gamma.min():.2f} to {explanation.gamma.max():.2f}, and the "
+            "contribution of groups of channels to the score of each class",
         ),
         "class_columns": _class_columns(explanation),
         "classes": _class_rows(explanation),
@@ -118,21 +122,21 @@ def _image(explanation: Explanation) -> dict[str, Any]:
 
 
 def _codeword(explanation: Explanation, codeword: int, name: str) -> dict[str, Any]:
-    """Picture and caption of a codeword's assignment map."""
-    on = explanation.codeword_classes()[codeword]
+    """Picture, colour and caption of a codeword's assignment map."""
+    class_shares = explanation.codeword_classes()[codeword]
     classes = ", ".join(
-        f"{explanation.names[c]} {percent(on[c], 0)} %"
-        for c in np.argsort(-on, kind="stable")[:_ON_CLASSES].tolist()
-        if on[c] >= 0.005
+        f"{explanation.names[c]} {percent(class_shares[c], 0)} %"
+        for c in np.argsort(-class_shares, kind="stable")[:_ON_CLASSES].tolist()
+        if class_shares[c] >= 0.005
     )
     parts = [
         f"codeword {codeword}: {_share(explanation.usage[codeword])} % of the pixels",
-        f"up to {_share(float(explanation.assignment[codeword].max()))} % of one",
+        f"up to {_share(float(explanation.assignment[codeword].max()))} % of a single pixel",
     ]
     if explanation.use is not None:
         parts.append(f"{_share(float(explanation.use.share[codeword]))} % over {explanation.use.name}")
-    said = explanation.semantics_by_codeword[codeword].sum() / max(float(explanation.semantics.sum()), 1e-12)
-    parts += [f"on {classes}", f"{percent(said)} % of e"]
+    semantics_share = explanation.semantics_by_codeword[codeword].sum() / max(float(explanation.semantics.sum()), 1e-12)
+    parts += [f"on {classes}", f"{percent(semantics_share)} % of e"]
     return {
         "picture": picture(
             assignment_picture(explanation, codeword),
@@ -145,26 +149,29 @@ def _codeword(explanation: Explanation, codeword: int, name: str) -> dict[str, A
 
 
 def _class_columns(explanation: Explanation) -> list[str]:
+    """The column names of the table of classes."""
     presence = ["presence"] if explanation.presence is not None else []
     changes = [f"pixels, {exchange.name}" for exchange in explanation.exchanges]
-    return ["class", *presence, "γ in its favour", "at its own pixels", "pixels", *changes]
+    return ["class", *presence, "γ over the image", "γ at its pixels", "pixels", *changes]
 
 
 def _class_rows(explanation: Explanation) -> list[list[str]]:
-    """A row of text for each class that is shown."""
-    shares, (favour, own) = explanation.shares(), explanation.class_contribution()
-    others = [explanation.shares(exchange.labels) for exchange in explanation.exchanges]
+    """The rows of the table of classes, one per class shown."""
+    shares, (favour, favour_at_class) = explanation.shares(), explanation.class_contribution()
+    exchange_shares = [explanation.shares(exchange.labels) for exchange in explanation.exchanges]
     rows = []
     for c in shown_classes(explanation):
         row = [explanation.names[c]]
         if explanation.presence is not None:
             row.append(percent(explanation.presence[c]))
-        row += [f"{favour[c]:+.2f}", "–" if np.isnan(own[c]) else f"{own[c]:+.2f}", percent(shares[c])]
-        rows.append([*row, *(percent(float(other[c])) for other in others)])
+        at_class = "–" if np.isnan(favour_at_class[c]) else f"{favour_at_class[c]:+.2f}"
+        row += [f"{favour[c]:+.2f}", at_class, percent(shares[c])]
+        rows.append([*row, *(percent(float(values[c])) for values in exchange_shares)])
     return rows
 
 
 def _exchange(explanation: Explanation, exchange: Exchange, name: str) -> dict[str, Any]:
+    """The values for the section of an exchange."""
     changed = percent(explanation.changed(exchange).mean())
     names = explanation.names
     listed = explanation.transitions(exchange)[:_TRANSITIONS]
@@ -177,7 +184,7 @@ def _exchange(explanation: Explanation, exchange: Exchange, name: str) -> dict[s
         ),
         "map": picture(
             changed_picture(explanation, exchange),
-            f"{name}: the {changed} % of the pixels that change their class with {exchange.name}",
+            f"{name}: the {changed} % of pixels whose class changes with {exchange.name}",
             photograph=True,
         ),
     }
@@ -193,7 +200,7 @@ def _described(explanation: Explanation) -> str:
 
 
 def _legend(explanation: Explanation, *exchanges: Exchange) -> list[dict[str, str]]:
-    """The classes that occur in any of the predictions."""
+    """The legend of the classes that occur in any of the predictions."""
     occur = sum((explanation.shares(exchange.labels) for exchange in exchanges), explanation.shares()) > 0
     return [
         {"name": name, "color": css_color(explanation.palette[c])}
@@ -203,5 +210,5 @@ def _legend(explanation: Explanation, *exchanges: Exchange) -> list[dict[str, st
 
 
 def _share(value: float) -> str:
-    """In percent, small ones with more digits."""
+    """A share in percent, with more digits if it is small."""
     return percent(value, 1 if value >= 0.01 else 3)

@@ -10,30 +10,32 @@ from PIL import Image
 
 from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
 from encnet.explanation.result import Exchange, Explanation
-from encnet.visualize import colorize, overlay
+from encnet.reports.pictures import colorize, overlay
 
-LARGE, SMALL = 640, 320
-"""Most pixels of the long side of a picture, and of one of many."""
-CLASSES = 40
-"""Of more classes not all are shown."""
+LARGE: int = 640
+"""Upper bound on the long side of a picture, in pixels."""
+SMALL: int = 320
+"""Upper bound on the long side of a picture in a grid of many."""
+CLASSES: int = 40
+"""Upper bound on the number of classes shown."""
 _HIGHLIGHT = (255, 176, 0)
-_DOTS = ("#D55E00", "#009E73")  # with the line's blue, of Okabe & Ito's colours
+_DOTS = ("#D55E00", "#009E73")  # from the palette of Okabe & Ito, as the blue of the line
 
 
 def photograph(explanation: Explanation) -> Image.Image:
-    """The image, at most ``LARGE``."""
+    """The image, shrunk to at most ``LARGE`` pixels."""
     return _shrunk(explanation.image, LARGE)
 
 
 def prediction_picture(explanation: Explanation, exchange: Exchange | None = None) -> Image.Image:
-    """The image under the colours of its classes, with its own context or with another one."""
+    """The image overlaid with its predicted classes, with its own context or with that of an exchange."""
     labels = explanation.labels if exchange is None else exchange.labels
     image = photograph(explanation)
     return overlay(image, _nearest(labels, image.size), explanation.palette)
 
 
 def changed_picture(explanation: Explanation, exchange: Exchange) -> Image.Image:
-    """The image in grey, in it each pixel that changes its class in the colour of its new one."""
+    """The image in grey, with each pixel that changes its class in the colour of the new class."""
     image = photograph(explanation)
     colors = colorize(_nearest(exchange.labels, image.size), explanation.palette)
     changed = _nearest(explanation.changed(exchange).astype(np.uint8), image.size)
@@ -41,25 +43,25 @@ def changed_picture(explanation: Explanation, exchange: Exchange) -> Image.Image
 
 
 def strongest_picture(explanation: Explanation) -> Image.Image:
-    """Each pixel in the colour of the codeword that has most of it, which :func:`codeword_colors` gives."""
+    """The image overlaid with the strongest codeword of each pixel, in the colours of :func:`codeword_colors`."""
     image = photograph(explanation)
     colors = _ranks(explanation)[explanation.strongest].astype(np.uint8)
     return overlay(image, _nearest(colors, image.size), distinct_palette(MAX_CLASSES), opacity=0.7)
 
 
 def codeword_colors(explanation: Explanation) -> tuple[Color, ...]:
-    """The colour of each codeword; those that are used most have those that are easiest to tell apart."""
+    """The colour of each codeword; the most used codewords get the colours that are easiest to tell apart."""
     palette = distinct_palette(MAX_CLASSES)
     return tuple(palette[rank] for rank in _ranks(explanation))
 
 
 def _ranks(explanation: Explanation) -> np.ndarray:
-    """(K,): the index of each codeword's colour; beyond as many as there are, colours come again."""
+    """(K,) index of each codeword's colour, by rank of its use; colours repeat after ``MAX_CLASSES``."""
     return np.argsort(np.argsort(-explanation.usage, kind="stable")) % MAX_CLASSES
 
 
 def assignment_picture(explanation: Explanation, codeword: int) -> Image.Image:
-    """The image in grey, in it one codeword's pixels in orange, full where it has the greatest share of one."""
+    """The image in grey, with one codeword's assignment in orange, which is opaque at the highest assignment."""
     image = _shrunk(explanation.image, SMALL)
     assigned = explanation.assignment[codeword]
     share = _smooth(assigned / max(float(assigned.max()), 1e-12), image.size)[..., None]
@@ -68,7 +70,7 @@ def assignment_picture(explanation: Explanation, codeword: int) -> Image.Image:
 
 
 def entropy_picture(explanation: Explanation) -> Image.Image:
-    """The entropy map, black at 0 and bright yellow at the greatest value in it."""
+    """The entropy map, black at 0 and bright yellow at its maximum."""
     entropy = explanation.entropy
     size = photograph(explanation).size
     scaled = _smooth(entropy / max(float(entropy.max()), 1e-6), size)
@@ -76,14 +78,16 @@ def entropy_picture(explanation: Explanation) -> Image.Image:
 
 
 def shown_classes(explanation: Explanation) -> list[int]:
-    """The classes to show, at most ``CLASSES``: those with most pixels first, then those that γ favours most."""
+    """The classes to show, at most ``CLASSES``, sorted by number of pixels and then by how much γ favours them."""
     favour, _ = explanation.class_contribution()
     return np.lexsort((-favour, -explanation.shares()))[:CLASSES].tolist()
 
 
 def gamma_figure(explanation: Explanation) -> Figure:
-    """γ of all channels in falling order, dots for other contexts; and what the channels of each group add to the
-    scores of the classes, less the mean over the classes.
+    """A figure of γ: its values by channel, and its contribution to each class by group of channels.
+
+    Left: γ of all channels in descending order, with dots for other contexts. Right: the contribution of each group to
+    the logit of each class, minus the mean over the classes.
     """
     gamma, group = explanation.gamma, explanation.channel_group
     order = np.argsort(-gamma, kind="stable")
@@ -98,14 +102,16 @@ def gamma_figure(explanation: Explanation) -> Figure:
     for exchange, color in zip((e for e in explanation.exchanges if e.gamma.any()), _DOTS, strict=False):
         curve.plot(exchange.gamma[order], ".", color=color, markersize=3, label=exchange.name)
     curve.plot(gamma[order], color="#0072B2", label="this image")
-    curve.set(xlabel="channel, by falling γ (stripes: groups)", ylabel="γ", ylim=(0, 1), xlim=(-0.5, len(gamma) - 0.5))
+    curve.set(
+        xlabel="channel by descending γ (stripes: groups)", ylabel="γ", ylim=(0, 1), xlim=(-0.5, len(gamma) - 0.5)
+    )
     curve.legend(frameon=False, fontsize=8)
     picture = heat.imshow(added, cmap="PuOr", norm=CenteredNorm(), aspect="auto", interpolation="nearest")
     names = [explanation.names[c][:28] for c in shown]
     heat.set_xticks(range(len(shown)), names, rotation=90, fontsize=9 if len(shown) <= 20 else 7)
     heat.set_yticks(range(len(added)), [str(number + 1) for number in range(len(added))])
-    heat.set_ylabel("group of channels (1: greatest γ)")
-    figure.colorbar(picture, ax=heat, label="adds to the logit")
+    heat.set_ylabel("group of channels (1: highest γ)")
+    figure.colorbar(picture, ax=heat, label="contribution to the logit")
     return figure
 
 
@@ -117,17 +123,17 @@ def _shrunk(image: Image.Image, longest: int) -> Image.Image:
 
 
 def _nearest(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Labels (H, W) uint8 at another size (width, height)."""
+    """Labels (H, W) uint8, resized to (width, height) without interpolation."""
     return np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
 
 
 def _smooth(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Values (h, w) in 0-1, bilinear at a size (width, height)."""
+    """Values (h, w) in 0-1, resized to (width, height) with bilinear interpolation."""
     resized = Image.fromarray(values.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(resized).clip(0, 1)
 
 
 def _pale(image: Image.Image) -> np.ndarray:
-    """The image in light grey, (H, W, 3): what is coloured on it stands out."""
+    """The image in light grey, (H, W, 3) float32, as a background for colours."""
     grey = np.asarray(image.convert("L"), np.float32)
     return np.repeat((96 + 0.6 * grey)[..., None], 3, axis=2).clip(0, 255)

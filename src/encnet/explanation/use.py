@@ -1,4 +1,4 @@
-"""How a model uses its codewords over many images, and which of them it does not use."""
+"""Use of the codewords over the images of a data set, and which codewords are dead."""
 
 from __future__ import annotations
 
@@ -8,37 +8,36 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from encnet.errors import InputError
 from encnet.explanation.observation import Explainable, Observer
-from encnet.inference.reading import ImageInput, open_ahead
+from encnet.inference.preprocessing import ImageInput
+from encnet.system.errors import InputError
+from encnet.system.progress import progress_bar
 
-LEAST_USE = 0.1
-"""A codeword that has a smaller part of its equal share, 1/K of the pixels, is not in use."""
+LEAST_USE: float = 0.1
+"""Part of an equal share, 1/K of the pixels, below which a codeword counts as unused."""
 
 
 @dataclass(frozen=True, eq=False)
 class CodewordUse:
-    """How much the K codewords are used over the images of a data set."""
+    """Use of the K codewords over the images of a data set."""
 
     name: str
-    """Of the data set."""
+    """Name of the data set."""
     images: int
     """Number of images."""
     share: np.ndarray
-    """(K,) share of all pixels, by assignment, that each codeword has; sums to 1."""
+    """(K,) share of all pixels that is assigned to each codeword; sums to 1."""
     highest: np.ndarray
-    """(K,) the highest share of the pixels of one image that each codeword has."""
+    """(K,) highest share of the pixels of a single image that is assigned to each codeword."""
     strongest: np.ndarray
-    """(K,) share of all pixels of which each codeword has more than any other."""
+    """(K,) share of all pixels that are assigned to each codeword more than to any other."""
     semantics: np.ndarray
-    """(C,) mean of the encoded semantics e: the average context."""
+    """(C,) mean of the encoded semantics e over the images: the average context."""
 
     @property
     def dead(self) -> np.ndarray:
-        """Indices of the codewords that no image uses: in none do they have a tenth of an equal share, 0.1/K."""
+        """Indices of the dead codewords: no image assigns to them a tenth of an equal share, 0.1/K of its pixels."""
         return np.flatnonzero(self.highest < LEAST_USE / len(self.highest))
 
 
@@ -49,36 +48,35 @@ def codeword_use(
     device: str | torch.device = "auto",
     progress: bool = False,
 ) -> CodewordUse:
-    """Measures the use of codewords over images, each at the size at which the model is to see it.
+    """Measures the use of codewords over images, each preprocessed as the model requires.
 
     Args:
-        model: a model with a context encoding, what ``encnet.load`` takes, or a predictor.
+        model: a model with a context encoding, a path or hub id as for ``encnet.load``, or a predictor.
         images: files, PIL images or uint8 RGB arrays (H, W, 3).
-        name: of the data set.
-        device: as :class:`encnet.Predictor` takes it.
-        progress: show a bar on stderr.
+        name: name of the data set.
+        device: as for :class:`encnet.Predictor`.
+        progress: shows a progress bar on stderr.
 
     Raises:
         InputError: there is no image, an image cannot be read, or the model cannot be explained.
     """
     if not images:
-        raise InputError(f"{name} has no images; codewords are used by at least one")
+        raise InputError(f"{name} has no images; give at least one", "images")
     observer = Observer(model, device)
     K, C = observer.context.semantics.encoding.codewords.shape
     mass, highest, strongest, semantics = (np.zeros(n) for n in (K, K, K, C))
     pixels = 0
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with (
-        Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
-        closing(open_ahead(images, observer.predictor.preprocessing, ahead=2)) as futures,
+        progress_bar(progress) as bar,
+        closing(observer.predictor.preprocessing.open_ahead(images, ahead=2)) as futures,
     ):
         task = bar.add_task(f"codewords over {name}", total=len(images))
         for future in futures:
             observed = observer(future.result().seen)
             A = observed.assignment.flatten(1)
-            own = A.sum(dim=1, dtype=torch.float64).cpu().numpy()
-            mass += own
-            highest = np.maximum(highest, own / A.shape[1])
+            image_mass = A.sum(dim=1, dtype=torch.float64).cpu().numpy()
+            mass += image_mass
+            highest = np.maximum(highest, image_mass / A.shape[1])
             strongest += np.bincount(A.argmax(dim=0).cpu().numpy(), minlength=K)
             semantics += observed.semantics.sum(dim=0, dtype=torch.float64).cpu().numpy()
             pixels += A.shape[1]

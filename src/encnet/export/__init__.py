@@ -1,4 +1,4 @@
-"""A model -> a file for other engines."""
+"""Exports a model to a file for other engines."""
 
 from encnet.export.run import Exported, export_model
 

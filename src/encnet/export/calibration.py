@@ -1,4 +1,4 @@
-"""Photographs like those that an int8 model will see: from a folder, or from a data set."""
+"""Calibration images, similar to those that an int8 model will see: from a folder or from a data set."""
 
 from __future__ import annotations
 
@@ -12,39 +12,40 @@ from PIL import Image
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
 from encnet.data.images import IMAGE_SUFFIXES, read_image
-from encnet.errors import InputError
 from encnet.inference.inputs import expand_inputs
 from encnet.inference.preprocessing import Preprocessing, pixels_of
 from encnet.model.info import ModelInfo
+from encnet.system.checks import require
+from encnet.system.errors import InputError
 
-LABELLED = "val"
+LABELLED: str = "val"
 """The split on which the loss of accuracy is measured."""
-SEEN = ("train", "val", "test")
-"""Of these splits the first that there is gives the photographs."""
+SEEN: tuple[str, ...] = ("train", "val", "test")
+"""Splits in order of preference: the first that exists gives the calibration images."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What ``--calibration`` stands for."""
+    """Calibration images, and the data set that they come from."""
 
     images: tuple[Path, ...]
+    """Files of the images."""
     dataset: DatasetIndex | None = None
-    """With a split that has label maps; None for a folder of photographs."""
+    """The data set, if it has a split :data:`LABELLED`; None for a folder of images."""
 
 
 def find_calibration(path: str | os.PathLike[str], count: int, format: str | None = None) -> Calibration:
-    """The photographs that a path stands for.
+    """Finds the calibration images of a path.
 
     Args:
-        path: a folder that holds photographs, a glob, or the folder of a data set.
-        count: how many photographs to take, spread evenly over those there are.
-        format: of the data set; None finds out.
+        path: a folder that contains images, a glob pattern, or the folder of a data set.
+        count: number of images to take, spread evenly over all of them.
+        format: format of the data set; None detects it.
 
     Raises:
-        InputError: there are no photographs, or the data set cannot be read.
+        InputError: there are no images, or the data set cannot be read.
     """
-    if count < 1:
-        raise InputError(f"the number of calibration images is {count}; it must be at least 1")
+    require(count >= 1, "calibration_images", count, "at least 1")
     folder = Path(path)
     if format is None and not (folder.is_dir() and not _holds_images(folder)):
         return Calibration(_spread(expand_inputs([path]), count))
@@ -53,13 +54,20 @@ def find_calibration(path: str | os.PathLike[str], count: int, format: str | Non
         if index.splits.get(split):
             images = _spread([sample.image for sample in index.split(split)], count)
             return Calibration(images, index if index.splits.get(LABELLED) else None)
-    raise InputError(f"{path} has no photographs in the splits {', '.join(SEEN)}; give a folder that holds some")
+    raise InputError(
+        f"{path} has no images in the splits {', '.join(SEEN)}; give a folder that contains some", "calibration"
+    )
 
 
 def read_calibration_image(
     path: str | os.PathLike[str], info: ModelInfo, size: tuple[int, int] | None = None
 ) -> np.ndarray:
-    """A photograph as the exported model gets it, uint8 (1, H, W, 3): of the size that the model says, or of ``size``.
+    """A calibration image as input of the exported model, uint8 (1, H, W, 3).
+
+    Args:
+        path: file of the image.
+        info: the model's metadata, which say how images are resized.
+        size: height and width of the result; None resizes as the model does.
 
     Raises:
         InputError: the file cannot be read as an image.
@@ -77,5 +85,6 @@ def _holds_images(folder: Path) -> bool:
 
 
 def _spread(files: list[Path], count: int) -> tuple[Path, ...]:
+    """At most ``count`` of the files, spread evenly."""
     chosen = np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)
     return tuple(files[index] for index in chosen)

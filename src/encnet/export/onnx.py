@@ -1,4 +1,4 @@
-"""The graph as ONNX."""
+"""Writes a graph as ONNX."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch.export import ExportedProgram
 
 from encnet.export.winograd import translations
 
-DIMENSIONS = ("N", "H", "W")
-"""Names of the dimensions of the images that vary."""
+DIMENSIONS: tuple[str, str, str] = ("N", "H", "W")
+"""Names of the variable dimensions of the images."""
 
 
 def save_onnx(program: ExportedProgram, path: Path, metadata: Mapping[str, str]) -> None:
-    """Writes what :func:`encnet.export.program.trace` returns as one .onnx file, checked against the standard.
+    """Writes the graph of :func:`encnet.export.program.trace` as one .onnx file, and checks it against the standard.
 
     Args:
-        program: with the input ``images`` and a dictionary of outputs, which keep their names.
-        path: of the file.
-        metadata: becomes ``metadata_props``.
+        program: graph with the input ``images`` and a dictionary of outputs, which keep their names.
+        path: path of the file.
+        metadata: metadata of the file, stored as ``metadata_props``.
     """
     import onnx
 
@@ -36,7 +36,7 @@ def save_onnx(program: ExportedProgram, path: Path, metadata: Mapping[str, str])
     )
     assert converted is not None
     for node in converted.model.graph.all_nodes():
-        node.metadata_props.clear()  # else each says by which lines of which files, on this machine, it was computed
+        node.metadata_props.clear()  # they contain the paths and lines of the source code
     converted.model.metadata_props.update(metadata)
     converted.save(path, external_data=False)
     onnx.checker.check_model(path, full_check=True)

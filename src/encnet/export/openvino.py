@@ -1,4 +1,4 @@
-"""The graph as OpenVINO's intermediate representation."""
+"""Writes a graph in the intermediate representation of OpenVINO."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from encnet.inference.engines.telemetry import no_telemetry
 
 
 def read_onnx(path: Path) -> Any:
-    """An ONNX file as a model of OpenVINO's."""
+    """Reads an ONNX file as a model of OpenVINO."""
     return openvino_core().read_model(path)
 
 
 def save_openvino(model: Any, path: Path, metadata: Mapping[str, str]) -> None:
-    """Writes an .xml file and its .bin beside it, with the metadata in ``rt_info``; weights stay float32."""
+    """Writes an .xml file, with the metadata in ``rt_info``, and its .bin file beside it; weights stay float32."""
     with no_telemetry():
         import openvino
 

@@ -1,4 +1,4 @@
-"""Whether an exported model says what the model says: the two side by side, on images of several sizes."""
+"""Compares an exported model with the original model on images of several sizes."""
 
 from __future__ import annotations
 
@@ -11,75 +11,79 @@ import torch
 from PIL import Image
 from rich.table import Table
 
-from encnet.errors import InputError
-from encnet.inference.decide import most_probable
+from encnet.checkpoint.encnet import EncNet
+from encnet.inference.argmax import most_probable
 from encnet.inference.engines.engine import Engine
 from encnet.inference.engines.pytorch import tensor_of
-from encnet.model.encnet import EncNet
+from encnet.system.errors import InputError, first_line
 
-SIZES = ((3, 64, 96), (1, 103, 77), (1, 224, 161))
-"""Images, height and width of the batches that are compared: none is the traced one, not all are multiples of 8."""
+SIZES: tuple[tuple[int, int, int], ...] = ((3, 64, 96), (1, 103, 77), (1, 224, 161))
+"""Number of images, height and width of the batches; none has the traced size, and not all are multiples of 8."""
 
 
 class Tolerance(NamedTuple):
-    """How far an exported model may be from the model; None is any distance."""
+    """Largest accepted differences between the exported and the original model; None accepts any difference."""
 
-    logits: float | None  #: largest difference, relative to the spread of the model's own
+    logits: float | None  #: largest difference, relative to the spread of the original logits
     presence: float | None  #: largest difference
     labels: float | None  #: smallest share of pixels with the same class
 
 
-TOLERANCES = {
+TOLERANCES: dict[str, Tolerance] = {
     "fp32": Tolerance(logits=1e-3, presence=1e-3, labels=None),
     "bf16": Tolerance(logits=None, presence=0.1, labels=0.95),
     "int8": Tolerance(logits=None, presence=None, labels=0.9),
 }
-"""By precision. In fp32 only the order of the sums differs, or they go by Winograd's method; where two classes are
-equally probable, that decides."""
+"""Tolerances by precision. In fp32 only the order of the sums differs, or Winograd's method is used; that can still
+change the label where two classes are equally probable."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The two models on one batch."""
+    """The difference between the two models on one batch."""
 
     images: str
-    """What the batch is of: "noise", or "calibration" for the user's own images."""
+    """Content of the batch: "noise", or "calibration" for the user's own images."""
     batch: int
     """Number of images."""
     height: int
+    """Height of the images in pixels."""
     width: int
+    """Width of the images in pixels."""
     logits: float
-    """Largest difference of class scores, relative to the difference between the model's highest and lowest."""
+    """Largest difference of class scores, relative to their spread: highest minus lowest score of the original."""
     presence: float | None
-    """Largest difference of the probabilities that a class is in the image; None if the model does not say."""
+    """Largest difference of presence; None if the model does not predict it."""
     labels: float
     """Share, 0-1, of the pixels with the same most probable class."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """All comparisons of an exported model in one precision, and the verdict."""
+    """All comparisons of an exported model, and the verdict."""
 
     precision: str
+    """Precision of the exported model."""
     comparisons: tuple[Comparison, ...]
+    """One comparison per batch."""
 
     @property
     def judged(self) -> tuple[Comparison, ...]:
-        """The comparisons that count: in half precision and int8 the user's own images, where there are some.
+        """The comparisons that count: in bf16 and int8 those on the user's own images, if there are any.
 
-        On noise a trained model is sure of nothing, and any rounding changes its mind.
+        On noise a trained model is unsure everywhere, so rounding changes its labels.
         """
-        own = tuple(comparison for comparison in self.comparisons if comparison.images == "calibration")
-        return own if own and self.precision != "fp32" else self.comparisons
+        calibration = tuple(comparison for comparison in self.comparisons if comparison.images == "calibration")
+        return calibration if calibration and self.precision != "fp32" else self.comparisons
 
     @property
     def failure(self) -> str | None:
-        """What is out of tolerance, with figures; None if nothing is."""
+        """The difference that exceeds the tolerance, with figures; None if there is none."""
         tolerance, judged = TOLERANCES[self.precision], self.judged
         logits = max(comparison.logits for comparison in judged)
         presence = max(comparison.presence or 0 for comparison in judged)
         labels = sum(comparison.labels for comparison in judged) / len(judged)
-        # "not within" instead of "beyond": an exported model may well say nan
+        # "not <=" instead of ">", because values can be NaN
         if tolerance.logits is not None and not logits <= tolerance.logits:
             return f"class scores differ by {logits:.2g} of their spread, where {tolerance.logits:g} is allowed"
         if tolerance.presence is not None and not presence <= tolerance.presence:
@@ -89,7 +93,7 @@ class Parity:
         return None
 
     def table(self) -> Table:
-        """A line a batch."""
+        """A table with one row per batch."""
         table = Table(title=f"exported, {self.precision}, against PyTorch")
         table.add_column("images")
         for column in ("batch", "height x width", "scores differ by", "presence differs by", "same class"):
@@ -113,13 +117,13 @@ class Parity:
 def compare(
     model: EncNet, engine: Engine, batches: Iterable[tuple[str, np.ndarray]], precision: str, done: Callable[[], None]
 ) -> Parity:
-    """Runs both models over the batches.
+    """Compares both models on batches of images.
 
     Args:
-        model: in eval mode, in fp32, on the CPU.
+        model: the original model, in eval mode, in fp32, on the CPU.
         engine: the exported model.
-        batches: what it is of, see :attr:`Comparison.images`; and the images, uint8 (B, H, W, 3).
-        precision: by whose tolerance the exported model is judged.
+        batches: pairs of content, see :attr:`Comparison.images`, and images, uint8 (B, H, W, 3).
+        precision: precision of the exported model, which selects the tolerance.
         done: called after each batch.
 
     Raises:
@@ -137,32 +141,33 @@ def _compare(model: EncNet, engine: Engine, name: str, images: np.ndarray) -> Co
     expected, expected_presence = scores(model, images)
     try:
         logits, presence = (None if part is None else np.asarray(part) for part in engine(images))
-    except Exception as error:  # each library has errors of its own
+    except Exception as error:  # each library raises its own errors
         raise InputError(
-            f"the exported model fails with images of {height} x {width} ({type(error).__name__}), so it is not"
-            " written; export it for the one size that is needed, --size [360,480] for example"
+            f"the exported model fails with images of {height} x {width} ({first_line(error)}), so it is not written;"
+            " export it for one size, (360, 480) for example",
+            "size",
         ) from error
     assert logits is not None and logits.shape == expected.shape, "the graph's own shapes do not fit"
-    labels = [most_probable(each, (height, width), model.align_corners) for each in (logits, expected)]
+    labels = [most_probable(score_map, (height, width), model.align_corners) for score_map in (logits, expected)]
     spread = max(float(np.ptp(expected)), np.finfo(np.float32).tiny)
     return Comparison(
         name,
         batch,
         height,
         width,
-        _largest(logits, expected) / spread,
-        None if presence is None or expected_presence is None else _largest(presence, expected_presence),
+        _largest_difference(logits, expected) / spread,
+        None if presence is None or expected_presence is None else _largest_difference(presence, expected_presence),
         float((labels[0] == labels[1]).mean()),
     )
 
 
-def _largest(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.abs(found - expected).max())
+def _largest_difference(exported: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(exported - expected).max())
 
 
 @torch.inference_mode()
 def scores(model: EncNet, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """What the model itself says of images, uint8 (B, H, W, 3): logits at the head's resolution, and presence."""
+    """Logits at the resolution of the head, and presence, of the original model for images, uint8 (B, H, W, 3)."""
     mean, std = torch.tensor(model.info.mean), torch.tensor(model.info.std)
     pixels = ((tensor_of(images) / 255 - mean) / std).permute(0, 3, 1, 2)
     output = model(pixels.contiguous(memory_format=torch.channels_last), full_size=False)
@@ -171,7 +176,7 @@ def scores(model: EncNet, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | 
 
 
 def noise_batches(size: tuple[int, int] | None) -> Iterator[tuple[str, np.ndarray]]:
-    """Batches of noise at several sizes; or, with a size, of one and three images of that size."""
+    """Batches of noise at several sizes; or, for a given size, batches of one and three images of that size."""
     shapes: Sequence[tuple[int, int, int]] = SIZES if size is None else ((1, *size), (3, *size))
     for seed, (batch, height, width) in enumerate(shapes):
         rng = np.random.default_rng(seed)
@@ -179,7 +184,7 @@ def noise_batches(size: tuple[int, int] | None) -> Iterator[tuple[str, np.ndarra
 
 
 def photograph_like(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Noise, (height, width, 3) uint8, that is strong in the large and weak in the small, as photographs are."""
+    """Noise, (height, width, 3) uint8, with strong low and weak high frequencies, as in photographs."""
     total = np.zeros((height, width, 3))
     for cells in (2, 4, 8, 16, 32, 64):
         coarse = rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8)

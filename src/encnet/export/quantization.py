@@ -1,4 +1,4 @@
-"""Post-training quantisation to int8, with the ranges that activations have on the user's images."""
+"""Post-training quantisation to int8, with activation ranges measured on the user's images."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ import numpy as np
 
 from encnet.inference.engines.telemetry import no_telemetry
 
-FLOAT_TYPES = ("MatMul", "Softmax")
-"""Operations of OpenVINO's that stay float: the Encoding layer, whose squared distances are small differences of large
-numbers, and the linear layers, which have one pixel to work on. Convolutions have nearly all of the arithmetic."""
+FLOAT_TYPES: tuple[str, ...] = ("MatMul", "Softmax")
+"""OpenVINO operations that stay float: the Encoding layer, whose squared distances are small differences of large
+numbers, and the linear layers, which work on a single pixel. Nearly all of the arithmetic is in convolutions."""
 
 
 def quantize(model: Any, images: Sequence[np.ndarray], progress: bool) -> Any:
-    """An OpenVINO model -> one with int8 convolutions.
+    """Quantises the convolutions of an OpenVINO model to int8.
 
     Args:
-        model: with one input, ``images``; its constants are folded.
-        images: each uint8 (1, H, W, 3); their sizes may differ.
-        progress: show NNCF's own bars, on standard error.
+        model: an OpenVINO model with one input, ``images``; its constants are folded in place.
+        images: calibration images, uint8 (1, H, W, 3) each; their sizes may differ.
+        progress: whether to show the progress bars of NNCF, on standard error.
+
+    Returns:
+        The quantised OpenVINO model.
     """
     with no_telemetry():
         import nncf
         from openvino.passes import ConstantFolding, Manager
 
     nncf.set_log_level(logging.WARNING)
-    # A bias that comes from ONNX is reshaped by the graph; as a constant NNCF knows it for one, and corrects it.
+    # The graph reshapes the biases from ONNX; NNCF recognises and corrects a bias only once it is folded to a constant.
     folding = Manager()
     folding.register_pass(ConstantFolding())
     folding.run_passes(model)
-    # NNCF draws its bars on standard output, where a command's results belong.
+    # NNCF draws its bars on standard output, which belongs to the results of a command.
     with contextlib.redirect_stdout(sys.stderr if progress else io.StringIO()):
         return nncf.quantize(
             model,
@@ -45,7 +48,7 @@ def quantize(model: Any, images: Sequence[np.ndarray], progress: bool) -> Any:
             subset_size=len(images),
             fast_bias_correction=True,
             ignored_scope=nncf.IgnoredScope(types=list(FLOAT_TYPES), validate=False),
-            # CPUs without VNNI add pairs of products in 16 bits. Weights of 7 bits keep these from overflowing, on any
-            # CPU (measured without VNNI, encnet_lite0 on CamVid: mean IoU 73.5 in fp32, 73.4 so, 73.1 with 8 bits).
+            # CPUs without VNNI add pairs of products in 16 bits; 7-bit weights prevent an overflow on any CPU (measured
+            # without VNNI, encnet_lite0 on CamVid: mean IoU 73.5 in fp32, 73.4 with 7 bits, 73.1 with 8 bits).
             advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
         )

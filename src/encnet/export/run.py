@@ -1,4 +1,4 @@
-"""A model -> a file that other engines run, checked against the model before it gets its name."""
+"""Exports a model to a file for other engines, after a comparison of the file with the model."""
 
 from __future__ import annotations
 
@@ -11,63 +11,42 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 from rich.console import Console
-from rich.progress import Progress
-from torch.export import ExportedProgram
 
-from encnet.errors import InputError
+from encnet.checkpoint.encnet import EncNet
+from encnet.checkpoint.loading import load
 from encnet.export.calibration import read_calibration_image
-from encnet.export.onnx import save_onnx
-from encnet.export.openvino import read_onnx, save_openvino
+from encnet.export.formats import FORMATS, Precision
 from encnet.export.parity import Parity, compare, noise_batches
-from encnet.export.program import first_line, save_program, trace
-from encnet.export.quantization import quantize
+from encnet.export.program import trace
 from encnet.export.wrapper import ExportWrapper
-from encnet.inference.alignment import fitting_size
 from encnet.inference.engines import open_engine
 from encnet.inference.engines.description import METADATA_KEY, Description
-from encnet.model.encnet import EncNet
-from encnet.model.loading import load
+from encnet.inference.preprocessing import Preprocessing
+from encnet.system.checks import require
+from encnet.system.errors import InputError, first_line
+from encnet.system.progress import progress_bar
 
-Format = Literal["onnx", "openvino", "torch"]
-Precision = Literal["fp32", "bf16", "int8"]
-
-SUFFIXES: dict[str, str] = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
-"""Of the file of each format; OpenVINO's weights are in a .bin beside it."""
-PRECISIONS: dict[str, tuple[str, ...]] = {
-    "onnx": ("fp32",),
-    "openvino": ("fp32", "bf16", "int8"),
-    "torch": ("fp32", "bf16"),
-}
-"""Of each format. A file for bf16 holds float32: it is rounded where it runs."""
-JUDGED = 16
-"""Calibration images on which the exported model is compared."""
-
-_ENGINES: dict[str, Any] = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "pytorch"}
-_LIBRARIES = {
-    "onnx": ("onnx", "onnxscript", "onnxruntime"),
-    "openvino": ("onnx", "onnxscript", "openvino"),
-    "torch": (),
-}
+JUDGED: int = 16
+"""Number of calibration images on which the exported model is compared."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What :func:`export_model` did."""
+    """The result of :func:`export_model`."""
 
     files: tuple[Path, ...]
-    """What was written, the file to open first."""
+    """The files written, beginning with the one to open."""
     parity: Parity
-    """How far it is from the model."""
+    """The comparison of the exported model with the original."""
 
 
 def export_model(
     model: EncNet | str | os.PathLike[str],
     out: str | os.PathLike[str],
-    format: Format | None = None,
+    format: str | None = None,
     precision: Precision = "fp32",
     *,
     labels: bool = False,
@@ -79,52 +58,59 @@ def export_model(
     """Exports a model for ONNX Runtime, OpenVINO or ``torch.export``, for any number and size of images.
 
     The file takes ``images``, uint8 (N, H, W, 3), RGB, and gives ``logits`` (N, classes, h, w) and ``presence``
-    (N, classes), see :class:`encnet.export.wrapper.ExportWrapper`. Its metadata say what :class:`encnet.Predictor`
-    needs to run it. Before it gets its name it runs beside the model, over images of several sizes; where the two
-    disagree nothing is written.
+    (N, classes), see :class:`encnet.export.wrapper.ExportWrapper`. Its metadata contain everything that
+    :class:`encnet.Predictor` needs. The file is first compared with the model on images of several sizes; if the two
+    differ by more than :data:`encnet.export.parity.TOLERANCES`, nothing is written.
 
     Args:
-        model: a model, or what ``encnet.load`` takes.
-        out: the file, ending in .onnx, .xml (beside it comes a .bin) or .pt2. Beside it comes NAME.parity.json.
-        format: "onnx", "openvino" or "torch"; None is by the ending.
-        precision: "fp32"; "bf16", the same file compared and meant to be run in bf16; or "int8".
-        labels: have a third output, ``labels`` (N, H, W) uint8: the most probable class of each pixel.
-        size: height and width in pixels, the only ones that the file will take; None is any.
-        calibration: photographs like those that the model will see, on which both are compared; for int8 also the
-            ranges of its activations come from them: some tens.
-        winograd: in ONNX, have wide 3x3 convolutions take a quarter of their multiplications; the engine then needs
-            more memory. The other formats never do: their files may be run in half precision, which is too coarse.
-        progress: say on standard error what goes on.
+        model: a model, or anything that ``encnet.load`` takes.
+        out: the file, with the suffix .onnx, .xml (with a .bin beside it) or .pt2. NAME.parity.json is written too.
+        format: "onnx", "openvino" or "torch", a name in :data:`encnet.export.formats.FORMATS`; None is by the suffix.
+        precision: "fp32"; "bf16", the same file, compared in bf16 and marked to run in it; or "int8".
+        labels: whether to add a third output, ``labels`` (N, H, W) uint8: the most probable class of each pixel.
+        size: the only height and width in pixels that the file will accept; None allows any size.
+        calibration: images similar to those that the model will see; the models are compared on them, and for int8
+            they determine the ranges of the activations. A few dozen are enough.
+        winograd: whether wide 3x3 convolutions in ONNX use Winograd's method: a quarter of the multiplications, and
+            more memory. The other formats never use it, because their files may run in half precision, for which it is
+            too inexact.
+        progress: whether to show the progress on standard error.
 
     Raises:
-        InputError: a library is missing, the file cannot be written, the options do not fit each other, or the
-            exported model disagrees with the model.
+        InputError: a library is missing, the file cannot be written, the arguments do not fit together, or the exported
+            model differs from the model.
     """
     out = Path(out)
     format = format_of(out, format)
     _check(format, precision, size, calibration)
+    target = FORMATS[format]
     model = (load(model) if isinstance(model, str | os.PathLike) else copy.deepcopy(model)).cpu().eval()
-    fitting = None if size is None else fitting_size(size, model.info, model.align_corners)
+    fitting = None if size is None else Preprocessing.of(model.info, model.align_corners).filling(size, size).size
     if fitting is not None and fitting != tuple(size or ()):
         raise InputError(
-            f"size is {list(size or ())}, which does not fit the strides of {model.info.variant}; take {list(fitting)}"
+            f"size is {size}, which does not fit the strides of {model.info.variant}; give {fitting}", "size"
         )
     metadata = _metadata(Description.of(model, precision))
     images = [read_calibration_image(path, model.info, size) for path in calibration]
     with _staged(out) as staged:
         with _step(progress, "tracing the network"):
-            program = trace(ExportWrapper(model, labels, winograd and format == "onnx"), size)
+            program = trace(ExportWrapper(model, labels, winograd and target.winograd), size)
         with _step(progress, f"writing {out.name}"):
-            _write(program, staged, format, metadata, images if precision == "int8" else (), progress)
-        engine = open_engine(staged, _ENGINES[format], "cpu", "bf16" if precision == "bf16" else "fp32")
+            try:
+                target.write(program, staged, metadata, images if precision == "int8" else (), progress)
+            except Exception as error:  # a backbone of timm may need operations that the format does not have
+                raise InputError(
+                    f"this network cannot be written in the format {format} ({first_line(error)}); choose another"
+                ) from error
+        engine = open_engine(staged, target.engine, "cpu", "bf16" if precision == "bf16" else "fp32")
         batches = [*noise_batches(size), *(("calibration", image) for image in images[:JUDGED])]
-        with Progress(console=Console(stderr=True), disable=not progress) as bar:
+        with progress_bar(progress) as bar:
             task = bar.add_task("comparing with PyTorch", total=len(batches))
             parity = compare(model, engine, batches, precision, lambda: bar.advance(task))
-        del engine  # some systems do not rename a file that is open
+        del engine  # some systems cannot rename an open file
         if parity.failure is not None:
             raise InputError(
-                f"{out} is not written, as it would not say what the model says: {parity.failure};"
+                f"{out} is not written, because its output differs from that of the model: {parity.failure};"
                 f" {_way_out(precision)}"
             )
         staged.with_suffix(".parity.json").write_text(json.dumps(parity.to_dict(), indent=2) + "\n", encoding="utf-8")
@@ -132,53 +118,61 @@ def export_model(
     return Exported(tuple(out.with_name(file.name) for file in written), parity)
 
 
-def format_of(out: Path, format: Format | None = None) -> Format:
-    """The format that a file is to have, by its ending unless given.
+def format_of(out: Path, format: str | None = None) -> str:
+    """The format of a file, by its suffix unless given.
 
     Raises:
-        InputError: the ending is that of no format, or of another one.
+        InputError: there is no such format, or the suffix is that of no format or of another one.
     """
-    if format is not None and format not in SUFFIXES:
-        raise InputError(f"there is no export format {format!r}; choose one of {', '.join(SUFFIXES)}")
-    found: list[Any] = [name for name, suffix in SUFFIXES.items() if suffix == out.suffix]
-    if format is None and not found:
-        endings = ", ".join(f"{suffix} ({name})" for name, suffix in SUFFIXES.items())
-        raise InputError(f"{out} does not say the format; give --format, or an output that ends in {endings}")
-    if format is not None and found != [format]:
-        raise InputError(f"{out} does not end as a file of the format {format} does, in {SUFFIXES[format]}; rename it")
-    return found[0]
+    if format is not None and format not in FORMATS:
+        raise InputError(f"there is no export format {format!r}; choose one of {', '.join(FORMATS)}", "format")
+    fitting = [name for name, each in FORMATS.items() if each.suffix == out.suffix]
+    if format is None and not fitting:
+        endings = ", ".join(f"{each.suffix} ({name})" for name, each in FORMATS.items())
+        raise InputError(
+            f"{out} has no suffix of a format; give the format, or a file that ends in {endings}", "format"
+        )
+    if format is not None and format not in fitting:
+        suffix = FORMATS[format].suffix
+        raise InputError(f"{out} does not end in {suffix}, as files of the format {format} do; rename it", "out")
+    return format or fitting[0]
 
 
 def _check(format: str, precision: str, size: tuple[int, int] | None, calibration: Sequence[Any]) -> None:
-    if precision not in PRECISIONS[format]:
+    target = FORMATS[format]
+    if precision not in target.precisions:
         raise InputError(
-            f"the format {format} cannot be exported in {precision!r}; choose one of {', '.join(PRECISIONS[format])},"
-            " or the format openvino, which has all"
+            f"the format {format} does not support {precision!r}; choose one of {', '.join(target.precisions)}, or the"
+            " format openvino, which supports all precisions",
+            "precision",
         )
     if precision == "int8" and not calibration:
         raise InputError(
-            "int8 needs photographs like those that the model will see, for the ranges of its activations;"
-            " give a folder of some tens of them, or a data set: --calibration PATH"
+            "int8 needs images similar to those that the model will see, for the ranges of its activations;"
+            " give a folder of a few dozen, or a data set",
+            "calibration",
         )
-    if size is not None and (len(size) != 2 or min(size) < 32):
-        raise InputError(f"size is {list(size)}; it must be a height and a width of at least 32 pixels")
-    libraries = (*_LIBRARIES[format], *(["nncf"] if precision == "int8" else []))
+    if size is not None:
+        require(len(size) == 2 and min(size) >= 32, "size", size, "a height and a width of at least 32 pixels")
+    libraries = (*target.libraries, *(["nncf"] if precision == "int8" else []))
     missing = [library for library in libraries if find_spec(library) is None]
     if missing:
+        install = f"'encnet[{target.extra}]'" if target.extra else " ".join(missing)
         raise InputError(
             f"exporting to {format} needs the package{'s' * (len(missing) > 1)} {', '.join(missing)};"
-            f" install them with: pip install 'encnet[{format}]'"
+            f" install them with: pip install {install}"
         )
 
 
 def _way_out(precision: str) -> str:
+    """The advice for a model that differs too much."""
     if precision == "int8":
-        return "give calibration images that are like those it will see, and more of them, or export it in fp32"
+        return "give more calibration images, and images similar to those it will see, or export it in fp32"
     return "export it in fp32" if precision == "bf16" else "export it in another format"
 
 
 def _metadata(description: Description) -> dict[str, str]:
-    """What the file says of itself: all, for encnet; and what other readers need, as plain JSON."""
+    """The metadata of the file: the full description for encnet, and plain JSON for other programs."""
     info = description.info
     preprocessing = {
         "images": "uint8 (N, H, W, 3), RGB; the graph normalises them itself, as (images / 255 - mean) / std",
@@ -194,38 +188,13 @@ def _metadata(description: Description) -> dict[str, str]:
     }
 
 
-def _write(
-    program: ExportedProgram,
-    path: Path,
-    format: str,
-    metadata: dict[str, str],
-    calibration: Sequence[np.ndarray],
-    progress: bool,
-) -> None:
-    try:
-        if format == "torch":
-            save_program(program, path, metadata)
-        elif format == "onnx":
-            save_onnx(program, path, metadata)
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                save_onnx(program, Path(folder, "graph.onnx"), {})
-                model = read_onnx(Path(folder, "graph.onnx"))
-                save_openvino(quantize(model, calibration, progress) if calibration else model, path, metadata)
-                del model  # it reads its weights from the folder
-    except Exception as error:  # a backbone of timm's may do what the format has no operation for
-        raise InputError(
-            f"this network cannot be written in the format {format} ({first_line(error)}); choose another format"
-        ) from error
-
-
 @contextmanager
 def _staged(out: Path) -> Iterator[Path]:
-    """Gives a path of the same name in a new folder beside ``out``; what is in the folder when the block ends without
-    an error is moved beside ``out``, the file itself last.
+    """Yields a path of the same name in a temporary folder beside ``out``. If the block ends without an error, the
+    files in that folder are moved to their final place, ``out`` last.
 
     Raises:
-        InputError: the folder cannot be made or written to.
+        InputError: the folder cannot be created or written to.
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -240,4 +209,5 @@ def _staged(out: Path) -> Iterator[Path]:
 
 
 def _step(progress: bool, text: str) -> AbstractContextManager[Any]:
+    """Shows a step without a known length on standard error."""
     return Console(stderr=True).status(text) if progress else nullcontext()

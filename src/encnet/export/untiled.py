@@ -1,4 +1,4 @@
-"""The full-resolution head for exported graphs: without tiles, whose number depends on the image."""
+"""The full-resolution head for exported graphs: without tiles, because their number depends on the image size."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from encnet.model.fullres import FullResolutionHead
-from encnet.model.upsampled_conv import Grid, expand
+from encnet.kernels.upsampled_conv import Grid, expand
+from encnet.model.heads.fullres import FullResolutionHead
 
 
 class UntiledHead(FullResolutionHead):
-    """A :class:`encnet.model.fullres.FullResolutionHead` in eval mode whose graph fits images of every size.
+    """A :class:`encnet.model.heads.fullres.FullResolutionHead` in eval mode, exportable for images of any size.
 
-    A graph has a fixed number of operations, so it cannot have as many as an image has tiles: the map before the
-    classifier is one tensor here, (B, channels // 2, H, W). Values are those of the tiled head.
+    A graph has a fixed number of operations, but the number of tiles depends on the image. So here the features before
+    the classifier are one tensor, (B, channels // 2, H, W). The result is that of the tiled head.
+
+    Args:
+        head: the head whose layers are used.
     """
+
+    def __init__(self, head: FullResolutionHead) -> None:
+        nn.Module.__init__(self)  # without building new layers
+        for name in ("conv_in", "context", "presence", "dropout", "hidden", "norm", "classifier"):
+            setattr(self, name, getattr(head, name))
 
     def classify(self, features: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
         conv, (height, width) = self.hidden, features.shape[-2:]
@@ -24,24 +32,17 @@ class UntiledHead(FullResolutionHead):
         columns = interpolation(width, conv.scale_factor, conv.align_corners).transpose(1, 2).flatten(1)  # (W, 3w)
         grid = Grid(rows, columns)
         taps = conv.taps(features)
-        scale, shift = self._normalisation(taps, grid)
+        scale, shift = self.normalisation(taps, grid)
         return self.classifier(torch.relu(expand(taps * scale, *grid) + shift[:, None, None]))
 
 
-def untile(network: nn.Module) -> None:
-    """Turns every full-resolution head of ``network`` into an :class:`UntiledHead`; weights stay."""
-    for module in network.modules():
-        if type(module) is FullResolutionHead:
-            module.__class__ = UntiledHead
-
-
 def interpolation(size: int, scale_factor: int, align_corners: bool) -> Tensor:
-    """What :func:`encnet.model.upsampled_conv.shifted_interpolation` computes, for a size that a graph does not know.
+    """:func:`encnet.kernels.upsampled_conv.shifted_interpolation` in operations that work for any size in a graph.
 
     Bilinear interpolation at the place x gives input i the weight max(0, 1 - \\|x - i\\|).
 
     Returns:
-        (s·size, 3, size), float32: outputs, one place before, at and after each; inputs.
+        Weights (s·size, 3, size), float32, by output, shift (-1, 0 or 1) and input.
     """
     count = scale_factor * size
     outputs = torch.arange(count)[:, None] + torch.arange(-1, 2)

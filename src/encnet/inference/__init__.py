@@ -1,6 +1,6 @@
-"""Image -> :class:`Segmentation`.
+"""Prediction: from an image to a :class:`Segmentation`.
 
-Each name is imported when it is first used: an exported model predicts without PyTorch.
+Each name is imported on first use, so that exported models predict without PyTorch.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from encnet.inference.context_memory import ContextMemory
     from encnet.inference.inputs import expand_inputs, output_stems
+    from encnet.inference.media.context_memory import ContextMemory
+    from encnet.inference.media.raster import predict_raster
+    from encnet.inference.media.video import predict_video
     from encnet.inference.predictor import Predictor
     from encnet.inference.preprocessing import Preprocessing
-    from encnet.inference.protocol import Protocol, named_protocol
-    from encnet.inference.raster import predict_raster
+    from encnet.inference.protocols.protocol import Protocol, named_protocol
+    from encnet.inference.protocols.sliding_window import segment
     from encnet.inference.segmentation import Segmentation
-    from encnet.inference.tiling import segment
-    from encnet.inference.video import predict_video
 
 _HOMES = {
-    "ContextMemory": "context_memory",
+    "ContextMemory": "media.context_memory",
     "Predictor": "predictor",
     "Preprocessing": "preprocessing",
-    "Protocol": "protocol",
+    "Protocol": "protocols.protocol",
     "Segmentation": "segmentation",
     "expand_inputs": "inputs",
-    "named_protocol": "protocol",
+    "named_protocol": "protocols.protocol",
     "output_stems": "inputs",
-    "predict_raster": "raster",
-    "predict_video": "video",
-    "segment": "tiling",
+    "predict_raster": "media.raster",
+    "predict_video": "media.video",
+    "segment": "protocols.sliding_window",
 }
 
 __all__ = [

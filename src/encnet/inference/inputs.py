@@ -1,4 +1,4 @@
-"""Which files are meant by what a user typed, what they are, and how their results are called."""
+"""Expands the inputs of a user to files, and chooses the kind of prediction and the output names of each file."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from typing import Literal
 from PIL import Image
 
 from encnet.data.images import IMAGE_SUFFIXES
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"})
-"""Files that are taken for videos."""
-RASTER_PIXELS = 89_478_485
-"""A TIFF with more pixels is taken for a raster; of this many Pillow warns."""
+VIDEO_SUFFIXES: frozenset[str] = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"})
+"""Suffixes of videos."""
+RASTER_PIXELS: int = 89_478_485
+"""A TIFF with more pixels is a raster; Pillow warns about images of this size."""
 _GEOREFERENCE = frozenset({33550, 33922, 34264, 34735})  # TIFF tags: scale, tie points, transformation, geographic keys
 
 Kind = Literal["image", "video", "raster"]
+"""Kinds of prediction."""
 
 
 def kind_of(path: Path) -> Kind:
-    """What a file is to be predicted as, by its suffix.
+    """The kind of prediction of a file, by its suffix.
 
-    A TIFF is a raster if it is georeferenced, has more than :data:`RASTER_PIXELS` pixels, or is of a kind that Pillow
-    does not read: of four bands, or of 16 bits in colour. Of a TIFF only the header is read.
+    A TIFF is a raster if it is georeferenced, has more than :data:`RASTER_PIXELS` pixels, or has a format that Pillow
+    cannot read, such as four bands or 16-bit colour. Only the header of a TIFF is read.
     """
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES:
@@ -49,16 +50,15 @@ def kind_of(path: Path) -> Kind:
 
 
 def expand_inputs(patterns: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Files, folders and glob patterns -> image files, each once, in the order given and sorted within one pattern.
+    """Expands files, folders and glob patterns to files, each once, in the given order and sorted within a pattern.
 
-    A folder stands for the images in it, by suffix, without its subfolders and hidden files. In a pattern, ``**``
-    stands for any subfolders; one that ends in the suffix of a video stands for videos. A file is taken whatever its
-    suffix.
+    A folder stands for the images in it, by suffix, without subfolders and hidden files. In a pattern, ``**`` matches
+    any subfolders; a pattern that ends in the suffix of a video stands for videos. A file is accepted with any suffix.
 
     Raises:
-        InputError: a pattern stands for no image; the message names it.
+        InputError: a pattern matches no image; the message names it.
     """
-    found: dict[Path, None] = {}
+    files: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
         if path.is_file():
@@ -72,16 +72,18 @@ def expand_inputs(patterns: Iterable[str | os.PathLike[str]]) -> list[Path]:
             file for file in matches if file.is_file() and (file == path or file.suffix.lower() in suffixes)
         )
         if not images:
-            raise InputError(f"{pattern} stands for no image; give image files, folders that hold some, or a glob")
-        found.update(dict.fromkeys(images))
-    return list(found)
+            raise InputError(
+                f"{pattern} matches no image; give image files, folders that contain some, or a glob pattern"
+            )
+        files.update(dict.fromkeys(images))
+    return list(files)
 
 
 def output_stems(paths: Iterable[Path], reserved: Iterable[str] = ()) -> list[str]:
-    """A file name without suffix for the results of each image, so that no result overwrites another.
+    """A file name without suffix for the results of each image, such that no result overwrites another.
 
-    It is the image's own stem where no earlier image has it, else the stem with folder and suffix, else with a number.
-    Stems that are ``reserved``, for other files in the same folder, are given to no image.
+    It is the stem of the image if no earlier image has it; otherwise the stem with folder and suffix, or with a number.
+    ``reserved`` stems, of other files in the same folder, are not used.
     """
     taken = {stem.casefold() for stem in reserved}
     stems = []
@@ -95,12 +97,12 @@ def output_stems(paths: Iterable[Path], reserved: Iterable[str] = ()) -> list[st
 
 
 def _files(stem: str) -> set[str]:
-    # Some file systems ignore case; and "x_overlay" is both the overlay of x and what an image may be called.
+    # Some file systems ignore case; and "x_overlay" can be both the overlay of x and the name of an image.
     return {stem.casefold(), f"{stem}_overlay".casefold()}
 
 
 def _is_tiff(path: Path) -> bool:
-    """Whether a file begins as a TIFF does, of up to 4 GB or of more."""
+    """Whether a file begins with the signature of a TIFF or a BigTIFF."""
     try:
         with path.open("rb") as file:
             return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

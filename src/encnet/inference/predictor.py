@@ -1,4 +1,4 @@
-"""From images to segmentations: the engine, the preprocessing and the protocol in one object."""
+"""The Predictor: engine, preprocessing and protocol in one object that turns images into segmentations."""
 
 from __future__ import annotations
 
@@ -6,43 +6,47 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from encnet.data.labels import Color
-from encnet.errors import InputError
-from encnet.inference.engines import EngineName, Precision, open_engine
-from encnet.inference.preprocessing import Preprocessing, pixels_of, rgb_image
-from encnet.inference.protocol import Protocol, named_protocol
-from encnet.inference.reading import ImageInput, OpenedImage, open_ahead, open_input
+from encnet.data.palette import Color
+from encnet.inference.argmax import most_probable
+from encnet.inference.engines import Description, Engine, EngineName, Precision, open_engine
+from encnet.inference.preprocessing import ImageInput, OpenedImage, Preprocessing, pixels_of
+from encnet.inference.protocols.protocol import Protocol, named_protocol
 from encnet.inference.segmentation import Segmentation
-from encnet.inference.single_pass import SinglePass
+from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from encnet.inference.context_memory import ContextMemory
+    from encnet.checkpoint.encnet import EncNet
     from encnet.inference.engines.pytorch import PyTorchEngine
-    from encnet.model.encnet import EncNet
+    from encnet.inference.media.context_memory import ContextMemory
+    from encnet.inference.protocols.shared_context import SharedContextTiles
 
 
 class Predictor:
     """Predicts images at their own size.
 
     Args:
-        model: a model, of which a copy is used; what ``encnet.load`` takes, the path of a checkpoint or a repository of
-            the hub; or a file that ``encnet export`` wrote.
-        protocol: how the model is run over an image, or the name of a protocol. What it leaves to the model, see
-            :meth:`Protocol.for_model`, is filled in. Exported models see the image once, as in "plain".
+        model: a model, which is copied; a checkpoint or a repository of the Hugging Face hub; or an exported file.
+        protocol: how the model is run over an image, or the name of a protocol. Values that it leaves to the model are
+            completed as in :meth:`Protocol.for_model`. Exported models need a single pass over the whole image.
         device: "cpu", "cuda", "cuda:1", ...; "auto" is the GPU if there is one.
-        precision: "fp32", "bf16", or on a GPU "fp16".
-        engine: "pytorch", "compile" (PyTorch's compiler), "onnxruntime", "openvino", or "auto", by the file: see
-            :func:`encnet.inference.engines.open_engine`.
+        precision: "fp32"; "bf16"; or "fp16", on a GPU.
+        engine: "pytorch", "compile" (PyTorch's compiler), "onnxruntime", "openvino", or "auto", by the type of the
+            file: see :func:`encnet.inference.engines.open_engine`.
 
     Raises:
         InputError: the model, the protocol, the device, the precision or the engine cannot be used.
+
+    Attributes:
+        source: path or name of the model; None for a model in memory.
+        once: whether the network sees each image once: whole, or in shared-context tiles.
     """
 
     def __init__(
@@ -53,17 +57,20 @@ class Predictor:
         precision: Precision = "fp32",
         engine: EngineName = "auto",
     ) -> None:
-        self.source = str(model) if isinstance(model, str | os.PathLike) else None
+        self.source: str | None = str(model) if isinstance(model, str | os.PathLike) else None
         protocol = named_protocol(protocol) if isinstance(protocol, str) else protocol
-        self.engine = open_engine(model, engine, device, precision)
-        self.description = self.engine.description
-        self.protocol = protocol.for_model(self.description.info)
+        self.engine: Engine = open_engine(model, engine, device, precision)
+        self.description: Description = self.engine.description
+        self.protocol: Protocol = protocol.for_model(self.description.info)
         if not self.protocol.single_pass:
-            self.require_pytorch(f"the protocol {self.protocol.name}, as it is set, takes")
-        self.preprocessing = Preprocessing.of(self.description.info)
+            self.require_pytorch(f"the protocol {self.protocol.name} with these settings takes")
+        preprocessing = Preprocessing.of(self.description.info, self.description.align_corners)
         if self.protocol.long_side is not None or self.protocol.short_side is not None:
-            self.preprocessing = replace(self.preprocessing, long_side=None)  # the protocol resizes the image itself
-        self.single_pass = SinglePass(self.engine, self.protocol, self.require_pytorch)
+            preprocessing = replace(preprocessing, long_side=None)  # the protocol resizes the image itself
+        self.preprocessing: Preprocessing = preprocessing if self.protocol.fill else replace(preprocessing, multiple=1)
+        self.once: bool = self.protocol.single_pass or self.protocol.mode == "tiled"
+        self._tile = self.protocol.crop if self.protocol.mode == "tiled" else None
+        self._tiles: SharedContextTiles | None = None
         self.names: tuple[str, ...] = self.description.names
         self.palette: tuple[Color, ...] = self.description.palette
 
@@ -79,163 +86,156 @@ class Predictor:
         return self.batch([image])[0]
 
     def batch(self, images: Sequence[ImageInput]) -> list[Segmentation]:
-        """Predicts images of any sizes, those of one size together.
+        """Predicts images of any sizes, images of one size together.
 
-        Images are never padded to a common size: the context encoding sums over all pixels, and padding would change
-        it. Each result is that of the image alone.
+        Images are never padded to a common size: the context encoding sums over all pixels, so padding would change it.
 
         Raises:
             InputError: as for one image.
         """
-        opened = [open_input(image, self.preprocessing) for image in images]
-        groups: dict[tuple[int, int], list[int]] = {}
-        for index, each in enumerate(opened):
-            groups.setdefault(each.image.size, []).append(index)
+        opened = [self.preprocessing.open(image) for image in images]
         results: dict[int, Segmentation] = {}
-        for indices in groups.values():
+        for size in dict.fromkeys(image.image.size for image in opened):
+            indices = [index for index, image in enumerate(opened) if image.image.size == size]
             results.update(zip(indices, self._predict([opened[index] for index in indices]), strict=True))
         return [results[index] for index in range(len(opened))]
 
     def stream(
-        self,
-        images: Iterable[ImageInput],
-        batch_size: int = 4,
-        on_error: Callable[[InputError], None] | None = None,
+        self, images: Iterable[ImageInput], batch_size: int = 4, on_error: Callable[[InputError], None] | None = None
     ) -> Iterator[Segmentation]:
-        """Predicts any number of images in their order, holding two batches in memory.
-
-        While one batch is predicted, a thread reads the files of the next.
+        """Predicts any number of images in their order; meanwhile, a thread reads the files of the next batch.
 
         Args:
             images: as for one image.
-            batch_size: most images in a batch; a batch also ends where the size of the images changes.
-            on_error: called for an image that cannot be read, which is then left out; None raises the error.
+            batch_size: largest number of images in a batch; a batch also ends where the size of the images changes.
+            on_error: called for each image that cannot be read, which is then left out; None raises the error.
 
         Raises:
-            InputError: an image cannot be read, and there is no ``on_error``.
+            InputError: ``batch_size`` is below 1; or an image cannot be read, and there is no ``on_error``.
         """
         if batch_size < 1:
-            raise InputError(f"the batch size is {batch_size}; it must be at least 1")
-        waiting: list[OpenedImage] = []
-        with closing(open_ahead(images, self.preprocessing, ahead=batch_size)) as futures:
-            for future in futures:
-                try:
-                    opened = future.result()
-                except InputError as error:
-                    if on_error is None:
-                        raise
-                    on_error(error)
-                    continue
-                if waiting and (len(waiting) == batch_size or opened.image.size != waiting[0].image.size):
-                    yield from self._predict(waiting)
-                    waiting = []
-                waiting.append(opened)
-            if waiting:
-                yield from self._predict(waiting)
+            raise InputError(f"batch_size is {batch_size}; it must be at least 1", "batch_size")
+        with closing(self.preprocessing.open_readable(images, batch_size, on_error)) as opened:
+            for _, same_size in groupby(opened, key=lambda image: image.image.size):
+                while batch := list(islice(same_size, batch_size)):
+                    yield from self._predict(batch)
 
     def labels(self, images: np.ndarray, memory: ContextMemory | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """The most probable class of every pixel of images of one size, by the protocol.
 
         Args:
             images: uint8 (B, H, W, 3), RGB.
-            memory: for images that follow each other in a video: averages the context over time.
+            memory: for consecutive frames of a video: averages the context over time.
 
         Returns:
-            Class indices (B, H, W) uint8, and (B, classes) float32: the probability, 0-1, that each class is in the
-            image, or None if the model does not say.
+            Class indices (B, H, W) uint8; and presence (B, classes) float32, the probability, 0-1, that each class is
+            in the image, or None if the model does not predict it.
 
         Raises:
-            InputError: with a memory, the model has no context encoding or does not run in PyTorch, or the protocol
-                has more than one look at the image.
+            InputError: there is a memory, but the context cannot be replaced: see :meth:`require_context`.
         """
         if memory is not None:
             self.require_context()
-        return self._labels(self._seen(images), images.shape[1:3], memory)
+        return self._labels(self.preprocessing.resized_array(images), images.shape[1:3], memory)
 
     def require_context(self) -> PyTorchEngine:
-        """The engine, of which the context encoding can be taken out and replaced.
+        """The engine, if the context of an image can be replaced.
 
         Raises:
-            InputError: the model has no context encoding or does not run in PyTorch, or the protocol has more than one
-                look at the image.
+            InputError: there is no context encoding or no PyTorch, or the protocol sees the image more than once.
         """
         engine = self.require_pytorch("a context beyond that of a single image takes", "leave out the context memory")
         if engine.network.head.context is None:
             raise InputError(f"{self.description.info.variant} has no context encoding; take a model that has one")
-        if not self._once:
-            raise InputError(
-                f"the protocol {self.protocol.name} has several contexts for an image; take plain or tiled, which have"
-                " one"
-            )
+        if not self.once:
+            name = self.protocol.name
+            raise InputError(f"the protocol {name} has several contexts per image; take plain or tiled", "protocol")
         return engine
 
     def probabilities(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Class probabilities of images of one size, which the labels are the greatest of.
-
-        They take much more memory than labels: 4 bytes for each class and pixel.
+        """Class probabilities of the pixels of images of one size, by the protocol: 4 bytes per class and pixel.
 
         Args:
             images: uint8 (B, 3, H, W), RGB.
 
         Returns:
-            Probabilities (B, classes, H, W), and (B, classes) that a class is in the image, or None; on the device.
+            Probabilities (B, classes, H, W), and presence (B, classes) or None; on the device.
 
         Raises:
             InputError: the model does not run in PyTorch.
         """
         pixels = images.permute(0, 2, 3, 1).cpu().numpy()
-        return self._probabilities(self._seen(pixels), pixels.shape[1:3])
+        return self._probabilities(self.preprocessing.resized_array(pixels), pixels.shape[1:3])
+
+    def filled(self, seen: np.ndarray, size: Sequence[int]) -> tuple[np.ndarray, tuple[int, int]]:
+        """Images filled as the protocol says, and the size that their scores cover: :meth:`Preprocessing.filled`."""
+        return self.preprocessing.filled(seen, size)
+
+    def tiles(self, size: Sequence[int]) -> SharedContextTiles:
+        """The tiles of the protocol, or else one tile, for images of a size (height, width); the last are cached.
+
+        Raises:
+            InputError: the engine is not PyTorch.
+        """
+        from encnet.inference.protocols.shared_context import SharedContextTiles
+
+        image = (size[0], size[1])
+        if self._tiles is None or self._tiles.size != image:
+            engine = self.require_pytorch("shared-context tiles take")
+            self._tiles = SharedContextTiles(engine, image, self._tile or image, self.protocol.margin)
+        return self._tiles
+
+    def splits(self, pixels: np.ndarray) -> bool:
+        """Whether images, (B, h, w, 3), are predicted in several tiles."""
+        return self._tile is not None and (pixels.shape[1] > self._tile[0] or pixels.shape[2] > self._tile[1])
 
     def _labels(
         self, seen: np.ndarray, size: tuple[int, ...], memory: ContextMemory | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """:meth:`labels` of the given size, (H, W), from the images as the network sees them."""
-        if self._once or memory is not None:
-            labels, presence = self.single_pass.labels(seen, size, memory)
-        else:
+        """:meth:`labels` of a size, (H, W), from images that are already resized for the network."""
+        if not self.once and memory is None:
             probabilities, presence = self._probabilities(seen, size)
-            labels = probabilities.argmax(dim=1).byte()
-        return _array(labels), None if presence is None else _array(presence)
+            return _array(probabilities.argmax(dim=1).byte()), None if presence is None else _array(presence)
+        pixels, covered = self.filled(seen, size)
+        if memory is not None or self.splits(pixels):
+            from encnet.inference.protocols.shared_context_images import labels_in_tiles
+
+            labels, presence = labels_in_tiles(self.tiles(pixels.shape[1:3]), pixels, covered, memory)
+        else:
+            logits, presence = self.engine(pixels)
+            labels = most_probable(logits, covered, self.description.align_corners)
+        return _array(labels[:, : size[0], : size[1]]), None if presence is None else _array(presence)
 
     def _probabilities(self, seen: np.ndarray, size: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
-        if self._once:
-            return self.single_pass.probabilities(seen, size)
-        from encnet.inference.tiling import segment
+        from encnet.inference.protocols.probabilities import class_probabilities
+        from encnet.inference.protocols.sliding_window import segment
 
         engine = self.require_pytorch("class probabilities take")
-        with engine.computing():
-            return segment(engine.network, engine.normalised(seen), self.protocol, (size[0], size[1]))
-
-    @property
-    def _once(self) -> bool:
-        """Whether the protocol sees each image once."""
-        return self.protocol.single_pass or self.protocol.mode == "tiled"
+        if not self.once:
+            with engine.computing():
+                return segment(engine.network, engine.normalised(seen), self.protocol, (size[0], size[1]))
+        pixels, covered = self.filled(seen, size)
+        tiles = self.tiles(pixels.shape[1:3]) if self.splits(pixels) else None
+        return class_probabilities(engine, tiles, pixels, covered, size)
 
     def _predict(self, opened: Sequence[OpenedImage]) -> list[Segmentation]:
         """Predicts images of one size."""
-        first = opened[0].image
-        labels, presence = self._labels(pixels_of([each.seen for each in opened]), (first.height, first.width))
-        found = [None] * len(opened) if presence is None else presence
+        labels, presence = self._labels(pixels_of([image.seen for image in opened]), opened[0].image.size[::-1])
+        presences = [None] * len(opened) if presence is None else presence
         return [
-            Segmentation(own_labels, own_presence, self.names, self.palette, each.image, each.path)
-            for own_labels, own_presence, each in zip(labels, found, opened, strict=True)
+            Segmentation(image_labels, image_presence, self.names, self.palette, image.image, image.path)
+            for image_labels, image_presence, image in zip(labels, presences, opened, strict=True)
         ]
 
-    def _seen(self, images: np.ndarray) -> np.ndarray:
-        """What the network sees of images, both uint8 (B, H, W, 3)."""
-        if self.preprocessing.long_side in (None, max(images.shape[1:3])):
-            return images
-        return pixels_of([self.preprocessing.resized(rgb_image(image)) for image in images])
-
     def require_pytorch(self, what: str, instead: str = "take the protocol plain") -> PyTorchEngine:
-        """The engine, of which parts can be run, where it is PyTorch.
+        """The engine, if it is PyTorch, whose network can be run in parts.
 
         Args:
-            what: needs it, for the message.
-            instead: what else can be done, for the message.
+            what: subject and verb of the message, "a raster takes" for example.
+            instead: alternative to a checkpoint, for the message.
 
         Raises:
-            InputError: it is another engine.
+            InputError: the engine is another one.
         """
         if self.engine.name not in ("pytorch", "compile"):
             raise InputError(

@@ -1,4 +1,4 @@
-"""Which predictions to look at first: images ranked by how far their pixels and their presence disagree."""
+"""Ranks predictions by the disagreement between pixels and presence: which of them to look at first."""
 
 from __future__ import annotations
 
@@ -8,63 +8,64 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from encnet.disagreement import ClassDisagreement
-from encnet.errors import InputError
-from encnet.files import write_text
 from encnet.inference.segmentation import Segmentation
+from encnet.metrics.disagreement import ClassDisagreement
+from encnet.system.errors import InputError
+from encnet.system.files import write_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from encnet.inference.predictor import Predictor
 
-RANKING = "ranking"
-"""Name of the file, without suffix, that a ranking is written to."""
+RANKING: str = "ranking"
+"""Stem of the file of a ranking."""
 
 
 class RankedImage(NamedTuple):
-    """What the ranking keeps of a prediction."""
+    """The entry of a prediction in a ranking."""
 
-    file: str  #: of the image
-    stem: str  #: name of the files of its prediction, without suffix
-    score: float  #: of :class:`encnet.disagreement.Disagreement`, 0-1
-    classes: list[ClassDisagreement]  #: on which they disagree most
+    file: str  #: path of the image
+    stem: str  #: stem of the files of its prediction
+    score: float  #: score of :class:`encnet.metrics.disagreement.Disagreement`, 0-1
+    classes: list[ClassDisagreement]  #: the classes with the largest disagreement
 
 
 class Ranking:
-    """Predictions, those first whose pixels and presence disagree most; of equal ones in the order they came.
+    """Predictions ranked by the disagreement between pixels and presence, largest first; ties keep their order.
 
-    A few numbers are kept of each, not its pixels.
+    Only a few numbers per prediction are kept, not its pixels.
 
     Args:
-        predictor: whose predictions they are.
+        predictor: the predictor of these predictions.
 
     Raises:
-        InputError: its model does not say which classes are in an image.
+        InputError: its model does not predict class presence.
     """
 
     def __init__(self, predictor: Predictor) -> None:
         if not predictor.description.presence:
             raise InputError(
-                f"{predictor.source or 'the model'} does not say which classes are in an image, so that nothing can"
-                " disagree with its pixels; leave out --rank, or take a model that was built with se=True"
+                f"{predictor.source or 'the model'} does not predict class presence, which a ranking compares with"
+                " the pixels; predict without ranking, or take a model that was built with se=True",
+                "rank",
             )
         self._images: list[RankedImage] = []
 
     def add(self, segmentation: Segmentation, stem: str) -> None:
-        """Takes a prediction, whose files are called ``stem``."""
-        found = segmentation.disagreement()
-        assert found is not None
+        """Adds a prediction whose files are named ``stem``."""
+        disagreement = segmentation.disagreement()
+        assert disagreement is not None
         file = stem if segmentation.path is None else str(segmentation.path)
-        self._images.append(RankedImage(file, stem, found.score, found.doubtful(segmentation.names)))
+        self._images.append(RankedImage(file, stem, disagreement.score, disagreement.doubtful(segmentation.names)))
 
     @property
     def images(self) -> Sequence[RankedImage]:
-        """The worst first."""
+        """The images, largest disagreement first."""
         return sorted(self._images, key=lambda image: -image.score)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON types: the images, the worst first, each with the classes on which pixels and presence disagree most."""
+        """The images as JSON types, largest disagreement first, each with the classes with the largest disagreement."""
         return {
             "images": [
                 {
@@ -73,12 +74,12 @@ class Ranking:
                     "disagreement": round(image.score, 6),
                     "classes": [
                         {
-                            "name": each.name,
-                            "disagreement": round(each.disagreement, 6),
-                            "presence": round(each.presence, 6),
-                            "share": round(each.share, 6),
+                            "name": entry.name,
+                            "disagreement": round(entry.disagreement, 6),
+                            "presence": round(entry.presence, 6),
+                            "share": round(entry.share, 6),
                         }
-                        for each in image.classes
+                        for entry in image.classes
                     ],
                 }
                 for image in self.images
@@ -96,15 +97,15 @@ class Ranking:
         return path
 
     def table(self, most: int = 20) -> Table:
-        """The ``most`` worst images, each with the classes on which pixels and presence disagree most."""
+        """A table of the first ``most`` images, each with the classes with the largest disagreement."""
         from rich.table import Table
 
         images = self.images
         rest = f"; {len(images) - most} more in {RANKING}.json" if len(images) > most else ""
-        table = Table(title="look at these first", caption=f"disagreement of pixels and presence, 0 to 1{rest}")
+        table = Table(title="look at these first", caption=f"disagreement between pixels and presence, 0 to 1{rest}")
         table.add_column("image", overflow="fold")
         table.add_column("disagreement", justify="right")
-        table.add_column("above all on")
+        table.add_column("largest for")
         for image in images[:most]:
             table.add_row(image.file, f"{image.score:.3f}", "\n".join(map(str, image.classes)))
         return table

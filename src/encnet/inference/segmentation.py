@@ -1,4 +1,4 @@
-"""What a prediction is: a label map, the presence of each class, and how both are shown and saved."""
+"""A prediction: label map, presence of each class, overlay, and the files that hold them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from encnet.data.labels import IGNORE, Color
-from encnet.disagreement import Disagreement, disagreement
-from encnet.errors import InputError
-from encnet.files import replacing, write_text
-from encnet.visualize import overlay_with_legend
+from encnet.data.labels import IGNORE
+from encnet.data.palette import Color
+from encnet.metrics.disagreement import Disagreement, disagreement
+from encnet.reports.pictures import overlay_with_legend
+from encnet.system.errors import InputError
+from encnet.system.files import replacing, write_text
 
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """The prediction for one image."""
+    """The prediction of one image."""
 
     labels: np.ndarray
-    """(H, W) uint8 class indices, of the image's own size."""
+    """(H, W) uint8 class indices, at the size of the image."""
     presence: np.ndarray | None
-    """(classes,) float32 probability, 0-1, that each class is in the image; None if the model does not say."""
+    """(classes,) float32 probability, 0-1, that each class is in the image; None if the model does not predict it."""
     names: tuple[str, ...]
     """Names of the classes."""
     palette: tuple[Color, ...]
@@ -33,15 +34,15 @@ class Segmentation:
     image: Image.Image
     """The image, RGB."""
     path: Path | None = None
-    """The file of the image, if it came from one."""
+    """The file of the image; None if it was in memory."""
 
     def shares(self) -> dict[str, float]:
-        """Class -> share of the pixels, 0-1, of the classes that occur; the largest first."""
+        """Share of the pixels, 0-1, by class name, for the classes that occur; largest first."""
         return _falling({name: n / self.labels.size for name, n in zip(self.names, self._pixels(), strict=True) if n})
 
     def disagreement(self) -> Disagreement | None:
-        """How far what the pixels say of the image's classes is from presence: the higher, the likelier a mistake; None
-        if the model does not say which classes are in an image.
+        """Disagreement between pixels and presence: the higher, the likelier a mistake. None if the model does not
+        predict class presence.
         """
         if self.presence is None:
             return None
@@ -49,25 +50,28 @@ class Segmentation:
         return disagreement(pixels / max(1, pixels.sum()), self.presence)
 
     def overlay(self, opacity: float = 0.5) -> Image.Image:
-        """The image under the colours of its classes, beside a legend with shares and presence.
+        """The image blended with the colours of its classes, beside a legend with shares and presence.
 
         Raises:
             InputError: the opacity is not in 0-1.
         """
         if not 0 <= opacity <= 1:
-            raise InputError(f"the opacity is {opacity}; it must be from 0 to 1")
+            raise InputError(f"opacity is {opacity}; it must be from 0 to 1", "opacity")
         return overlay_with_legend(self.image, self.labels, self.names, self.palette, self.presence, opacity)
 
     def label_map(self) -> Image.Image:
-        """The label map as a palette image: its values are the class indices, its colours those of the classes."""
+        """The label map as a palette image: its values are class indices, its colours are class colours."""
         labels = Image.fromarray(self.labels)
-        colors = [*self.palette, *[(0, 0, 0)] * (256 - len(self.palette))]  # all 256, else Pillow packs values in bits
+        colors = [
+            *self.palette,
+            *[(0, 0, 0)] * (256 - len(self.palette)),
+        ]  # all 256, otherwise Pillow packs several values into a byte
         labels.putpalette([channel for color in colors for channel in color])
         return labels
 
     def to_dict(self) -> dict[str, Any]:
         """The file, the size in pixels, presence and shares by class name, highest first, and the score of
-        :meth:`disagreement`: JSON types.
+        :meth:`disagreement`, as JSON types.
         """
         presence = None
         if self.presence is not None:
@@ -88,13 +92,13 @@ class Segmentation:
     ) -> list[Path]:
         """Writes the label map ``<stem>.png``, ``<stem>_overlay.png`` and ``<stem>.json`` into a folder.
 
-        The label map is a palette PNG: its values are the class indices, its colours those of the classes.
+        The label map is a palette PNG: its values are class indices, its colours are class colours.
 
         Args:
-            folder: is made if need be.
-            stem: name of the files; by default that of the image's file, or ``image``.
+            folder: folder for the files; it is created if needed.
+            stem: stem of the file names; None takes that of the image's file, or ``image``.
             overlay: whether to write the overlay.
-            opacity: of the overlay's colours, 0-1.
+            opacity: opacity of the overlay's colours, 0-1.
 
         Returns:
             The files written.
@@ -121,4 +125,5 @@ class Segmentation:
 
 
 def _falling(values: dict[str, float]) -> dict[str, float]:
+    """The values, highest first, rounded to 6 digits."""
     return {name: round(value, 6) for name, value in sorted(values.items(), key=lambda item: -item[1])}

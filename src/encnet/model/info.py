@@ -1,4 +1,4 @@
-"""What has to travel with a model's weights so that they can be used."""
+"""What a checkpoint contains besides the weights."""
 
 from __future__ import annotations
 
@@ -10,32 +10,37 @@ from typing import Any
 class ModelInfo:
     """Everything that a checkpoint says about its model, as JSON types.
 
-    It rebuilds the network, feeds it as it was trained, and names what it returns.
+    It is enough to rebuild the network, to preprocess images as in training, and to name the outputs.
     """
 
     variant: str
-    """Name of the builder, "encnet_resnet50" for example."""
+    """Name of the variant, "encnet_resnet50" for example."""
     options: dict[str, Any]
-    """Every argument of :func:`encnet.model.build.build_encnet` but the weights to start from."""
+    """``num_classes``, and :class:`encnet.model.options.ModelOptions` without mean and std."""
     mean: list[float]
-    """Mean of each input channel, of values in 0-1, that is subtracted before the network."""
+    """Mean of each input channel, for values in 0-1, which is subtracted before the network."""
     std: list[float]
     """Standard deviation of each input channel, by which the difference is divided."""
     long_side: int | None = None
-    """Length in pixels to which the long side of an image is brought before the network; None leaves its size."""
+    """Length in pixels to which the long side of an image is resized before the network; None keeps its size."""
     classes: list[str] = field(default_factory=list)
     """Names of the classes, in the order of the logits."""
     palette: list[list[int]] = field(default_factory=list)
     """RGB colour of each class, 0-255."""
     context_pixels: int | None = None
-    """Pixels of the feature map for which the context encoding was normalised, those of a training crop; the sums over
-    an image of another size are scaled to it. None leaves them as they are."""
+    """Number of pixels of the feature map of a training crop. The sums of the context encoding over an image of another
+    size are scaled to it; None leaves them unchanged."""
     presence_prior: float = 0.0
-    """How much, in prediction, the logarithm of a class's presence adds to its logit at every pixel."""
+    """Factor of the logarithm of a class's presence, which prediction adds to the class's logit at every pixel."""
     training: dict[str, Any] = field(default_factory=dict)
     """Summary of the training: data set, recipe, epochs, scores."""
+    multiple_of: int | None = None
+    """Preferred divisor of the height and width of images, in pixels (:class:`encnet.model.backbone.Backbone`). It is
+    None in files of version 0.1, and then follows from the options."""
 
     @property
-    def coarsest_stride(self) -> int:
-        """Pixels per place of the coarsest features of the network: all features fit images with multiples of it."""
+    def image_multiple(self) -> int:
+        """The preferred divisor of the height and width of images, in pixels: the strides of all features divide it."""
+        if self.multiple_of is not None:
+            return self.multiple_of
         return 32 if self.options.get("jpu") else int(self.options.get("output_stride", 8))

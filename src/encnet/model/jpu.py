@@ -8,10 +8,9 @@ import torch
 from torch import nn
 
 from encnet.model.backbone import Stages
-from encnet.model.blocks import conv_norm_relu, speed_up
-from encnet.model.heads import concatenate
+from encnet.model.blocks import concatenate, conv_norm_relu
 
-DILATIONS = (1, 2, 4, 8)
+DILATIONS: tuple[int, ...] = (1, 2, 4, 8)
 
 
 class JPU(nn.Module):
@@ -23,29 +22,30 @@ class JPU(nn.Module):
                                             └─ 3x3, dilation 8 ─┘
 
     The dilated convolutions are separable: depthwise, batch norm, pointwise, batch norm, ReLU. Stages are concatenated
-    from fine to coarse, as the toolbox that took the module over has it; the original's order is the reverse.
+    from fine to coarse, as in MMSegmentation; the original order is the reverse.
 
     Args:
         in_channels: channels of the stem and of stages 1 to 4.
         channels: width of each convolution.
-        align_corners: how stages 3 and 4 are brought to stage 2's resolution.
+        align_corners: convention of the upsampling of stages 3 and 4 to the resolution of stage 2.
 
     Attributes:
-        channels: of the stem and of stages 1 to 4 as they leave: the last is four times the width.
+        channels: channels of the stem and of stages 1 to 4 after the JPU: the last is 4·channels.
 
     Shapes:
-        input :class:`encnet.model.backbone.Stages` -> the same, stage 4 replaced by (B, 4·channels, h, w) with stage
-        2's h and w.
+        input :class:`encnet.model.backbone.Stages` -> the same, with stage 4 replaced by (B, 4·channels, h, w) at the
+        resolution of stage 2.
     """
 
     def __init__(self, in_channels: Sequence[int], channels: int, align_corners: bool = False) -> None:
         super().__init__()
         self.align_corners = align_corners
-        self.convs = nn.ModuleList(conv_norm_relu(stage, channels, kernel_size=3) for stage in in_channels[2:])
+        self.convs: nn.ModuleList = nn.ModuleList(
+            conv_norm_relu(stage, channels, kernel_size=3) for stage in in_channels[2:]
+        )
         width = len(self.convs) * channels
-        self.dilations = nn.ModuleList(_separable(width, channels, dilation) for dilation in DILATIONS)
+        self.dilations: nn.ModuleList = nn.ModuleList(_separable(width, channels, dilation) for dilation in DILATIONS)
         self.channels: tuple[int, ...] = (*in_channels[:4], len(DILATIONS) * channels)
-        speed_up(self)
 
     def forward(self, stages: Stages) -> Stages:
         pyramid = (stages.stage2, stages.stage3, stages.stage4)
@@ -55,7 +55,7 @@ class JPU(nn.Module):
 
 
 def _separable(in_channels: int, out_channels: int, dilation: int) -> nn.Sequential:
-    """A separable 3x3 convolution: (B, in_channels, H, W) -> (B, out_channels, H, W)."""
+    """Returns a separable 3x3 convolution: (B, in_channels, H, W) -> (B, out_channels, H, W)."""
     return nn.Sequential(
         nn.Conv2d(in_channels, in_channels, 3, padding=dilation, dilation=dilation, groups=in_channels, bias=False),
         nn.BatchNorm2d(in_channels),

@@ -1,113 +1,110 @@
-"""The variants: each is a function that fills the builder's options with numbers."""
+"""The variants: one function each, which returns the options of a network."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from encnet.errors import InputError
-from encnet.model.build import build_encnet
-from encnet.model.encnet import EncNet
+from encnet.model.options import ModelOptions
+from encnet.system.errors import InputError
 
 
-def encnet_resnet18(num_classes: int, **options: Any) -> EncNet:
-    """ResNet-18, a small one for experiments; head of 256 channels."""
-    return _build("encnet_resnet18", num_classes, options, backbone="resnet18", head_channels=256, aux_channels=64)
+def encnet_tiny(**changes: Any) -> ModelOptions:
+    """Four residual blocks: trains on a CPU in minutes; each feature sees about 110 pixels on each side."""
+    numbers = {
+        "backbone": "resnet10t",
+        "backbone_options": {"channels": [24, 48, 64, 96], "stem_width": 16},
+        "head_channels": 96,
+        "aux_channels": 32,
+    }
+    return ModelOptions.of({**numbers, **changes}, "encnet_tiny")
 
 
-def encnet_resnet50(num_classes: int, **options: Any) -> EncNet:
-    """ResNet-50 with the V1c stem (32-32-64) that the later tool boxes use."""
-    return _build("encnet_resnet50", num_classes, options, backbone="resnet50c")
+def encnet_lite0(**changes: Any) -> ModelOptions:
+    """EfficientNet-Lite0 for CPUs: stride 16, lateral fusion at stride 8, classifier at stride 2.
 
-
-def encnet_resnet101(num_classes: int, **options: Any) -> EncNet:
-    """ResNet-101 with the V1c stem (32-32-64)."""
-    return _build("encnet_resnet101", num_classes, options, backbone="resnet101c")
-
-
-def encnet_resnet50s(num_classes: int, **options: Any) -> EncNet:
-    """ResNet-50 with the authors' stem (64-64-128)."""
-    return _build("encnet_resnet50s", num_classes, options, backbone="resnet50s")
-
-
-def encnet_resnet101s(num_classes: int, **options: Any) -> EncNet:
-    """ResNet-101 with the authors' stem (64-64-128)."""
-    return _build("encnet_resnet101s", num_classes, options, backbone="resnet101s")
-
-
-def encnet_resnet50_fullres(num_classes: int, **options: Any) -> EncNet:
-    """The seed's own network: ResNet-50 with its plain 7x7 stem, and a classifier at full resolution.
-
-    No auxiliary head; presence is trained with the mean squared error. The seed has 33 classes.
+    Its ImageNet weights are in a Python package (``pretrained="package"``) and expect inputs (x - 127) / 128.
     """
-    return _build(
-        "encnet_resnet50_fullres",
-        num_classes,
-        options,
-        backbone="resnet50",
-        recompute_stages=2,
-        full_resolution=True,
-        aux=False,
-        dropout=0.0,
-        presence_loss="mse",
-    )
+    numbers = {
+        # TensorFlow's padding and batch-norm epsilon, with which the package's weights were trained: on photographs the
+        # entropy of its classifier is then 3.7 nats on average, against 4.7 in timm's efficientnet_lite0.
+        "backbone": "tf_efficientnet_lite0",
+        "output_stride": 16,
+        "head_channels": 128,
+        "aux_channels": 64,
+        "lateral": True,
+        "detail_channels": [48, 24],
+        "mean": (127 / 255,) * 3,
+        "std": (128 / 255,) * 3,
+    }
+    return ModelOptions.of({**numbers, **changes}, "encnet_lite0")
 
 
-def encnet_jpu_resnet50(num_classes: int, **options: Any) -> EncNet:
+def encnet_resnet18(**changes: Any) -> ModelOptions:
+    """ResNet-18, for small experiments; head of 256 channels."""
+    numbers = {"backbone": "resnet18", "head_channels": 256, "aux_channels": 64}
+    return ModelOptions.of({**numbers, **changes}, "encnet_resnet18")
+
+
+def encnet_resnet50(**changes: Any) -> ModelOptions:
+    """ResNet-50 with the V1c stem (32-32-64) of later tool boxes."""
+    return ModelOptions.of({"backbone": "resnet50c", **changes}, "encnet_resnet50")
+
+
+def encnet_resnet101(**changes: Any) -> ModelOptions:
+    """ResNet-101 with the V1c stem (32-32-64)."""
+    return ModelOptions.of({"backbone": "resnet101c", **changes}, "encnet_resnet101")
+
+
+def encnet_resnet50s(**changes: Any) -> ModelOptions:
+    """ResNet-50 with the authors' stem (64-64-128)."""
+    return ModelOptions.of({"backbone": "resnet50s", **changes}, "encnet_resnet50s")
+
+
+def encnet_resnet101s(**changes: Any) -> ModelOptions:
+    """ResNet-101 with the authors' stem (64-64-128)."""
+    return ModelOptions.of({"backbone": "resnet101s", **changes}, "encnet_resnet101s")
+
+
+def encnet_resnet50_fullres(**changes: Any) -> ModelOptions:
+    """The tutorial form: ResNet-50 with its plain 7x7 stem, and a classifier at full resolution.
+
+    No auxiliary head; presence is trained with the mean squared error. The tutorial has 33 classes.
+    """
+    numbers = {
+        "backbone": "resnet50",
+        "recompute_stages": 2,
+        "head": "fullres",
+        "aux": False,
+        "dropout": 0.0,
+        "presence_loss": "mse",
+    }
+    return ModelOptions.of({**numbers, **changes}, "encnet_resnet50_fullres")
+
+
+def encnet_jpu_resnet50(**changes: Any) -> ModelOptions:
     """ResNet-50 at stride 32 and a JPU, in FastFCN's form: stem of 64-64-128, 1x1 after the JPU, align_corners.
 
     MMSegmentation's form: ``backbone="resnet50c", backbone_dilations=(2, 4), conv_in_kernel=3, align_corners=False``.
     """
-    return _build("encnet_jpu_resnet50", num_classes, options, **_FASTFCN, backbone="resnet50s")
+    return ModelOptions.of({**_FASTFCN, "backbone": "resnet50s", **changes}, "encnet_jpu_resnet50")
 
 
-def encnet_jpu_resnet101(num_classes: int, **options: Any) -> EncNet:
+def encnet_jpu_resnet101(**changes: Any) -> ModelOptions:
     """ResNet-101 at stride 32 and a JPU, in FastFCN's form; MMSegmentation's as in :func:`encnet_jpu_resnet50`."""
-    return _build("encnet_jpu_resnet101", num_classes, options, **_FASTFCN, backbone="resnet101s")
+    return ModelOptions.of({**_FASTFCN, "backbone": "resnet101s", **changes}, "encnet_jpu_resnet101")
+
+
+def custom(**changes: Any) -> ModelOptions:
+    """No variant: the default options, a ResNet-50 with the head of the paper."""
+    return ModelOptions.of(changes, "custom")
 
 
 _FASTFCN: dict[str, Any] = {"output_stride": 32, "jpu": True, "conv_in_kernel": 1, "align_corners": True}
 
-
-def encnet_lite0(num_classes: int, **options: Any) -> EncNet:
-    """EfficientNet-Lite0 for CPUs, at stride 16 with lateral fusion at 8 and the classifier at 2.
-
-    Its ImageNet weights come as a Python package (``pretrained="package"``), which expects (x - 127) / 128.
-    """
-    return _build(
-        "encnet_lite0",
-        num_classes,
-        options,
-        # TensorFlow's padding and batch-norm epsilon, with which the package's weights were trained: on photographs its
-        # classifier is surer of itself so (mean entropy 3.7 against 4.7 nats in timm's efficientnet_lite0).
-        backbone="tf_efficientnet_lite0",
-        output_stride=16,
-        head_channels=128,
-        aux_channels=64,
-        lateral=True,
-        detail_channels=(48, 24),
-        mean=(127 / 255,) * 3,
-        std=(128 / 255,) * 3,
-    )
-
-
-def encnet_tiny(num_classes: int, **options: Any) -> EncNet:
-    """Four residual blocks: trains on a CPU in minutes; each feature sees about 110 pixels to each side."""
-    return _build(
-        "encnet_tiny",
-        num_classes,
-        options,
-        backbone="resnet10t",
-        backbone_options={"channels": [24, 48, 64, 96], "stem_width": 16},
-        head_channels=96,
-        aux_channels=32,
-    )
-
-
-VARIANTS: dict[str, Callable[..., EncNet]] = {
-    builder.__name__: builder
-    for builder in (
+VARIANTS: dict[str, Callable[..., ModelOptions]] = {
+    variant.__name__: variant
+    for variant in (
         encnet_tiny,
         encnet_lite0,
         encnet_resnet18,
@@ -123,28 +120,22 @@ VARIANTS: dict[str, Callable[..., EncNet]] = {
 
 
 def list_models() -> list[str]:
-    """Names of the variants that :func:`create_model` builds."""
+    """Returns the names of the variants that ``encnet.create_model`` builds."""
     return sorted(VARIANTS)
 
 
-def create_model(variant: str, num_classes: int, **options: Any) -> EncNet:
-    """Builds a variant, in training mode, without downloading anything unless ``pretrained="timm"``.
+def variant_options(variant: str, **changes: Any) -> ModelOptions:
+    """Returns the options of a variant.
 
     Args:
-        variant: one of :func:`list_models`.
-        num_classes: number of classes.
-        options: arguments of :func:`encnet.build_encnet` that replace the variant's numbers.
+        variant: one of :func:`list_models`, or "custom" for the default options.
+        changes: options that replace those of the variant.
 
     Raises:
-        InputError: there is no such variant or option, or an option is out of its range.
+        InputError: the variant or an option does not exist, or an option is out of range.
     """
+    if variant == "custom":
+        return custom(**changes)
     if variant not in VARIANTS:
-        raise InputError(f"there is no variant {variant!r}; choose one of {', '.join(list_models())}")
-    return VARIANTS[variant](num_classes, **options)
-
-
-def _build(variant: str, num_classes: int, options: Mapping[str, Any], **numbers: Any) -> EncNet:
-    unknown = set(options) - set(inspect.signature(build_encnet).parameters)
-    if unknown:
-        raise InputError(f"{variant} has no option {sorted(unknown)[0]!r}; `help(encnet.build_encnet)` lists them")
-    return build_encnet(num_classes, **{**numbers, **options, "variant": variant})
+        raise InputError(f"there is no variant {variant!r}; choose one of {', '.join(list_models())}", "variant")
+    return VARIANTS[variant](**changes)

@@ -1,0 +1,1 @@
+"""Training: settings, samples, steps, schedule, checkpoints."""

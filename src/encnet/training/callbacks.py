@@ -1,4 +1,4 @@
-"""What happens around the steps of a run: validation, checkpoints, the average of the weights, Ctrl-C."""
+"""Callbacks around the training steps: validation, checkpoints, averaged weights, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.trainer.states import TrainerFn
 
-from encnet.metrics import Scores
+from encnet.metrics.scores import Scores
 from encnet.training.module import TrainingModule
 
 LAST_STATE = "last.ckpt"
@@ -24,18 +24,22 @@ BEST_MODEL = "best.safetensors"
 
 
 class Interrupted(Exception):  # noqa: N818 (the user did it on purpose)
-    """The user stopped the run with Ctrl-C; its state is on disk."""
+    """The user stopped the run with Ctrl-C; its state is saved."""
 
 
 class AveragedWeights(EMAWeightAveraging):
-    """Exponential moving average of weights and batch-norm statistics: validated and saved in place of the weights."""
+    """Exponential moving average of weights and batch-norm statistics, validated and saved instead of the weights.
+
+    Args:
+        decay: of the average, 0-1.
+    """
 
     def __init__(self, decay: float) -> None:
         super().__init__(decay=decay, use_buffers=True)
 
     @contextmanager
     def applied(self, module: pl.LightningModule) -> Iterator[None]:
-        """Inside the block ``module`` has the averaged weights."""
+        """Gives ``module`` the averaged weights inside a ``with`` block."""
         self._swap_models(module)
         try:
             yield
@@ -44,21 +48,23 @@ class AveragedWeights(EMAWeightAveraging):
 
 
 class Validation(pl.Callback):
-    """Scores each validation, keeps the model of the best and of the last one.
+    """Computes the scores of each validation, and saves the model of the best and of the last validation.
 
-    Must come before :class:`AveragedWeights` in the list of callbacks: Lightning calls them in this order at the end of
-    a validation, and the averaged weights, which were validated, are to be saved.
+    Must come before :class:`AveragedWeights` in the list of callbacks. Lightning calls callbacks in this order at the
+    end of a validation, and the averaged weights, which were validated, must be the ones that are saved.
 
     Args:
-        folder: of the run.
-        show: is given the scores of each validation.
+        folder: folder of the run.
+        show: called after each validation with the scores, the epoch, and whether they are the best so far.
     """
 
     def __init__(self, folder: Path, show: Callable[[Scores, int, bool], None]) -> None:
-        self.folder = folder
-        self.show = show
+        self.folder: Path = folder
+        self.show: Callable[[Scores, int, bool], None] = show
         self.best: float | None = None
+        """Highest mean IoU so far."""
         self.step: int | None = None
+        """Training step of the last validation."""
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}
@@ -74,7 +80,7 @@ class Validation(pl.Callback):
         assert isinstance(pl_module, TrainingModule)
         scores = pl_module.metrics.compute()
         self.step = trainer.global_step
-        # A validation split in which nothing is labelled has a mean of nan; any number is better than none.
+        # The mean IoU is nan if nothing is labelled in the validation split; any number is better than nan.
         better = self.best is None or not scores.mean_iou <= self.best
         if better:
             self.best = scores.mean_iou
@@ -87,7 +93,7 @@ class Validation(pl.Callback):
         pl_module.log_dict({f"val/{name}": value for name, value in figures.items()})
         if not trainer.is_global_zero:
             return
-        # After the fit its last epoch is counted already.
+        # During the fit the current epoch is not counted yet; after it, it is.
         epoch = trainer.current_epoch + (trainer.state.fn == TrainerFn.FITTING)
         pl_module.model.info.training.update(
             epoch=epoch,
@@ -101,21 +107,26 @@ class Validation(pl.Callback):
 
 
 class ResumableState(pl.Callback):
-    """Writes everything that resuming needs, after each validation and on Ctrl-C; comes last in the list of callbacks.
+    """Saves everything that resuming needs, after each validation and on Ctrl-C. Must be the last callback.
 
-    The first Ctrl-C lets the step (or the validation) under way finish, so that the state is that of a whole step; the
-    second one ends at once, and the run resumes from its last validation.
+    After the first Ctrl-C the current step (or validation) is finished, so that the state is saved between two steps.
+    A second Ctrl-C stops at once, and the run resumes from its last validation.
+
+    Args:
+        folder: folder of the run.
+        average: the callback that averages the weights, if any; its weights are saved as the last model.
+        tell: shows a line to the user.
     """
 
     def __init__(self, folder: Path, average: AveragedWeights | None, tell: Callable[[str], None]) -> None:
-        self.folder = folder
-        self.average = average
-        self.tell = tell
-        self.interrupted = False
+        self.folder: Path = folder
+        self.average: AveragedWeights | None = average
+        self.tell: Callable[[str], None] = tell
+        self.interrupted: bool = False
         self._previous: Any = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if threading.current_thread() is threading.main_thread():  # no other thread may handle signals
+        if threading.current_thread() is threading.main_thread():  # Python handles signals in no other thread
             self._previous = signal.signal(signal.SIGINT, self._on_signal)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -126,7 +137,7 @@ class ResumableState(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        # At the last batch of an epoch validation comes first: its end is where that state is saved.
+        # After the last batch of an epoch comes a validation, and the state is saved at its end.
         if self._stops(trainer) and not trainer.is_last_batch:
             assert isinstance(pl_module, TrainingModule)
             self._save(trainer)
@@ -141,18 +152,18 @@ class ResumableState(pl.Callback):
             raise Interrupted
 
     def _stops(self, trainer: pl.Trainer) -> bool:
-        """Whether any process was interrupted: all must stop after the same step."""
+        """True if any process was interrupted: all processes must stop after the same step."""
         if trainer.world_size == 1:
             return self.interrupted
         return trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
 
     def _save(self, trainer: pl.Trainer) -> None:
         temporary = self.folder / f"{LAST_STATE}.part"
-        trainer.save_checkpoint(temporary)  # on every process: some strategies gather what they save
+        trainer.save_checkpoint(temporary)  # in every process, because some strategies gather the state from all
         if trainer.is_global_zero:
             temporary.replace(self.folder / LAST_STATE)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        self.tell("stopping after this step; Ctrl-C again ends at once")
+        self.tell("stopping after this step; press Ctrl-C again to stop at once")

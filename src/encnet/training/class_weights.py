@@ -1,4 +1,4 @@
-"""Weights that make rare classes count, and that can fade out over a run."""
+"""Class weights that strengthen rare classes, and that can fade out during training."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 
 
 def class_weights(pixels: np.ndarray, power: float) -> Tensor:
-    """(median frequency / frequency)^power, scaled so that the average pixel weighs 1.
+    """(median frequency / frequency)^power, scaled so that the mean weight over all pixels is 1.
 
     Args:
-        pixels: (classes,) number of pixels of each class; a class without any gets the largest weight of the others.
-        power: 0-1.
+        pixels: (classes,) number of pixels of each class. A class without pixels gets the largest weight of the others.
+        power: exponent, 0-1.
 
     Returns:
         (classes,) float32, positive.
@@ -31,23 +31,23 @@ def class_weights(pixels: np.ndarray, power: float) -> Tensor:
 
 
 class FadingClassWeights(pl.Callback):
-    """Lets the power of the class weights fall linearly, from its setting at the first step to 0 after the last.
+    """Lowers the power of the class weights linearly, from its initial value at the first step to 0 after the last.
 
-    Weights get rare classes off the ground in few epochs, but a network that was trained with them to the end claims
-    too many pixels for these classes. Faded out, they leave it with the frequencies that pixels have.
+    Weights help the network learn rare classes in few epochs, but a network that is trained with them to the end
+    predicts these classes for too many pixels. Fading the weights out restores the true class frequencies.
 
     Args:
         pixels: (classes,) number of pixels of each class.
-        power: at the first step.
+        power: exponent at the first step, 0-1.
     """
 
     def __init__(self, pixels: np.ndarray, power: float) -> None:
-        self.pixels = pixels
-        self.power = power
+        self.pixels: np.ndarray = pixels
+        self.power: float = power
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        left = 1 - trainer.global_step / trainer.estimated_stepping_batches
+        remaining = 1 - trainer.global_step / trainer.estimated_stepping_batches
         weights: Tensor = pl_module.loss.class_weights  # pyright: ignore[reportAttributeAccessIssue, reportAssignmentType]
-        weights.copy_(class_weights(self.pixels, self.power * max(0.0, left)))
+        weights.copy_(class_weights(self.pixels, self.power * max(0.0, remaining)))

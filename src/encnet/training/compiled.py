@@ -1,4 +1,4 @@
-"""Training steps of a compiled network."""
+"""Training with ``torch.compile``."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from encnet.errors import InputError
-from encnet.model.recompute import RecomputedStage
+from encnet.kernels.recompute import RecomputedStage
+from encnet.system.errors import InputError, first_line
 from encnet.training.module import TrainingModule
 
 
 class CompiledSteps(pl.Callback):
-    """Lets training run its network through ``torch.compile``, and validation run it as it is written.
+    """Compiles the network for training steps, and runs it uncompiled in validation.
 
-    The images of a validation differ in size, and each size would be compiled anew. The module stays what it is:
-    parameters, their names and checkpoints do not change.
+    Validation images differ in size, and each size would be compiled again. Parameters, their names and checkpoints
+    stay the same.
     """
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -36,24 +36,29 @@ class CompiledSteps(pl.Callback):
 
 
 def check_compilable(model: nn.Module, device: torch.device) -> None:
-    """Compiles a few operations for the device that ``model`` is going to be trained on, and runs them.
+    """Checks that a network can be compiled: compiles a few operations for a device and runs them.
+
+    Args:
+        model: the network to train.
+        device: the device it is going to be trained on.
 
     Raises:
-        InputError: that does not work here, or the network has a part that cannot be compiled; says why.
+        InputError: PyTorch cannot compile on this machine, or the network has a part that cannot be compiled.
     """
     if any(isinstance(module, RecomputedStage) for module in model.modules()):
         raise InputError(
             "compile is true, but PyTorch cannot compile stages that are computed twice; set model.recompute_stages "
-            "to 0, or compile to false"
+            "to 0, or compile to false",
+            argument="compile",
         )
     try:
         compiled: Any = torch.compile(_operations)
         compiled(torch.ones(16, device=device))
-    except Exception as error:  # Dynamo's, the backend's and the compiler's own, without a class in common
-        reason = " ".join(str(error).split())[:300]
+    except Exception as error:  # from Dynamo, the backend or the compiler; they have no common class
         raise InputError(
-            f"compile is true, but PyTorch cannot compile for {device.type} here ({reason}); install a C++ compiler "
-            "such as g++, and on a GPU Triton, or set compile to false"
+            f"compile is true, but PyTorch cannot compile for {device.type} here ({first_line(error, 300)}); install "
+            "a C++ compiler such as g++, and on a GPU Triton, or set compile to false",
+            argument="compile",
         ) from error
 
 

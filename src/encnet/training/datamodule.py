@@ -1,4 +1,4 @@
-"""The images of a run, for Lightning."""
+"""Lightning data module: the training and validation images of a run."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from encnet.training.loader import EpochBatches, TrainLoader, reading_processes
 
 
 class TrainingData(pl.LightningDataModule):
-    """Loads training crops in seeded order and validation images whole.
+    """Loads training crops in a seeded order, and validation images whole.
 
     Args:
-        index: what is on disk.
-        config: how images are read and changed.
-        info: of the model that reads them: its normalisation and the size it wants.
-        seed: of order and augmentation.
+        index: the data set.
+        config: how images are read and augmented.
+        info: description of the model, for its normalisation.
+        seed: seed of order and augmentation.
     """
 
     def __init__(self, index: DatasetIndex, config: DataConfig, info: ModelInfo, seed: int) -> None:
         super().__init__()
-        self.index = index
-        self.config = config
-        self.info = info
-        self.seed = seed
+        self.index: DatasetIndex = index
+        self.config: DataConfig = config
+        self.info: ModelInfo = info
+        self.seed: int = seed
         self._loader: TrainLoader | None = None
-        self._place_in_order: dict[str, int] = {}
+        self._resumed_state: dict[str, int] = {}
 
     def train_dataloader(self) -> TrainLoader:
         config = self.config
@@ -52,34 +52,34 @@ class TrainingData(pl.LightningDataModule):
         )
         samples = self.index.split(config.train)
         dataset = SegmentationDataset(samples, self.index.labels, transform, self.seed, pillow=True)
-        rank, processes = self._place()
+        rank, processes = self._rank_and_processes()
         batches = EpochBatches(len(dataset), config.batch_size, self.seed, rank, processes)
         self._loader = TrainLoader(dataset, batches, self._workers(), pin_memory=torch.cuda.is_available())
-        if self._place_in_order:
-            self._loader.load_state_dict(self._place_in_order)
+        if self._resumed_state:
+            self._loader.load_state_dict(self._resumed_state)
         return self._loader
 
     @property
     def waited(self) -> float:
-        """Seconds that training has waited for its images so far."""
+        """Seconds that training has spent waiting for images so far."""
         return self._loader.waited if self._loader is not None else 0.0
 
-    # Lightning reads a loader's own state only if nobody has asked for the number of steps before, and the schedule of
-    # the learning rate has; the data module's state it reads before anything else.
+    # Lightning restores the state of a loader only if the number of steps was not asked for before, and the learning
+    # rate schedule asks for it. It restores the state of the data module first of all.
     def state_dict(self) -> dict[str, Any]:
         return self._loader.state_dict() if self._loader is not None else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._place_in_order = state_dict
+        self._resumed_state = state_dict
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Images one by one, since their sizes may differ, each on exactly one process."""
+        """The loader of validation images: one by one, as their sizes may differ, and each in exactly one process."""
         transform = evaluation_transform(self.info.mean, self.info.std, self.config.long_side)
         dataset = SegmentationDataset(self.index.split(self.config.val), self.index.labels, transform)
-        rank, processes = self._place()
-        mine = Subset(dataset, range(rank, len(dataset), processes))
+        rank, processes = self._rank_and_processes()
+        share = Subset(dataset, range(rank, len(dataset), processes))
         return DataLoader(
-            mine,
+            share,
             batch_size=1,
             num_workers=self._workers(),
             persistent_workers=self._workers() > 0,
@@ -89,6 +89,5 @@ class TrainingData(pl.LightningDataModule):
     def _workers(self) -> int:
         return reading_processes(self.config.workers, self.trainer.num_devices if self.trainer is not None else 1)
 
-    def _place(self) -> tuple[int, int]:
-        """(number of this process, number of processes)."""
+    def _rank_and_processes(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)

@@ -1,4 +1,4 @@
-"""Training samples: their order, a function of (seed, epoch) alone, a place in it to resume from, who reads them."""
+"""Training samples: deterministic order, resuming in the middle of an epoch, and the loader's worker processes."""
 
 from __future__ import annotations
 
@@ -14,24 +14,29 @@ from encnet.data.dataset import SampleKey, SegmentationDataset
 
 
 class EpochBatches(Sampler[list[SampleKey]]):
-    """The batches of one epoch that belong to one process.
+    """The batches of one process in one epoch.
 
-    The samples are shuffled by (seed, epoch) and dealt to all processes; what does not fill a batch for each of them
-    waits for another epoch. A data set smaller than that is repeated until it fills one.
+    The order depends on (seed, epoch) alone. The shuffled samples are dealt to all processes; a rest that does not fill
+    one batch per process is left out in that epoch. A data set too small for one batch per process is repeated.
 
-    Attributes:
-        epoch: whose order is given, to be set before iterating.
-        start: batches of it to skip.
+    Args:
+        samples: number of samples.
+        batch_size: samples per batch and process.
+        seed: seed of the order.
+        rank: number of this process.
+        processes: number of processes.
     """
 
     def __init__(self, samples: int, batch_size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
-        self.samples = samples
-        self.batch_size = batch_size
-        self.seed = seed
-        self.rank = rank
-        self.processes = processes
-        self.epoch = 0
-        self.start = 0
+        self.samples: int = samples
+        self.batch_size: int = batch_size
+        self.seed: int = seed
+        self.rank: int = rank
+        self.processes: int = processes
+        self.epoch: int = 0
+        """The epoch to iterate over; set it before iterating."""
+        self.start: int = 0
+        """Number of batches to skip."""
 
     def __len__(self) -> int:
         return max(1, self.samples // (self.batch_size * self.processes))
@@ -41,19 +46,18 @@ class EpochBatches(Sampler[list[SampleKey]]):
         order = torch.randperm(self.samples, generator=generator).tolist()
         needed = len(self) * self.batch_size * self.processes
         order = (order * -(-needed // len(order)))[:needed]
-        mine = order[self.rank :: self.processes]
+        share = order[self.rank :: self.processes]
         for batch in range(self.start, len(self)):
-            indices = mine[batch * self.batch_size : (batch + 1) * self.batch_size]
+            indices = share[batch * self.batch_size : (batch + 1) * self.batch_size]
             yield [SampleKey(self.epoch, index) for index in indices]
 
 
 def reading_processes(workers: int | None, devices: int = 1) -> int:
-    """How many processes read images: ``workers``, or, for None, what suits this machine.
-
-    That is a core each, one left for training, up to eight; at least one, so that reading and computing overlap.
+    """The number of processes that read images for each training process.
 
     Args:
-        workers: what was asked for.
+        workers: the setting; None is one process per core, less one core for training, and from one to eight: with at
+            least one, reading and computing overlap.
         devices: training processes that share this machine.
     """
     if workers is not None:
@@ -63,13 +67,16 @@ def reading_processes(workers: int | None, devices: int = 1) -> int:
 
 
 class TrainLoader(DataLoader[Any]):
-    """A DataLoader that knows where in which epoch it is, so that a run resumes with the very next batch.
+    """A DataLoader that can be saved in the middle of an epoch, so that a run resumes with the next batch.
 
-    Its state is the place after the last batch that was handed out; what workers have read ahead does not count. Each
-    of them computes with one thread, stays for all epochs, and reads up to two batches ahead.
+    Its state is the position after the last batch that it returned; batches that workers have read ahead do not count.
+    Each worker computes with one thread, lives for all epochs, and reads up to two batches ahead.
 
-    Attributes:
-        waited: seconds in which a batch was asked for and not yet there, since the loader was made.
+    Args:
+        dataset: the samples.
+        batches: the order of the samples.
+        workers: number of processes that read.
+        pin_memory: copy batches into page-locked memory, for a GPU.
     """
 
     def __init__(self, dataset: SegmentationDataset, batches: EpochBatches, workers: int, pin_memory: bool) -> None:
@@ -80,23 +87,25 @@ class TrainLoader(DataLoader[Any]):
             persistent_workers=workers > 0,
             pin_memory=pin_memory,
         )
-        self.batches = batches
-        self.epoch = 0
-        self.consumed = 0
-        self.waited = 0.0
+        self.batches: EpochBatches = batches
+        self.epoch: int = 0
+        self.consumed: int = 0
+        """Batches of this epoch that were returned."""
+        self.waited: float = 0.0
+        """Seconds spent waiting for batches since the loader was made."""
 
     def __iter__(self) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        if self.consumed == len(self):  # the last epoch's end, which Lightning does not ask for
+        if self.consumed == len(self):  # Lightning does not iterate to the end of an epoch
             self.epoch += 1
             self.consumed = 0
         self.batches.epoch = self.epoch
         self.batches.start = self.consumed
-        asked = time.perf_counter()
+        requested = time.perf_counter()
         for batch in super().__iter__():
-            self.waited += time.perf_counter() - asked
+            self.waited += time.perf_counter() - requested
             self.consumed += 1
             yield batch
-            asked = time.perf_counter()
+            requested = time.perf_counter()
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self.epoch, "consumed": self.consumed}

@@ -1,4 +1,4 @@
-"""What Lightning runs: a step of training, a step of validation, the optimiser."""
+"""Lightning module: training step, validation step, and optimiser."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from encnet.errors import InputError
-from encnet.inference.alignment import covered_size, fitting_size
-from encnet.inference.decide import most_probable
-from encnet.losses import EncNetLoss
-from encnet.metrics import SegmentationMetrics
-from encnet.model.encnet import EncNet
+from encnet.checkpoint.encnet import EncNet
+from encnet.inference.argmax import most_probable
+from encnet.inference.preprocessing import Preprocessing
+from encnet.losses.loss import Loss
+from encnet.metrics.pixels import SegmentationMetrics
+from encnet.system.errors import InputError
 from encnet.training.config import OptimizerConfig
 
 
@@ -24,30 +24,30 @@ class TrainingModule(pl.LightningModule):
 
     Args:
         model: the network.
-        loss: what is minimised.
-        optimizer: the optimiser's settings.
-        batch_size: images in a batch on each device.
-        seed: of dropout; each step draws from a stream of its own, so that resuming changes nothing.
-        channels_last: memory layout of the images.
+        loss: the loss to minimise.
+        optimizer: settings of the optimiser.
+        batch_size: images per batch and device.
+        seed: seed of dropout. Each step has its own random stream, so that resuming changes nothing.
+        channels_last: store images and weights in channels-last memory layout.
     """
 
     def __init__(
         self,
         model: EncNet,
-        loss: EncNetLoss,
+        loss: Loss,
         optimizer: OptimizerConfig,
         batch_size: int,
         seed: int = 0,
         channels_last: bool = True,
     ) -> None:
         super().__init__()
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]
-        self.loss = loss
-        self.optimizer_config = optimizer
-        self.batch_size = batch_size
-        self.seed = seed
-        self.metrics = SegmentationMetrics(
+        self.memory_format: torch.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.model: EncNet = model.to(memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]
+        self.loss: Loss = loss
+        self.optimizer_config: OptimizerConfig = optimizer
+        self.batch_size: int = batch_size
+        self.seed: int = seed
+        self.metrics: SegmentationMetrics = SegmentationMetrics(
             model.num_classes, tuple(model.info.classes), presence=model.head.presence is not None
         )
 
@@ -61,30 +61,31 @@ class TrainingModule(pl.LightningModule):
         if not torch.isfinite(terms.total):
             raise InputError(
                 f"the loss became {terms.total.item()} at step {self.global_step}; lower optimizer.lr, "
-                "set optimizer.clip_norm, or use precision bf16 or fp32"
+                "set optimizer.clip_norm, or use precision bf16 or fp32",
+                argument="optimizer.lr",
             )
         return terms.total
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, labels = batch
-        seen, size = images.shape[-2:], labels.shape[-2:]  # data.long_side may have brought the image to another size
-        fitting = fitting_size(seen, self.model.info, self.model.align_corners)
-        images = F.pad(images, (0, fitting[1] - seen[1], 0, fitting[0] - seen[0]), mode="replicate")
+        image_size, size = images.shape[-2:], labels.shape[-2:]  # they differ if data.long_side resized the image
+        filling = Preprocessing.of(self.model.info, self.model.align_corners).filling(image_size, size)
+        rows, columns = filling.size[0] - image_size[0], filling.size[1] - image_size[1]
+        images = F.pad(images, (0, columns, 0, rows), mode="replicate")
         output = self.model(images.contiguous(memory_format=self.memory_format), full_size=False)
-        covered = covered_size(size, seen, fitting)
-        predictions = most_probable(output.logits, covered, self.model.align_corners)[:, : size[0], : size[1]]
+        predictions = most_probable(output.logits, filling.covered, self.model.align_corners)[:, : size[0], : size[1]]
         presence = None if output.presence is None else self.model.presence_probabilities(output.presence)
         self.metrics.update(predictions, labels, presence)
 
     def configure_optimizers(self) -> Any:
         config = self.optimizer_config
         backbone = [p for p in self.model.backbone.parameters() if p.requires_grad]
-        of_backbone = {id(p) for p in backbone}
-        head = [p for p in self.model.parameters() if p.requires_grad and id(p) not in of_backbone]
-        images_in_step = self.batch_size * self.trainer.world_size * config.accumulate
-        in_proportion = images_in_step / config.lr_batch if config.lr_batch else 1.0
-        rates = [config.lr * in_proportion, config.lr * in_proportion * config.head_lr_factor]
-        groups = [{"params": part, "lr": rate} for part, rate in zip((backbone, head), rates, strict=True)]
+        backbone_ids = {id(p) for p in backbone}
+        head = [p for p in self.model.parameters() if p.requires_grad and id(p) not in backbone_ids]
+        images_per_step = self.batch_size * self.trainer.world_size * config.accumulate
+        backbone_lr = config.lr * (images_per_step / config.lr_batch if config.lr_batch else 1.0)
+        rates = [backbone_lr, backbone_lr * config.head_lr_factor]
+        groups = [{"params": params, "lr": rate} for params, rate in zip((backbone, head), rates, strict=True)]
         optimizer = (
             torch.optim.SGD(groups, momentum=0.9, weight_decay=config.weight_decay)
             if config.name == "sgd"

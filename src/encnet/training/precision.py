@@ -1,4 +1,4 @@
-"""Which number format the computation of a training run takes."""
+"""The number format that a training run computes in."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from typing import Any
 
 import torch
 
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 LIGHTNING_NAMES: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+"""Our name of a number format -> Lightning's."""
 
 
 def resolve_precision(precision: str, accelerator: str) -> str:
-    """The number format for a setting, on this machine.
+    """Returns the number format that a precision setting means on this machine.
 
     Args:
-        precision: "fp32", "bf16", "fp16", or "auto": bf16 where the device computes it natively, otherwise fp32.
-            A CPU without instructions for bf16 emulates it, more than ten times slower.
-        accelerator: the device type that the run asks for: "auto", "cpu", "gpu", ...
+        precision: "fp32", "bf16", "fp16", or "auto", which is bf16 where the device computes it natively, otherwise
+            fp32. A CPU without bf16 instructions emulates it, more than ten times slower.
+        accelerator: the device type of the run: "auto", "cpu", "gpu", ...
 
     Returns:
         "fp32", "bf16" or "fp16".
@@ -27,7 +28,7 @@ def resolve_precision(precision: str, accelerator: str) -> str:
     """
     on_gpu = accelerator != "cpu" and torch.cuda.is_available()
     if precision == "fp16" and not on_gpu:
-        raise InputError("precision fp16 needs a GPU; use bf16 or fp32")
+        raise InputError("precision fp16 needs a GPU; use bf16 or fp32", argument="precision")
     if precision != "auto":
         return precision
     if on_gpu:
@@ -36,6 +37,6 @@ def resolve_precision(precision: str, accelerator: str) -> str:
 
 
 def cpu_computes_bf16() -> bool:
-    """Whether this machine's CPU multiplies bf16 without emulation: AVX-512 BF16, AMX, or Arm's BF16."""
+    """True if this CPU multiplies bf16 natively: AVX-512 BF16, AMX, or Arm's BF16."""
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

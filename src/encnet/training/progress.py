@@ -1,4 +1,4 @@
-"""What a run shows while it goes on."""
+"""The progress that a training run shows."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from encnet.training.throughput import Throughput, peak_megabytes
 
 
 class TrainingProgress(pl.Callback):
-    """One bar for the whole run on standard error: loss, images a second, share of time waiting for data, time left.
+    """One bar for the whole run on standard error: loss, images per second, share of time waiting for data, time left.
 
-    Where standard error or standard output is no terminal, standard output gets a plain line an epoch, so that a log
-    file says as much.
+    If standard error or standard output is not a terminal, one line per epoch is printed to standard output, so that
+    log files hold the same figures.
 
     Args:
-        throughput: what measures; comes before this one in the list of callbacks.
+        throughput: the callback that measures; it must come before this one in the list of callbacks.
     """
 
     def __init__(self, throughput: Throughput) -> None:
-        self.console = Console(stderr=True)
+        self.console: Console = Console(stderr=True)
         self._lines = Console()
-        self.throughput = throughput
+        self.throughput: Throughput = throughput
         self._bar: Progress | None = None
         self._task = TaskID(0)
         self._started = 0.0
@@ -39,7 +39,7 @@ class TrainingProgress(pl.Callback):
             return
         self._bar = Progress(
             TextColumn("[bold]epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),  # what 80 columns leave
+            BarColumn(bar_width=None),  # the width that is left over
             TextColumn("loss {task.fields[loss]} {task.fields[pace]}, left"),
             TimeRemainingColumn(),
             console=self.console,
@@ -70,7 +70,7 @@ class TrainingProgress(pl.Callback):
             f"epoch {self._epoch(trainer)}  loss {self._logged(trainer, 'train/total_loss', '.3f')}  "
             f"lr {self._logged(trainer, 'learning_rate', '.2e')}  {self.throughput.epoch}, "
             f"peak memory {peak_megabytes(pl_module.device) / 1000:.1f} GB, left {self._left(trainer)}",
-            soft_wrap=True,  # a log has no width
+            soft_wrap=True,  # log files have no width
             highlight=False,
         )
 
@@ -87,7 +87,7 @@ class TrainingProgress(pl.Callback):
         return "-" if value is None else format(value.item(), form)
 
     def _left(self, trainer: pl.Trainer) -> str:
-        """Time for the steps to come, validations included, at the speed of those of this process."""
+        """Estimated time for the remaining steps, with their validations, from the speed of this process so far."""
         done = trainer.global_step - self._steps_before
         left = int(trainer.estimated_stepping_batches) - trainer.global_step
         return str(timedelta(seconds=round((time.perf_counter() - self._started) / max(1, done) * left)))

@@ -1,4 +1,4 @@
-"""Recipes: the settings of a run as YAML, read into the typed config."""
+"""Recipes: YAML files of settings, read into a :class:`~encnet.training.config.TrainConfig`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
-from encnet.errors import InputError
-from encnet.files import write_text
+from encnet.model.options import RENAMED
+from encnet.system.errors import InputError
+from encnet.system.files import write_text
 from encnet.training.config import TrainConfig
 
 
 def list_recipes() -> list[str]:
-    """Names of the recipes that come with encnet."""
+    """The names of the recipes that come with encnet."""
     return sorted(Path(entry.name).stem for entry in _folder().iterdir() if entry.name.endswith(".yaml"))
 
 
 def recipe_path(name_or_path: str) -> Path:
-    """The file of a recipe that comes with encnet, or the path itself if it is one.
+    """The path of a recipe, given its name or its path.
 
     Raises:
-        InputError: neither.
+        InputError: there is neither a recipe of this name nor such a file.
     """
     if name_or_path in list_recipes():
         return Path(str(_folder().joinpath(f"{name_or_path}.yaml")))
@@ -37,27 +38,47 @@ def recipe_path(name_or_path: str) -> Path:
 
 
 def load_recipe(name_or_path: str, **changes: Any) -> TrainConfig:
-    """A recipe as a config; ``changes`` are nested like the YAML and win.
+    """Reads a recipe as a config.
+
+    Args:
+        name_or_path: name of a recipe that comes with encnet, or path of a YAML file.
+        changes: settings that replace those of the recipe, nested like the YAML.
 
     Raises:
         InputError: there is no such recipe, or the file has an unknown key or a value of the wrong type.
     """
     path = recipe_path(name_or_path)
+    settings = recipe_settings(path)
+    return parse_config(_merged(settings, changes) if isinstance(settings, dict) else settings, str(path))
+
+
+def recipe_settings(path: Path) -> Any:
+    """The content of a recipe file: nested settings, not checked yet but for names of earlier versions.
+
+    Raises:
+        InputError: the file cannot be read, or has the name that a setting had in an earlier version.
+    """
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
-    return parse_config(_merged(settings, changes) if isinstance(settings, dict) else settings, str(path))
+    _refuse_renamed(settings, str(path))
+    return settings
 
 
 def parse_config(settings: Any, source: str) -> TrainConfig:
-    """Nested settings -> a config whose types and ranges were checked.
+    """Converts nested settings to a config, and checks types and ranges.
+
+    Args:
+        settings: nested settings, as read from YAML.
+        source: where they come from, for the message of an error.
 
     Raises:
-        InputError: naming ``source`` and the setting.
+        InputError: there is no such setting, or a value has the wrong type or is out of its range.
     """
     if not isinstance(settings, dict):
         raise InputError(f"{source} must hold settings by name, not {type(settings).__name__}")
+    _refuse_renamed(settings, source)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--config", type=TrainConfig)
     try:
@@ -67,13 +88,13 @@ def parse_config(settings: Any, source: str) -> TrainConfig:
 
 
 def save_config(config: TrainConfig, dataset: Path, path: Path) -> None:
-    """Writes a config, and the data set that it was used on, as YAML that :func:`load_run_config` reads."""
+    """Writes a config and the path of its data set as YAML, for :func:`load_run_config`."""
     settings = {"dataset": str(dataset), "config": _plain(dataclasses.asdict(config))}
     write_text(path, yaml.safe_dump(settings, sort_keys=False))
 
 
 def load_run_config(path: Path) -> tuple[Path, TrainConfig]:
-    """What :func:`save_config` wrote: the data set and the config.
+    """Reads the path of the data set and the config that :func:`save_config` wrote.
 
     Raises:
         InputError: the file is missing or damaged.
@@ -85,6 +106,15 @@ def load_run_config(path: Path) -> tuple[Path, TrainConfig]:
         raise InputError(
             f"{path} is not the configuration of a run ({error}); give the folder of a run to resume"
         ) from error
+
+
+def _refuse_renamed(settings: Any, source: str) -> None:
+    """Raises InputError if the model settings use the name that an option had in an earlier version."""
+    model = settings.get("model") if isinstance(settings, dict) else None
+    for name in model if isinstance(model, dict) else ():
+        if name in RENAMED:
+            new = RENAMED[name].replace("'", "")  # YAML needs no quotes
+            raise InputError(f"{source}: model.{name} is now {new}")
 
 
 def _folder() -> Any:

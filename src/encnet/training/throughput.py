@@ -1,4 +1,4 @@
-"""How fast a run goes, how much of its time it waits for data, and what memory it takes."""
+"""Speed of training, share of time spent waiting for data, and peak memory."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ from encnet.training.datamodule import TrainingData
 
 @dataclass(frozen=True)
 class Pace:
-    """What some training steps took.
-
-    Attributes:
-        images: in these steps, on all devices.
-        seconds: from the end of the step before them to their own.
-        waiting: seconds of these in which the first process waited for data.
-    """
+    """Images and time of one or more training steps."""
 
     images: int = 0
+    """Images of these steps, over all devices."""
     seconds: float = 0.0
+    """Time from the end of the step before to the end of these steps."""
     waiting: float = 0.0
+    """Part of this time in which the first process waited for data, in seconds."""
 
     def __add__(self, other: Pace) -> Pace:
         return Pace(self.images + other.images, self.seconds + other.seconds, self.waiting + other.waiting)
 
     @property
     def images_per_second(self) -> float:
+        """Images per second; 0 if there was no step."""
         return self.images / self.seconds if self.seconds else 0.0
 
     @property
     def share_waiting(self) -> float:
+        """Share of the time that was spent waiting for data, 0-1."""
         return self.waiting / self.seconds if self.seconds else 0.0
 
     def __str__(self) -> str:
@@ -49,28 +48,26 @@ class Pace:
 class Throughput(pl.Callback):
     """Measures each training step, without validations, and logs the figures of each epoch.
 
-    They are ``speed/images_per_second``, ``speed/waiting_for_data`` (share, 0-1) and ``memory/peak_megabytes``
-    (:func:`peak_megabytes`). Must come before those callbacks that show them.
-
-    Attributes:
-        epoch: pace of the epoch under way, or of the last one.
-        run: pace of all steps since this process began.
+    The figures are ``speed/images_per_second``, ``speed/waiting_for_data`` (share, 0-1) and ``memory/peak_megabytes``
+    (:func:`peak_megabytes`). Must come before the callbacks that show them.
     """
 
     def __init__(self) -> None:
-        self.epoch = Pace()
-        self.run = Pace()
+        self.epoch: Pace = Pace()
+        """Pace of the current epoch, or of the last one between epochs."""
+        self.run: Pace = Pace()
+        """Pace of all steps of this process."""
         self._recent: deque[Pace] = deque(maxlen=20)
         self._time = 0.0
         self._waited = 0.0
 
     @property
     def recent(self) -> Pace:
-        """Pace of the last steps, up to 20."""
+        """Pace of the last 20 steps or fewer."""
         return sum(self._recent, Pace())
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._start(trainer)  # an epoch that is resumed has no start
+        self._start(trainer)  # an epoch that is resumed has no on_train_epoch_start
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.epoch = Pace()
@@ -100,7 +97,7 @@ class Throughput(pl.Callback):
         )
 
     def _start(self, trainer: pl.Trainer) -> None:
-        """A step begins now."""
+        """Notes that a step begins now."""
         self._time = time.perf_counter()
         data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, TrainingData)
@@ -108,14 +105,14 @@ class Throughput(pl.Callback):
 
 
 def peak_megabytes(device: torch.device) -> float:
-    """The most memory that this process has held, in 10⁶ bytes: its tensors on a GPU, or all that it is on a CPU.
+    """The peak memory of this process in 10⁶ bytes: of its tensors on a GPU, or of the whole process on a CPU.
 
-    Processes that read images are not counted. Where the system does not tell, it is nan.
+    Processes that read images are not counted. The result is nan if the system does not report it.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     status = Path("/proc/self/status")
-    if status.is_file():  # Linux, where getrusage would count what the parent held before it started this process
+    if status.is_file():  # Linux, where getrusage counts the memory of the parent before it started this process
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024 / 1e6
     try:

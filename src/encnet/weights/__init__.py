@@ -1,1 +1,1 @@
-"""Checkpoints -> models."""
+"""Conversion of checkpoints of other code bases."""

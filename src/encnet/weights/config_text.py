@@ -1,4 +1,4 @@
-"""Settings from the text of an MMSegmentation config, which is Python source: read, never executed."""
+"""Reads settings from the text of an MMSegmentation config, which is Python source that is never executed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def read_config(text: object) -> dict[str, Any]:
-    """The values of a config's top-level names: numbers, texts, lists and dicts; None for whatever is computed.
+    """The values of a config's top-level names: numbers, strings, lists and dicts; None for computed values.
 
-    Text that is no Python source gives an empty dict.
+    Returns an empty dict for anything that is not Python source.
     """
     if not isinstance(text, str):
         return {}
@@ -43,7 +43,7 @@ def _value(node: ast.expr, names: dict[str, Any]) -> Any:
 
 
 def look_up(settings: Any, *keys: str) -> Any:
-    """``settings[keys[0]][keys[1]]...``; None where something on the way is missing or no dict."""
+    """``settings[keys[0]][keys[1]]...``; None if a key is missing or a value on the way is not a dict."""
     for key in keys:
         settings = settings.get(key) if isinstance(settings, dict) else None
     return settings

@@ -1,4 +1,4 @@
-"""A checkpoint of another code base -> one of ours, with the same tensors and every setting that changes the result."""
+"""Converts a checkpoint of another code base: the same tensors, and every setting that changes the result."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from encnet.checkpoint.create import create_model
+from encnet.checkpoint.encnet import EncNet
 from encnet.data.formats import read_dataset
 from encnet.data.formats.dataset_yaml import read_dataset_yaml
-from encnet.data.labels import LabelSet, distinct_palette
-from encnet.errors import InputError
-from encnet.model.backbone import DilatedBackbone
-from encnet.model.build import build_encnet
-from encnet.model.encnet import EncNet
-from encnet.model.variants import VARIANTS, create_model
+from encnet.data.labels import LabelSet
+from encnet.data.palette import distinct_palette
+from encnet.model.backbones.timm_backbone import DilatedBackbone
+from encnet.system.errors import InputError, first_line
 from encnet.weights import timm_torchvision
 from encnet.weights.distance import refuse_positive_scale, refuse_squared_factor
 from encnet.weights.reading import read_foreign
@@ -26,23 +26,29 @@ from encnet.weights.sources import SOURCES, Answers, Conversion, ForeignFile, So
 
 
 class MisfitError(InputError):
-    """The file's tensors and the network's are not the same."""
+    """The tensors of a file do not fit the network.
+
+    Args:
+        message: the sentence for the user.
+        tensors: one line per tensor that does not fit: name, shape and reason.
+    """
 
     def __init__(self, message: str, tensors: Sequence[str]) -> None:
         super().__init__(message)
-        self.tensors = tensors
-        """One line for each tensor that does not fit: name and shape, and why."""
+        self.tensors: Sequence[str] = tensors
+        """One line per tensor that does not fit: name, shape and reason."""
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion wrote, and on what it rests."""
+    """The file that a conversion wrote, and its settings."""
 
     out: Path
+    """The file written."""
     rows: Sequence[tuple[str, str, str]]
-    """Setting, value and where it comes from."""
+    """Name, value and origin of each setting."""
     backbone: str | None
-    """timm's name where the file was a backbone, first weights for training; None for a whole network."""
+    """timm's name of the backbone if the file held only a backbone (initial weights); None for a whole network."""
 
 
 def convert_file(
@@ -52,23 +58,23 @@ def convert_file(
     classes: str | os.PathLike[str] | None = None,
     format: str | None = None,
 ) -> Converted:
-    """Converts the checkpoint ``path`` and writes ``out``; nothing is written unless every tensor has its place.
+    """Converts the checkpoint ``path`` and writes ``out``, unless a tensor does not fit.
 
     Args:
         path: a PyTorch or safetensors file, or PaddlePaddle's .pdparams.
-        out: the file to write, for ``encnet.load``; of a backbone, for ``pretrained=``.
-        answers: settings that the file does not say.
-        classes: where names and palette are: a data set's folder, its dataset.yaml, or a text file of one name a line.
-            None takes what the file says, else class_0, class_1, ...
-        format: of that data set; None finds out.
+        out: file to write: for ``encnet.load``, or for ``pretrained=`` if the checkpoint is only a backbone.
+        answers: settings that the file does not hold.
+        classes: source of class names and palette: the folder of a data set, its dataset.yaml, or a text file with one
+            name per line. None takes those in the file, else class_0, class_1, ...
+        format: format of that data set; None detects it.
 
     Raises:
-        InputError: the file cannot be read, is of no source or of a refused one, or does not say enough.
-        MisfitError: tensors are left over, missing, or of another shape.
+        InputError: the file cannot be read, belongs to no source or to a refused one, or lacks a setting.
+        MisfitError: tensors are left over, missing, or have another shape.
     """
     answers = answers or Answers()
     if Path(out).resolve() == Path(path).resolve():
-        raise InputError(f"{out} is the file to convert; give another path for the result")
+        raise InputError(f"{out} is the file to convert; give another path for the result", "out")
     file = read_foreign(path)
     if answers.source is None and timm_torchvision.recognise(file.tensors):
         return _convert_backbone(file, Path(out))
@@ -95,52 +101,54 @@ def convert_file(
 
 
 def _source(file: ForeignFile, name: str | None) -> Source:
-    if name is not None and name not in SOURCES:
-        raise InputError(f"there is no source {name!r}; choose one of {', '.join(SOURCES)}")
-    candidates = (source(candidate) for candidate in SOURCES if name in (None, candidate))
-    found = next((candidate for candidate in candidates if candidate.recognise(file.tensors)), None)
-    if found is None:
+    """The source called ``name``, or for None the one that recognises the file."""
+    candidates = [source(candidate) for candidate in (SOURCES if name is None else [name])]
+    recognised = next((candidate for candidate in candidates if candidate.recognise(file.tensors)), None)
+    if recognised is None:
         first = next(iter(file.tensors), "none")
         raise InputError(
-            f"{file.path} is no EncNet of {name or ', '.join(SOURCES)}, nor a ResNet of timm or torchvision: its "
-            f"{len(file.tensors)} tensors have other names, the first {first}; another timm backbone needs no "
-            "conversion: give it as --model.pretrained"
+            f"{file.path} is not an EncNet of {name or ', '.join(SOURCES)}, nor a ResNet of timm or torchvision: its "
+            f"{len(file.tensors)} tensors have other names, the first one {first}; weights of another timm backbone "
+            "need no conversion: give their file as pretrained when you create or train a model"
         )
-    return found
+    return recognised
 
 
 def _fill(file: ForeignFile, conversion: Conversion) -> EncNet:
-    """The network of the settings, with the file's tensors."""
+    """The network with these settings and the file's tensors, in eval mode."""
     options = {name: setting.value for name, setting in conversion.settings.items()}
-    if conversion.variant in VARIANTS:
-        model = create_model(conversion.variant, **options)
-    else:
-        model = build_encnet(**options, variant=conversion.variant)
+    model = create_model(conversion.variant, **options)
     _load(file, model, conversion.tensors, conversion.unknown)
     return model.eval()
 
 
 def _load(file: ForeignFile, network: nn.Module, tensors: Mapping[str, Tensor], unknown: Mapping[str, Tensor]) -> None:
-    wanted = network.state_dict()
-    left_over = {**unknown, **{name: tensor for name, tensor in tensors.items() if name not in wanted}}
+    """Copies tensors into a network.
+
+    Raises:
+        MisfitError: tensors are left over, missing, or have another shape.
+    """
+    places = network.state_dict()
+    left_over = {**unknown, **{name: tensor for name, tensor in tensors.items() if name not in places}}
     lines = [f"{name} {tuple(tensor.shape)}: the network has no place for it" for name, tensor in left_over.items()]
-    for name, place in wanted.items():
-        if name not in tensors and not name.endswith("num_batches_tracked"):  # which PyTorch before 0.4.1 did not have
+    for name, place in places.items():
+        if name not in tensors and not name.endswith("num_batches_tracked"):  # PyTorch before 0.4.1 had none
             lines.append(f"{name} {tuple(place.shape)}: not in the file")
         elif name in tensors and tensors[name].shape != place.shape:
             lines.append(f"{name} {tuple(place.shape)}: has the shape {tuple(tensors[name].shape)} in the file")
     if lines:
         raise MisfitError(
-            f"{file.path} does not fit: {len(lines)} tensors are left over, missing or of another shape, the first "
+            f"{file.path} does not fit: {len(lines)} tensors are left over, missing or of another shape, the first one "
             f"{lines[0]}; convert the state dict of a whole, unchanged network",
             lines,
         )
     with torch.no_grad():
         for name, tensor in tensors.items():
-            wanted[name].copy_(tensor)
+            places[name].copy_(tensor)
 
 
 def _convert_backbone(file: ForeignFile, out: Path) -> Converted:
+    """Writes the ResNet in a file as initial weights."""
     name, tensors = timm_torchvision.backbone_weights(file.tensors)
     network = DilatedBackbone(name).network
     _load(file, network, tensors, {})
@@ -150,13 +158,25 @@ def _convert_backbone(file: ForeignFile, out: Path) -> Converted:
 
 
 def _name_classes(model: EncNet, conversion: Conversion, given: LabelSet | None) -> str:
-    """Gives the model names and palette; returns where they are from."""
+    """Stores class names and palette in the model; returns their origin.
+
+    Args:
+        model: the converted model.
+        conversion: its conversion, with the names that the file holds.
+        given: the user's names and palette, if any.
+
+    Raises:
+        InputError: the user gives a wrong number of names.
+    """
     n = model.num_classes
     names, palette, origin = list(conversion.classes), list(conversion.palette), "meta"
     if given is not None:
         names, palette, origin = list(given.names), list(given.palette), "argument"
         if len(names) != n:
-            raise InputError(f"--classes has {len(names)} names, the network {n} classes; give those it was trained on")
+            raise InputError(
+                f"classes gives {len(names)} names and the network has {n} classes; give those it was trained with",
+                "classes",
+            )
     if len(names) != n or not all(isinstance(name, str) for name in names):
         names, palette, origin = [f"class_{i}" for i in range(n)], [], "convention"
     if len(palette) != n or not all(_is_color(color) for color in palette):
@@ -166,6 +186,7 @@ def _name_classes(model: EncNet, conversion: Conversion, given: LabelSet | None)
 
 
 def _read_classes(path: Path, format: str | None) -> LabelSet:
+    """Class names and palette from a data set's folder, a dataset.yaml or a text file."""
     if path.is_dir():
         return read_dataset(path, format).labels
     if path.suffix in (".yaml", ".yml"):
@@ -174,7 +195,9 @@ def _read_classes(path: Path, format: str | None) -> LabelSet:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path} gives no class names ({error}); give a data set's folder, a dataset.yaml, or one name a line"
+            f"{path} gives no class names ({first_line(error)}); give the folder of a data set, a dataset.yaml, or a "
+            "text file with one name per line",
+            "classes",
         ) from error
     return LabelSet.plain([line.strip() for line in lines if line.strip()])
 
@@ -188,7 +211,7 @@ def _is_color(color: object) -> bool:
 
 
 def _text(value: Any) -> str:
-    """A value as the table shows it."""
+    """The text of a value in the table of settings."""
     if isinstance(value, list | tuple):
         if len(value) > 3:
             return f"{len(value)}: {_text(value[0])}, {_text(value[1])}, ..., {_text(value[-1])}"

@@ -1,4 +1,4 @@
-"""Renaming tensors: names of a code base -> ours."""
+"""Renames tensors from the names of a code base to ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-PARAMETERS = (
+PARAMETERS: tuple[str, ...] = (
     "weight",
     "bias",
     "running_mean",
@@ -15,21 +15,22 @@ PARAMETERS = (
     "codewords",
     "scale",
 )
-"""The last part of a tensor's name, after the module's."""
+"""Last parts of tensor names, after the name of the module."""
 
 
 def resnet_stages(prefix: str) -> dict[str, str]:
-    """The map of a ResNet whose names are torchvision's after ``prefix``: stem conv1 and bn1, then layer1 to layer4."""
+    """The map of a ResNet with torchvision's names after ``prefix``: stem conv1 and bn1, then layer1 to layer4."""
     parts = ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")
     return {f"{prefix}{part}.": f"backbone.network.{part}." for part in parts}
 
 
 def rename(tensors: Mapping[str, Tensor], modules: Mapping[str, str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Tensors under our names, and those that no module of the map has.
+    """Returns the tensors under our names, and those whose module is not in the map.
 
     Args:
-        tensors: by the names of their code base.
-        modules: its name of a module -> ours. A name that ends with a dot stands for all that begins with it.
+        tensors: tensors by the names of their code base.
+        modules: foreign module name -> our module name. A name that ends with a dot stands for all names that begin
+            with it.
     """
     renamed: dict[str, Tensor] = {}
     unknown: dict[str, Tensor] = {}

@@ -1,4 +1,4 @@
-"""MMSegmentation's EncNet, with or without its form of the JPU; OneDL's fork is the same."""
+"""MMSegmentation's EncNet, with or without its form of the JPU; OneDL's fork has the same files."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 from encnet.weights.key_map import rename, resnet_stages
 from encnet.weights.mmseg_config import (
-    config_of,
     require_one_convention,
-    said_align_corners,
-    said_classes,
-    said_crop,
-    said_normalisation,
-    strides,
+    stored_align_corners,
+    stored_classes,
+    stored_config,
+    stored_crop,
+    stored_normalisation,
+    stride_settings,
 )
 from encnet.weights.pytorch_encoding import VARIANTS
 from encnet.weights.resnet import resnet_name
@@ -30,17 +30,17 @@ from encnet.weights.sources import (
     resnet_setting,
 )
 
-NAME = "mmsegmentation"
+NAME: str = "mmsegmentation"
 
-_STEM = {"0": "conv1.0", "1": "conv1.1", "3": "conv1.3", "4": "conv1.4", "6": "conv1.6", "7": "bn1"}
-"""Its three 3x3 convolutions and their norms lie in one sequence; timm's last norm has a name of its own."""
+_STEM: dict[str, str] = {"0": "conv1.0", "1": "conv1.1", "3": "conv1.3", "4": "conv1.4", "6": "conv1.6", "7": "bn1"}
+"""Index in MMSegmentation's stem, one sequence of three 3x3 convolutions and norms -> timm's name."""
 
 
 def _conv_module(theirs: str, ours: str) -> dict[str, str]:
     return {f"{theirs}.conv": f"{ours}.0", f"{theirs}.bn": f"{ours}.1"}
 
 
-MODULES = {
+MODULES: dict[str, str] = {
     **resnet_stages("backbone."),
     **{f"backbone.stem.{theirs}": f"backbone.network.{ours}" for theirs, ours in _STEM.items()},
     **_conv_module("decode_head.bottleneck", "head.conv_in"),
@@ -69,7 +69,7 @@ MODULES = {
     },
 }
 
-_JPU_VARIANTS = {"encnet_resnet50": "encnet_jpu_resnet50", "encnet_resnet101": "encnet_jpu_resnet101"}
+_JPU_VARIANTS: dict[str, str] = {"encnet_resnet50": "encnet_jpu_resnet50", "encnet_resnet101": "encnet_jpu_resnet101"}
 
 
 def recognise(tensors: Mapping[str, Tensor]) -> bool:
@@ -77,21 +77,22 @@ def recognise(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def convert(file: ForeignFile, answers: Answers) -> Conversion:
-    config = config_of(file.meta)
+    config = stored_config(file.meta)
     tensors, unknown = rename(file.tensors, MODULES)
     backbone = resnet_setting(file.path, resnet_name(tensors, "backbone.network."))
-    corners = align_corners(answers, said_align_corners(file.meta, config))
+    corners = align_corners(answers, stored_align_corners(file.meta, config))
     if not corners:
         raise InputError(
-            f"{file.path} does not say how it interpolates, and MMSegmentation's configs differ; pass --align-corners "
-            "false, or true for those with 769x769 crops (`align_corners` of its config's decode_head)"
+            f"{file.path} does not say how it interpolates, and MMSegmentation's configs differ; give align_corners: "
+            "the value in decode_head of the config, false in most, true in those with 769x769 crops",
+            "align_corners",
         )
     require_one_convention(file, config, corners["align_corners"].value)
-    statistics = said_normalisation(config)
+    statistics = stored_normalisation(config)
     jpu = any(name.startswith("neck.") for name in tensors)
     settings = {
         **backbone,
-        **strides(file, config, jpu),
+        **stride_settings(file, config, jpu),
         **({"jpu": Setting(True, "keys")} if jpu else {}),
         **head_settings(file.path, tensors),
         **corners,
@@ -102,11 +103,11 @@ def convert(file: ForeignFile, answers: Answers) -> Conversion:
         variant = _JPU_VARIANTS.get(variant, "custom")
     if statistics and statistics.bgr:
         tensors = _rgb_first(tensors)
-    return Conversion(NAME, variant, settings, tensors, unknown, *said_classes(file.meta), said_crop(config))
+    return Conversion(NAME, variant, settings, tensors, unknown, *stored_classes(file.meta), stored_crop(config))
 
 
 def _rgb_first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """With the input channels of the first convolution turned around: images are RGB here."""
+    """The tensors of a BGR network, with the input channels of the first convolution reversed to RGB."""
     stems = ("backbone.network.conv1.0.weight", "backbone.network.conv1.weight")
     first = next(name for name in stems if name in tensors)
     return {**tensors, first: tensors[first].flip(1)}

@@ -1,53 +1,64 @@
-"""What an MMSegmentation file says beside its tensors: config text, class names, palette."""
+"""Settings that an MMSegmentation file stores beside its tensors: config text, class names, palette."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 from encnet.weights.config_text import look_up, read_config
 from encnet.weights.sources import ForeignFile, Setting
 
-_OUTPUT_STRIDES = {(1, 2, 1, 1): 8, (1, 2, 2, 1): 16, (1, 2, 2, 2): 32}
-"""Strides of the stages -> output stride."""
+_OUTPUT_STRIDES: dict[tuple[int, ...], int] = {(1, 2, 1, 1): 8, (1, 2, 2, 1): 16, (1, 2, 2, 2): 32}
+"""Strides of the four stages -> output stride."""
 
-_DILATIONS = {8: (2, 4), 16: (1, 2), 32: (1, 1)}
-"""Output stride -> dilations of stages 3 and 4 that follow from it."""
+_DILATIONS: dict[int, tuple[int, int]] = {8: (2, 4), 16: (1, 2), 32: (1, 1)}
+"""Output stride -> the dilations of stages 3 and 4 that follow from it."""
 
 
 class Normalisation(NamedTuple):
-    """How the network's images are prepared."""
+    """The normalisation of images that the network was trained with."""
 
-    mean: list[float]  #: in RGB order, of values in 0-1
-    std: list[float]  #: likewise
-    bgr: bool  #: whether the network takes BGR
+    mean: list[float]  #: mean of red, green and blue, of values in 0-1
+    std: list[float]  #: standard deviation, likewise
+    bgr: bool  #: whether the network takes BGR images
 
 
-def config_of(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """The config, whose text MMEngine keeps under ``cfg`` and its forerunner under ``config``."""
+def stored_config(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The config, whose text MMEngine stores under ``cfg`` and its predecessor under ``config``."""
     return read_config(meta.get("cfg") or meta.get("config"))
 
 
-def said_align_corners(meta: Mapping[str, Any], config: Mapping[str, Any]) -> object:
-    """``align_corners`` of the head; None where nothing says it."""
-    said = look_up(config, "model", "decode_head", "align_corners")
-    return meta.get("align_corners") if said is None else said
+def stored_align_corners(meta: Mapping[str, Any], config: Mapping[str, Any]) -> object:
+    """``align_corners`` of the head; None if the file does not say it."""
+    in_config = look_up(config, "model", "decode_head", "align_corners")
+    return meta.get("align_corners") if in_config is None else in_config
 
 
 def require_one_convention(file: ForeignFile, config: Mapping[str, Any], corners: bool) -> None:
-    """Raises InputError where the neck interpolates in another way than the head, ``corners``."""
+    """Checks that the neck interpolates as the head does.
+
+    Args:
+        file: the file, for the message.
+        config: its config.
+        corners: ``align_corners`` of the head.
+
+    Raises:
+        InputError: ``align_corners`` of the neck differs.
+    """
     neck = look_up(config, "model", "neck", "align_corners")
     if neck is not None and neck != corners:
         raise InputError(
-            f"{file.path} interpolates with align_corners {neck} in its neck and {corners} in its head, which encnet "
-            "does not; convert a network that has one convention"
+            f"{file.path} interpolates with align_corners {neck} in its neck and {corners} in its head, but encnet has "
+            "one convention for both; convert a network that uses one"
         )
 
 
-def strides(file: ForeignFile, config: Mapping[str, Any], jpu: bool) -> dict[str, Setting]:
-    """Output stride and dilations, from the config's backbone; without one, those of everything that was published:
-    stride 8, and with the JPU stride 32 that keeps the dilations of stride 8.
+def stride_settings(file: ForeignFile, config: Mapping[str, Any], jpu: bool) -> dict[str, Setting]:
+    """Output stride and dilations, from the backbone of the config.
+
+    Without a config they are those of all published models: stride 8, or with the JPU stride 32 and the dilations of
+    stride 8.
 
     Raises:
         InputError: no ResNet here has these strides and dilations.
@@ -62,9 +73,9 @@ def strides(file: ForeignFile, config: Mapping[str, Any], jpu: bool) -> dict[str
     special = [name for name, value in (("multi_grid", None), ("style", "pytorch")) if _differs(backbone, name, value)]
     if output_stride is None or last is None or special:
         raise InputError(
-            f"{file.path} has a backbone of strides {steps} and dilations {rates}{' and ' if special else ''}"
-            f"{' and '.join(special)} that encnet does not have; convert one of strides 1, 2, 1, 1 and dilations "
-            "1, 1, 2, 4, PyTorch's style, without multi-grid"
+            f"{file.path} has a backbone that encnet does not have, with strides {steps}, dilations {rates}"
+            f"{''.join(f', {name} {look_up(backbone, name)}' for name in special)}; convert a network with strides "
+            "1, 2, 1, 1 and dilations 1, 1, 2, 4, PyTorch's style, without multi-grid"
         )
     settings: dict[str, Any] = {"output_stride": output_stride}
     if last != _DILATIONS[output_stride]:
@@ -74,9 +85,12 @@ def strides(file: ForeignFile, config: Mapping[str, Any], jpu: bool) -> dict[str
     return {name: Setting(value, "meta") for name, value in settings.items()}
 
 
-def said_normalisation(config: Mapping[str, Any]) -> Normalisation | None:
-    """Of the data preprocessor since MMEngine, whose images stay BGR unless it says otherwise; of img_norm_cfg before,
-    which turns them to RGB unless it says otherwise."""
+def stored_normalisation(config: Mapping[str, Any]) -> Normalisation | None:
+    """The normalisation of images; None if the config does not say it.
+
+    Since MMEngine it is in the data preprocessor, where images are BGR by default; before, in ``img_norm_cfg``, where
+    they are turned to RGB by default.
+    """
     for place, to_rgb, default in (
         (look_up(config, "model", "data_preprocessor"), "bgr_to_rgb", False),
         (look_up(config, "data_preprocessor"), "bgr_to_rgb", False),
@@ -84,35 +98,39 @@ def said_normalisation(config: Mapping[str, Any]) -> Normalisation | None:
     ):
         mean, std = look_up(place, "mean"), look_up(place, "std")
         if _is_numbers(mean) and _is_numbers(std):
-            said = place.get(to_rgb)
-            rgb = said if isinstance(said, bool) else default
+            stored = place.get(to_rgb)
+            rgb = stored if isinstance(stored, bool) else default
             order = slice(None) if rgb else slice(None, None, -1)
-            # Rounded: 123.675 / 255 is 0.485 but for the last bits.
+            # Rounded, as 123.675 / 255 differs from 0.485 in the last bits.
             mean, std = ([round(value / 255, 9) for value in values[order]] for values in (mean, std))
             return Normalisation(mean, std, bgr=not rgb)
     return None
 
 
-def said_classes(meta: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
-    """Names and palette: in ``dataset_meta`` since MMEngine, in ``CLASSES`` and ``PALETTE`` before; else empty."""
+def stored_classes(meta: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
+    """Class names and palette, each empty if the file does not hold it.
+
+    Since MMEngine they are in ``dataset_meta``; before, in ``CLASSES`` and ``PALETTE``.
+    """
     places = [place for place in (meta.get("dataset_meta"), meta) if isinstance(place, dict)]
-    found: list[Any] = []
-    for keys in (("classes", "CLASSES"), ("palette", "PALETTE")):
+
+    def first(*keys: str) -> Sequence[Any]:
         values = (place.get(key) for place in places for key in keys)
-        found.append(next((value for value in values if isinstance(value, list | tuple)), ()))
-    return found[0], found[1]
+        return next((value for value in values if isinstance(value, list | tuple)), ())
+
+    return first("classes", "CLASSES"), first("palette", "PALETTE")
 
 
-def said_crop(config: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Height and width of the training crops."""
+def stored_crop(config: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Height and width of the training crops; None if the config does not say them."""
     crop = config.get("crop_size")
     if isinstance(crop, list) and len(crop) == 2 and all(isinstance(side, int) and side > 0 for side in crop):
         return crop[0], crop[1]
     return None
 
 
-def _differs(settings: Any, name: str, usual: object) -> bool:
-    return look_up(settings, name) not in (None, usual)
+def _differs(settings: Any, name: str, default: object) -> bool:
+    return look_up(settings, name) not in (None, default)
 
 
 def _is_numbers(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""PaddleSeg's ENCNet on its ResNet_vd, which averages before the shortcuts and dilates whole stages."""
+"""PaddleSeg's ENCNet with its ResNet_vd, whose shortcuts average first and whose dilation covers whole stages."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from encnet.weights.sources import (
     resnet_setting,
 )
 
-NAME = "paddleseg"
+NAME: str = "paddleseg"
 
-_STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
+_STATISTICS: dict[str, str] = {"_mean": "running_mean", "_variance": "running_var"}
 
-_STEM = {
+_STEM: dict[str, tuple[str, str]] = {
     "backbone.conv1_1": ("conv1.0", "conv1.1"),
     "backbone.conv1_2": ("conv1.3", "conv1.4"),
     "backbone.conv1_3": ("conv1.6", "bn1"),
 }
 
-_CONV_NORMS = {
+_CONV_NORMS: dict[str, str] = {
     "bottleneck": "head.conv_in",
     "lateral_convs.0": "head.lateral.0",
     "lateral_convs.1": "head.lateral.1",
@@ -37,13 +37,13 @@ _CONV_NORMS = {
     "enc_module.encoding_project": "head.context.semantics.projection",
     "fcn_head.conv_bn_relu": "aux_head.0",
 }
-"""Its convolutions with bias, each followed by a batch norm, and our sequences of the same without bias."""
+"""Convolution with bias and batch norm there -> the same sequence here, whose convolution has no bias."""
 
-_LINEAR = {"enc_module.fc.0": "head.context.gamma", "se_layer": "head.presence"}
-"""Their weights are (inputs, outputs)."""
+_LINEAR: dict[str, str] = {"enc_module.fc.0": "head.context.gamma", "se_layer": "head.presence"}
+"""Linear layers, whose weights PaddleSeg stores as (inputs, outputs)."""
 
 _DEEPEST = 36
-"""Blocks of the longest stage, in ResNet-152."""
+"""Number of blocks of the longest stage, in ResNet-152."""
 
 
 def _pair(theirs: str, conv: str, norm: str) -> dict[str, str]:
@@ -58,7 +58,7 @@ def _block(stage: int, block: int) -> dict[str, str]:
     return modules
 
 
-MODULES = {
+MODULES: dict[str, str] = {
     name: module
     for part in (
         *(_pair(theirs, *(f"backbone.network.{name}" for name in ours)) for theirs, ours in _STEM.items()),
@@ -81,7 +81,7 @@ def recognise(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def convert(file: ForeignFile, answers: Answers) -> Conversion:
-    """Its align_corners and normalisation are written into its code and its configs, not into its files."""
+    """The network in our terms; align_corners and normalisation are conventions, as PaddleSeg's files hold neither."""
     renamed, unknown = rename({_torch_name(name): tensor for name, tensor in file.tensors.items()}, MODULES)
     tensors = _folded(_transposed(renamed))
     settings = {
@@ -92,12 +92,12 @@ def convert(file: ForeignFile, answers: Answers) -> Conversion:
         **align_corners(answers, convention=False),
         **normalisation(answers, convention=((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))),
     }
-    theirs = {name: tensor for name, tensor in file.tensors.items() if _torch_name(name) in unknown}
-    return Conversion(NAME, "custom", settings, tensors, theirs)
+    unplaced = {name: tensor for name, tensor in file.tensors.items() if _torch_name(name) in unknown}
+    return Conversion(NAME, "custom", settings, tensors, unplaced)
 
 
 def _torch_name(name: str) -> str:
-    """Statistics of batch norms are called as PyTorch calls them, all else stays."""
+    """The name with PyTorch's names for the statistics of batch norms; other names stay as they are."""
     module, dot, parameter = name.rpartition(".")
     return module + dot + _STATISTICS.get(parameter, parameter)
 
@@ -108,7 +108,7 @@ def _transposed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Without the biases before batch norms: (x + b - mean) is (x - (mean - b))."""
+    """The tensors with the biases before batch norms moved into the means: x + b - mean = x - (mean - b)."""
     folded = dict(tensors)
     for module in _CONV_NORMS.values():
         bias, mean = f"{module}.0.bias", f"{module}.1.running_mean"
@@ -118,7 +118,7 @@ def _folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _backbone(tensors: Mapping[str, Tensor]) -> str | None:
-    """timm's name of the ResNet_vd, None where it is another network."""
+    """timm's name of the ResNet_vd; None for another network."""
     depth = resnet_depth(tensors, "backbone.network.")
     stem = tensors.get("backbone.network.conv1.0.weight")
     return f"resnet{depth}d" if depth is not None and stem is not None and stem.shape[0] == 32 else None

@@ -1,4 +1,4 @@
-"""PaddlePaddle's parameter files, `.pdparams`: pickled names and arrays, read without executing anything."""
+"""Reads PaddlePaddle's parameter files, `.pdparams`: pickled names and arrays, without executing anything."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 _NAME_TABLE = "StructuredToParameterName@@"
-"""An entry of Paddle's own: the name of each parameter in its graph, which nothing here needs."""
+"""Entry that Paddle adds: the name of each parameter in its graph. It is not needed here."""
 
 _STATE_DICT_KEYS = ("model", "state_dict")
-"""Under which entry a script puts the state dict when it saves more than that."""
+"""Entries under which training scripts store the state dict when they save more than that."""
 
 
 def read_pdparams(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Names and tensors of a file that ``paddle.save(layer.state_dict(), path)`` wrote, in Paddle's own layout.
+    """Names and tensors of a file that ``paddle.save(layer.state_dict(), path)`` wrote, in Paddle's layout.
 
-    All forms that Paddle 2 and 3 have written are read: plain arrays, (name, array) pairs, tensors of static graphs,
+    It reads every form that Paddle 2 and 3 have written: plain arrays, (name, array) pairs, tensors of static graphs,
     pickle protocols 2 to 4, a state dict beside other entries.
 
     Raises:
-        InputError: the file is missing or damaged, would execute code, or holds anything but named arrays.
+        InputError: the file is missing or damaged, would execute code, or holds something other than named arrays.
     """
     content = _unpickle(path)
     if not isinstance(content, dict):
@@ -43,7 +43,7 @@ def read_pdparams(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         if not isinstance(name, str) or not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
             held = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else f"a {type(array).__name__}"
             raise InputError(
-                f"{path} holds {held} under {name!r}, where arrays of numbers belong; save model.state_dict() alone"
+                f"{path} holds {held} under {name!r} instead of an array of numbers; save model.state_dict() alone"
             )
         tensors[name] = torch.from_numpy(np.array(array))  # a copy: arrays in a pickle can be read-only
     return tensors
@@ -64,10 +64,10 @@ def _unpickle(path: str | os.PathLike[str]) -> object:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Builds arrays and containers; every other thing that a pickle may ask for is refused by name."""
+    """Builds arrays and containers; refuses everything else that a pickle may ask for, and names it."""
 
     def __init__(self, file: Any, path: str | os.PathLike[str]) -> None:
-        super().__init__(file, encoding="latin1")  # as Python 2 wrote the bytes of an array
+        super().__init__(file, encoding="latin1")  # the encoding in which Python 2 wrote the bytes of arrays
         self._path = path
 
     def find_class(self, module_name: str, global_name: str) -> Any:
@@ -75,26 +75,28 @@ class _ArrayUnpickler(pickle.Unpickler):
         if (module, global_name) not in _ALLOWED:
             raise InputError(
                 f"{self._path} asks for {module_name}.{global_name}, which can execute code, so it was not opened; get "
-                "one that holds arrays only, as paddle.save(model.state_dict(), path) writes it"
+                "a file that holds arrays only, as paddle.save(model.state_dict(), path) writes it"
             )
         return _ALLOWED[module, global_name]
 
 
 def _latin1(text: str, encoding: str) -> bytes:
-    """What protocol 2 calls to have bytes."""
+    """The function that pickles of protocol 2 call to make bytes from text."""
     if encoding not in ("latin1", "latin-1"):
-        raise InputError(f"bytes are stored as {encoding!r} text, where Python writes latin1")
+        raise InputError(f"a pickle that stores bytes as {encoding!r} text was not opened; Python writes latin1")
     return text.encode("latin1")
 
 
 def _variable(expression: str, variables: dict[str, np.ndarray]) -> np.ndarray:
-    """Paddle writes tensors of static graphs as eval("data", {"data": array}); this is that one case, without eval."""
+    """Replaces eval("data", {"data": array}), the form in which Paddle writes tensors of static graphs."""
     if expression != "data":
-        raise InputError(f"a pickle that evaluates {expression[:60]!r} was not opened; get one that holds arrays only")
+        raise InputError(
+            f"a pickle that evaluates {expression[:60]!r} was not opened; get a file that holds arrays only"
+        )
     return variables["data"]
 
 
-# The functions by which NumPy's arrays and scalars pickle themselves; which module has them depends on its version.
+# The functions with which NumPy's arrays and scalars pickle themselves. Their module depends on NumPy's version.
 _ARRAY: Any = np.zeros(0).__reduce__()[0]
 _SCALAR: Any = np.float32(0).__reduce__()[0]
 

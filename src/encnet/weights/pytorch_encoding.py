@@ -1,4 +1,4 @@
-"""PyTorch-Encoding, the authors' code base; FastFCN without JPU has the same names and conventions."""
+"""PyTorch-Encoding, the code base of the paper's authors. FastFCN without JPU uses the same names and conventions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from encnet.weights.sources import (
     resnet_setting,
 )
 
-NAME = "pytorch-encoding"
+NAME: str = "pytorch-encoding"
 
-CODEWORDS = "head.encmodule.encoding.3.codewords"
+CODEWORDS: str = "head.encmodule.encoding.3.codewords"
 
-MODULES = {
+MODULES: dict[str, str] = {
     **resnet_stages("pretrained."),
     "head.conv5.0": "head.conv_in.0",
     "head.conv5.1": "head.conv_in.1",
@@ -43,16 +43,16 @@ MODULES = {
     "auxlayer.conv5.1": "aux_head.0.1",
     "auxlayer.conv5.4": "aux_head.2",
 }
-"""Its modules and ours. The backbone's classifier, ``pretrained.fc``, has no place: no network ever ran it."""
+"""Module of PyTorch-Encoding -> our module. The backbone's classifier, ``pretrained.fc``, is unused and left out."""
 
-VARIANTS = {
+VARIANTS: dict[str, str] = {
     "resnet18": "encnet_resnet18",
     "resnet50c": "encnet_resnet50",
     "resnet101c": "encnet_resnet101",
     "resnet50s": "encnet_resnet50s",
     "resnet101s": "encnet_resnet101s",
 }
-"""Backbone -> the variant that has it; others are built as "custom"."""
+"""Backbone -> variant; networks with other backbones are built as "custom"."""
 
 
 def recognise(tensors: Mapping[str, Tensor]) -> bool:

@@ -1,4 +1,4 @@
-"""Reading the files of other code bases, without executing what a pickle can hold."""
+"""Reads files of other code bases without executing the code that a pickle can hold."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.serialization import safe_globals
 
-from encnet.errors import InputError
-from encnet.model.checkpoint import FORMAT
+from encnet.checkpoint.format import FORMAT
+from encnet.system.errors import InputError, first_line
 from encnet.weights.pdparams import read_pdparams
 from encnet.weights.sources import ForeignFile
 
-STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model")
-"""Under which of its entries a training script puts the state dict."""
+STATE_DICT_KEYS: tuple[str, ...] = ("state_dict", "model_state_dict", "model")
+"""Entries under which training scripts store the state dict."""
 
 _WRAPPER = "module."
-"""Prefix that DataParallel adds to every name."""
+"""Prefix that DataParallel adds to every tensor name."""
 
 
 class _Inert:
-    """Stands for an object that nothing here needs: takes whatever it is built from, and keeps and calls nothing."""
+    """Replaces an object that is not needed: accepts any arguments and state, keeps nothing and calls nothing."""
 
     def __new__(cls, *_: Any, **__: Any) -> _Inert:
         return super().__new__(cls)
@@ -38,22 +38,22 @@ class _Inert:
 
 
 _REPLACED = (
-    # Scores and losses that trainers keep as NumPy numbers.
+    # Scores and losses that trainers store as NumPy numbers.
     *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
     "numpy.ndarray",
     "numpy.dtype",
-    # MMEngine's log of losses, and how it pickles the methods of that log.
+    # MMEngine's log of losses, and the function with which it pickles the methods of that log.
     "mmengine.logging.history_buffer.HistoryBuffer",
     "builtins.getattr",
 )
-"""What checkpoints are known to hold beside their tensors. None of it is imported or called: each is an _Inert."""
+"""Objects that checkpoints are known to hold beside tensors. An _Inert replaces each; none is imported or called."""
 
 
 def read_foreign(path: str | os.PathLike[str]) -> ForeignFile:
-    """State dict and meta of a checkpoint: PyTorch's of any age, safetensors, or PaddlePaddle's .pdparams.
+    """State dict and metadata of a checkpoint: a PyTorch file of any age, safetensors, or PaddlePaddle's .pdparams.
 
-    Pickled files go through PyTorch's restricted reader, which builds tensors and containers. A few classes that
-    training scripts are known to add become objects that do nothing; a file that asks for anything else is refused.
+    PyTorch's restricted reader opens pickled files; it builds only tensors and containers. A few classes that training
+    scripts are known to add become objects that do nothing. A file that asks for anything else is refused.
 
     Raises:
         InputError: the file is missing or damaged, would execute code, holds no state dict, or is one of ours.
@@ -78,25 +78,25 @@ def _read_safetensors(path: Path) -> ForeignFile:
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
             if meta.get("format") == FORMAT:
-                raise InputError(f"{path} is a checkpoint of encnet already; `encnet predict` and the others read it")
+                raise InputError(f"{path} is already a checkpoint of encnet; use it as it is")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is not a readable safetensors file ({error}); copy it again") from error
+        raise InputError(f"{path} is not a readable safetensors file ({first_line(error)}); copy it again") from error
     return ForeignFile(path, _unwrapped(tensors), meta)
 
 
 def _unpickle(path: Path) -> Any:
     try:
         with safe_globals([(_Inert, name) for name in _REPLACED]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old storage classes, and of TorchScript, which then is refused
+            warnings.simplefilter("ignore")  # about old storage classes, and TorchScript, which is then refused
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or hostile pickle can raise nearly anything
         wanted = re.search(r"(?:Unsupported global:|unsupported) GLOBAL (\S+)", str(error))
-        reason = f"asks for {wanted[1]}" if wanted else "is more than names and tensors"
+        reason = f"asks for {wanted[1]}" if wanted else "holds more than names and tensors"
         if wanted or isinstance(error, UnpicklingError):
             raise InputError(
-                f"{path} {reason}, which can execute code, so it was not opened; open it where you trust it, with the "
-                "code that wrote it, and save only the weights: safetensors.torch.save_file(model.state_dict(), "
+                f"{path} {reason}, which can execute code, so it was not opened; if you trust it, open it with "
+                "the code that wrote it and save only the weights: safetensors.torch.save_file(model.state_dict(), "
                 "'weights.safetensors')"
             ) from error
         raise InputError(

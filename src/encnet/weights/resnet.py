@@ -1,4 +1,4 @@
-"""Which ResNet a state dict holds, from names and shapes alone."""
+"""Recognises the ResNet in a state dict by names and shapes alone."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-_DEPTHS = {
+_DEPTHS: dict[tuple[bool, tuple[int, int, int, int]], int] = {
     (False, (2, 2, 2, 2)): 18,
     (False, (3, 4, 6, 3)): 34,
     (True, (3, 4, 6, 3)): 50,
     (True, (3, 4, 23, 3)): 101,
     (True, (3, 8, 36, 3)): 152,
 }
-"""Whether blocks have three convolutions, and blocks of each stage -> number of layers."""
+"""(whether a block has three convolutions, number of blocks per stage) -> number of layers."""
 
-_DEEP_STEMS = {32: "c", 64: "s"}
-"""Width of the first of three 3x3 convolutions -> letter that timm appends."""
+_DEEP_STEMS: dict[int, str] = {32: "c", 64: "s"}
+"""Width of the first of the stem's three 3x3 convolutions -> suffix of timm's name."""
 
 
 def resnet_name(tensors: Mapping[str, Tensor], prefix: str = "") -> str | None:
-    """timm's name of a ResNet: resnet50 with the 7x7 stem, resnet50c with 32-32-64, resnet50s with 64-64-128.
+    """timm's name of a ResNet: resnet50 for the 7x7 stem, resnet50c for 32-32-64, resnet50s for 64-64-128.
 
     Args:
-        tensors: with torchvision's and timm's names: layer1.0.conv1.weight, ..., stem conv1.weight or conv1.0.weight.
-        prefix: of the names.
+        tensors: tensors by torchvision's and timm's names: layer1.0.conv1.weight, ..., and for the stem conv1.weight or
+            conv1.0.weight.
+        prefix: prefix of the names.
 
     Returns:
-        None for anything else: other depths or widths, grouped convolutions, shortcuts that average.
+        The name, or None for anything else: other depths or widths, grouped convolutions, shortcuts that average.
     """
     depth = resnet_depth(tensors, prefix)
-    shortcut = tensors.get(f"{prefix}layer2.0.downsample.0.weight")  # where it averages first, this is a pool
+    shortcut = tensors.get(f"{prefix}layer2.0.downsample.0.weight")  # in shortcuts that average, module 0 is the pool
     if depth is None or shortcut is None:
         return None
     plain, deep = tensors.get(f"{prefix}conv1.weight"), tensors.get(f"{prefix}conv1.0.weight")
@@ -42,9 +43,9 @@ def resnet_name(tensors: Mapping[str, Tensor], prefix: str = "") -> str | None:
 
 
 def resnet_depth(tensors: Mapping[str, Tensor], prefix: str = "") -> int | None:
-    """Number of layers, from the blocks of each stage; None where these are of no ResNet, wide or grouped ones too."""
+    """The number of layers, from the number of blocks per stage; None for others, wide and grouped ResNets too."""
     second = tensors.get(f"{prefix}layer1.0.conv2.weight")
-    if second is None or second.shape != (64, 64, 3, 3):  # wide and grouped ones differ here
+    if second is None or second.shape != (64, 64, 3, 3):  # wide and grouped ResNets differ here
         return None
     blocks = []
     for stage in (1, 2, 3, 4):

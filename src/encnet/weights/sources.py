@@ -1,4 +1,4 @@
-"""The code bases whose checkpoints can be converted: what a source offers, what it gives, and which there are."""
+"""The sources, which are the code bases whose checkpoints can be converted: their interface and their list."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any, Literal, Protocol, cast
 
 from torch import Tensor
 
-from encnet.errors import InputError
-from encnet.model.build import IMAGENET_MEAN, IMAGENET_STD
+from encnet.model.options import IMAGENET_MEAN, IMAGENET_STD
+from encnet.system.errors import InputError
 
 Origin = Literal["keys", "meta", "argument", "convention"]
-"""Where a setting comes from: names and shapes of the file's tensors, what the file says beside them, an argument of
-the conversion, or what the source does in all that it publishes. Argument goes before meta, meta before convention."""
+"""Origin of a setting: names and shapes of the file's tensors (keys), the file's metadata, an argument of the
+conversion, or the convention of all models that the source publishes. Argument overrides meta, meta overrides
+convention."""
 
 
 @dataclass(frozen=True)
@@ -28,26 +29,27 @@ class Setting:
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """What :func:`encnet.weights.reading.read_foreign` found in a file."""
+    """The content of a file, as :func:`encnet.weights.reading.read_foreign` returns it."""
 
     path: Path
     tensors: Mapping[str, Tensor]
-    """The state dict, without the prefix that wrappers for several devices add."""
+    """State dict, without the prefix that wrappers for several devices add."""
     meta: Mapping[str, Any] = field(default_factory=dict)
-    """Plain values that the file holds beside it: config text, class names, ..."""
+    """Plain values that the file holds beside the tensors: config text, class names, ..."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the user says, because the file may not; None where nothing was said."""
+    """Settings that the user gives because the file may not hold them; None for those not given."""
 
     source: str | None = None
-    """Name of the source; None recognises it."""
+    """Name of the source; None recognises it by the tensor names."""
     align_corners: bool | None = None
+    """Convention of every bilinear interpolation."""
     mean: Sequence[float] | None = None
-    """Of each input channel, in 0-1."""
+    """Mean of each input channel, 0-1."""
     std: Sequence[float] | None = None
-    """Of each input channel, in 0-1."""
+    """Standard deviation of each input channel, 0-1."""
 
 
 @dataclass(frozen=True)
@@ -57,37 +59,37 @@ class Conversion:
     source: str
     """Name of the code base."""
     variant: str
-    """The builder to call."""
+    """Variant to build, or "custom" if no variant fits."""
     settings: Mapping[str, Setting]
-    """Arguments of the builder (options of :func:`encnet.model.variants.build_encnet`): num_classes, align_corners,
-    mean, std and whatever else the file decides."""
+    """num_classes, and the options of :class:`encnet.model.options.ModelOptions` that the file decides: align_corners,
+    mean, std and others."""
     tensors: Mapping[str, Tensor]
-    """Under our names. Tensors that the model lacks or that have another shape are found by the caller."""
+    """Tensors under our names. The caller checks that they fit the network."""
     unknown: Mapping[str, Tensor] = field(default_factory=dict)
-    """Tensors, under the file's names, that the source has no place for; the conversion is then refused."""
+    """Tensors under the file's names that have no place in the network; if there are any, the conversion is refused."""
     classes: Sequence[str] = ()
-    """Names of the classes, where the file says them."""
+    """Class names; empty if the file does not hold them."""
     palette: Sequence[Sequence[int]] = ()
-    """RGB colour of each class, where the file says them."""
+    """RGB colour of each class; empty if the file does not hold them."""
     crop: tuple[int, int] | None = None
-    """Height and width of the crops that it was trained on, where the file says them: sliding evaluation has them."""
+    """Height and width of the training crops, which sliding windows use; None if the file does not hold them."""
 
 
 class Source(Protocol):
-    """What a source's module offers."""
+    """The interface of a source's module."""
 
     NAME: str
 
     def recognise(self, tensors: Mapping[str, Tensor]) -> bool:
-        """Whether the names are this source's; no two sources recognise the same names."""
+        """Whether the tensor names are those of this source; no two sources recognise the same names."""
         ...
 
     def convert(self, file: ForeignFile, answers: Answers) -> Conversion:
         """The network in our terms.
 
         Raises:
-            InputError: a setting that changes the result is neither in the file nor in the answers, or the file is of
-                a network that encnet does not have.
+            InputError: a setting that changes the result is neither in the file nor in the answers, or the file holds a
+                network that encnet does not have.
         """
         ...
 
@@ -95,15 +97,29 @@ class Source(Protocol):
 SOURCES: dict[str, str] = {
     "mmsegmentation": "mmseg",
     "pytorch-encoding": "pytorch_encoding",
-    "seed": "seed",
+    "tutorial": "tutorial",
     "fastfcn": "fastfcn",
     "paddleseg": "paddleseg",
 }
-"""Name of each source and its module in this package."""
+"""Name of each source -> its module in this package."""
+
+RENAMED: dict[str, str] = {"seed": "tutorial"}
+"""Name of a source in earlier versions -> its name now."""
 
 
 def source(name: str) -> Source:
-    """The module of the source ``name``, a key of :data:`SOURCES`."""
+    """The module of a source.
+
+    Args:
+        name: a key of :data:`SOURCES`.
+
+    Raises:
+        InputError: there is no such source.
+    """
+    if name in RENAMED:
+        raise InputError(f"the source {name!r} is now {RENAMED[name]!r}", "source")
+    if name not in SOURCES:
+        raise InputError(f"there is no source {name!r}; choose one of {', '.join(SOURCES)}", "source")
     return cast(Source, import_module(f"encnet.weights.{SOURCES[name]}"))
 
 
@@ -112,7 +128,7 @@ def normalisation(
     meta: tuple[Sequence[float], Sequence[float]] | None = None,
     convention: tuple[Sequence[float], Sequence[float]] = (IMAGENET_MEAN, IMAGENET_STD),
 ) -> dict[str, Setting]:
-    """The settings ``mean`` and ``std``: from the answers, else from ``meta`` (mean, std), else by ``convention``."""
+    """The settings ``mean`` and ``std``: from the answers, else from ``meta`` (mean, std), else from ``convention``."""
     known, origin = (convention, "convention") if meta is None else (meta, "meta")
     given = (answers.mean, answers.std)
     return {
@@ -122,7 +138,7 @@ def normalisation(
 
 
 def align_corners(answers: Answers, meta: object = None, convention: bool | None = None) -> dict[str, Setting]:
-    """The setting ``align_corners``: from the answers, else from ``meta``, else by ``convention``; empty if unknown."""
+    """The setting ``align_corners``: from the answers, else from ``meta``, else from ``convention``; else empty."""
     if answers.align_corners is not None:
         return {"align_corners": Setting(answers.align_corners, "argument")}
     if isinstance(meta, bool):
@@ -131,17 +147,21 @@ def align_corners(answers: Answers, meta: object = None, convention: bool | None
 
 
 def head_settings(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Setting]:
-    """What names and shapes, already ours, say about heads: number of classes and codes, widths, which parts there are.
+    """The settings of the heads, from names and shapes: number of classes and codewords, widths, optional parts.
+
+    Args:
+        path: path of the file, for the message.
+        tensors: its tensors under our names.
 
     Raises:
-        InputError: one of the tensors that every EncNet has is missing.
+        InputError: a tensor that every EncNet has is missing.
     """
 
     def shape(name: str, dimensions: int) -> Sequence[int]:
         tensor = tensors.get(name)
         if tensor is None or tensor.dim() != dimensions:
-            found = "no tensor" if tensor is None else f"one of shape {tuple(tensor.shape)}"
-            raise InputError(f"{path} has {found} for our {name}; give the state dict of a whole EncNet")
+            held = "no tensor" if tensor is None else f"a tensor of shape {tuple(tensor.shape)}"
+            raise InputError(f"{path} has {held} for our {name}; give the state dict of a whole EncNet")
         return tensor.shape
 
     conv_in = "head.conv_in.0.weight" if "head.conv_in.0.weight" in tensors else "head.conv_in.weight"
@@ -160,14 +180,14 @@ def head_settings(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Settin
 
 
 def resnet_setting(path: Path, name: str | None) -> dict[str, Setting]:
-    """The setting ``backbone``, from what :func:`encnet.weights.resnet.resnet_name` found.
+    """The setting ``backbone``, from the result of :func:`encnet.weights.resnet.resnet_name`.
 
     Raises:
-        InputError: nothing was found.
+        InputError: the name is None.
     """
     if name is None:
         raise InputError(
-            f"{path} has a backbone that is not read: no ResNet of 18, 34, 50, 101 or 152 layers with the 7x7, the "
-            "32-32-64 or the 64-64-128 stem; convert a network with one of these"
+            f"{path} has a backbone that is not supported; convert a network with a ResNet of 18, 34, 50, 101 or 152 "
+            "layers and a stem of 7x7, 32-32-64 or 64-64-128"
         )
     return {"backbone": Setting(name, "keys")}

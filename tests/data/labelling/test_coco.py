@@ -1,4 +1,4 @@
-"""COCO files: polygons, and run-length codes that pycocotools wrote."""
+"""COCO files with polygons and with run-length codes from pycocotools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from encnet.data.formats import read_dataset
 from encnet.data.labelling import import_labels
 from encnet.data.labelling.coco import detect
 from encnet.data.labels import IGNORE
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 masks = pytest.importorskip("pycocotools.mask")
 
@@ -31,7 +31,7 @@ def box(left: int, top: int, right: int, bottom: int) -> list[list[int]]:
 
 
 def write(path: Path, annotations: list[dict[str, Any]], **more: Any) -> Path:
-    """A COCO file for one.png, 30 x 20 pixels, which is written beside it."""
+    """Writes a COCO file for one.png, 30 x 20 pixels, and the image beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (30, 20)).save(path.parent / "one.png")
     document = {
@@ -44,20 +44,20 @@ def write(path: Path, annotations: list[dict[str, Any]], **more: Any) -> Path:
     return path
 
 
-def test_label_maps_are_those_that_another_library_draws(tmp_path: Path) -> None:
+def test_label_maps_equal_those_that_datumaro_draws(tmp_path: Path) -> None:
     imported = import_labels(WRITTEN / "export", tmp_path / "data", val_share=0, order="tool")
     assert imported.classes == ("lawn", "path", "pond")
     index = read_dataset(tmp_path / "data")
     assert len(index.split("train")) == 2
     for sample in index.split("train"):
         assert sample.label is not None
-        theirs = np.asarray(Image.open(WRITTEN / "drawn" / f"{sample.image.stem}.png"))  # 0 is what nobody drew
+        theirs = np.asarray(Image.open(WRITTEN / "drawn" / f"{sample.image.stem}.png"))  # 0 is unlabelled
         ours = index.labels.load(sample.label)
         assert np.array_equal(np.where(ours == IGNORE, 0, ours + 1), theirs)
         assert set(np.unique(theirs)) == {0, 1, 2, 3}
 
 
-def test_polygons_and_run_lengths_lie_by_their_size(tmp_path: Path) -> None:
+def test_small_areas_lie_over_large_ones(tmp_path: Path) -> None:
     mask = np.zeros((20, 30), np.uint8, order="F")
     mask[8:10, 8:12] = 1
     code = masks.encode(mask)
@@ -72,12 +72,12 @@ def test_polygons_and_run_lengths_lie_by_their_size(tmp_path: Path) -> None:
     assert np.array_equal(np.asarray(Image.open(tmp_path / "data/labels/train/one.png")), expected)
 
 
-def test_a_file_for_each_split(tmp_path: Path) -> None:
+def test_a_file_per_split_gives_the_splits(tmp_path: Path) -> None:
     for name in ("train/_annotations.coco.json", "valid/_annotations.coco.json", "test/_annotations.coco.json"):
         write(tmp_path / "roboflow" / name, [annotation(LAWN, box(0, 0, 5, 5))])
     assert import_labels(tmp_path / "roboflow", tmp_path / "data").images == {"train": 1, "val": 1, "test": 1}
     stems = {path.stem for path in (tmp_path / "data/images").rglob("*.png")}
-    assert len(stems) == 3  # of one name in three folders
+    assert len(stems) == 3  # although the names in the three folders are equal
 
 
 def test_photographs_are_found_where_tools_put_them(tmp_path: Path) -> None:
@@ -91,8 +91,9 @@ def test_photographs_are_found_where_tools_put_them(tmp_path: Path) -> None:
         assert import_labels(file, tmp_path / f"more{number}").images == {"train": 1}
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "2/annotations/one.png").rename(tmp_path / "elsewhere/one.png")
-    with pytest.raises(InputError, match=r"one\.png, which is not in .*--images"):
+    with pytest.raises(InputError, match=r"one\.png, which is not in .*; give its folder") as error:
         import_labels(tmp_path / "2", tmp_path / "data")
+    assert error.value.argument == "images"
     assert import_labels(tmp_path / "2", tmp_path / "data", images=tmp_path / "elsewhere").images == {"train": 1}
 
 
@@ -105,8 +106,8 @@ def test_boxes_without_areas_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("annotations", "message"),
     [
-        ([annotation(9, box(0, 0, 5, 5))], "9 is missing"),
-        ([annotation(LAWN, box(0, 0, 5, 5), image=5)], "5 is missing"),
+        ([annotation(9, box(0, 0, 5, 5))], "the key 9 is missing"),
+        ([annotation(LAWN, box(0, 0, 5, 5), image=5)], "the key 5 is missing"),
         ([{"image_id": 1}], "no area of a class"),
         ([annotation(LAWN, [[0, 0, 5, 0, 5]])], "no area of a class"),
         ([annotation(LAWN, [[0, 0, 5, 0, 5, 5, 1]])], "is not a COCO file of areas"),
@@ -115,7 +116,9 @@ def test_boxes_without_areas_are_counted(tmp_path: Path) -> None:
         ([{"image_id": 1, "segments_info": []}], "panoptic"),
     ],
 )
-def test_mistakes_name_the_file(tmp_path: Path, annotations: list[dict[str, Any]], message: str) -> None:
+def test_mistakes_are_errors_that_name_the_file(
+    tmp_path: Path, annotations: list[dict[str, Any]], message: str
+) -> None:
     source = write(tmp_path / "in/labels.json", annotations)
     with pytest.raises(InputError, match=message) as error:
         import_labels(source, tmp_path / "data")
@@ -123,7 +126,7 @@ def test_mistakes_name_the_file(tmp_path: Path, annotations: list[dict[str, Any]
     assert not (tmp_path / "data").exists()
 
 
-def test_detection_needs_all_three_lists(tmp_path: Path) -> None:
+def test_a_file_without_one_of_the_three_lists_is_not_coco(tmp_path: Path) -> None:
     source = write(tmp_path / "labels.json", [])
     assert detect(source)
     source.write_text(json.dumps({"images": [], "annotations": []}))

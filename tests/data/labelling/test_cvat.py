@@ -1,4 +1,4 @@
-"""CVAT's XML, as a library of CVAT's makers writes it, and its run-length codes against a loop."""
+"""CVAT's XML, written by Datumaro, and its run-length codes, compared with a loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from encnet.data.formats import read_dataset
 from encnet.data.labelling import import_labels
 from encnet.data.labelling.cvat import _patch, detect
 from encnet.data.labels import IGNORE
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 pytest.importorskip("pycocotools")
 
@@ -24,7 +24,7 @@ LABELS = "<label><name>lawn</name><color>#5ab43c</color></label><label><name>pat
 
 
 def export(root: Path, shapes: str, attributes: str = "", labels: str = LABELS) -> Path:
-    """A folder as CVAT's zip unpacks, of one image of 30 x 20 pixels."""
+    """Writes an unpacked export of CVAT with one image of 30 x 20 pixels."""
     (root / "images").mkdir(parents=True)
     Image.new("RGB", (30, 20)).save(root / "images/one.png")
     image = f'<image id="0" name="one.png" width="30" height="20" {attributes}>{shapes}</image>'
@@ -40,14 +40,14 @@ def drawn(source: Path, out: Path) -> np.ndarray:
     return np.asarray(Image.open(out / "labels/train/one.png"))
 
 
-def test_label_maps_are_those_that_the_writer_draws(tmp_path: Path) -> None:
+def test_label_maps_equal_those_that_datumaro_draws(tmp_path: Path) -> None:
     imported = import_labels(WRITTEN / "export", tmp_path / "data", val_share=0)
     assert imported.classes == ("lawn", "path", "pond")
     index = read_dataset(tmp_path / "data")
     assert len(index.split("train")) == 2
     for sample in index.split("train"):
         assert sample.label is not None
-        theirs = np.asarray(Image.open(WRITTEN / "drawn" / f"{sample.image.stem}.png"))  # 0 is what nobody drew
+        theirs = np.asarray(Image.open(WRITTEN / "drawn" / f"{sample.image.stem}.png"))  # 0 is unlabelled
         ours = index.labels.load(sample.label)
         assert np.array_equal(np.where(ours == IGNORE, 0, ours + 1), theirs)
         assert set(np.unique(theirs)) == {0, 1, 2, 3}
@@ -65,7 +65,7 @@ def test_run_lengths_alternate_from_outside_row_by_row(runs: list[int], width: i
     assert np.array_equal(_patch(", ".join(map(str, runs)), height, width), expected)
 
 
-def test_layers_and_colours_are_the_tools(tmp_path: Path) -> None:
+def test_layers_and_colours_are_those_of_the_tool(tmp_path: Path) -> None:
     below = '<polygon label="lawn" points="0,0;30,0;30,20;0,20" z_order="0" occluded="0"/>'
     above = '<box label="path" xtl="5" ytl="5" xbr="10" ybr="15" z_order="2"/>'
     mask = '<mask label="lawn" rle="1, 2, 1" left="6" top="7" width="2" height="2" z_order="3"/>'
@@ -79,7 +79,7 @@ def test_layers_and_colours_are_the_tools(tmp_path: Path) -> None:
     assert index.labels.palette[1] != index.labels.palette[0]
 
 
-def test_boxes_and_ellipses_may_be_turned(tmp_path: Path) -> None:
+def test_boxes_and_ellipses_may_be_rotated(tmp_path: Path) -> None:
     turned = '<box label="lawn" xtl="5" ytl="8" xbr="25" ybr="12" rotation="90"/>'
     labels = drawn(export(tmp_path / "one", turned), tmp_path / "data")
     expected = np.full((20, 30), IGNORE, np.uint8)
@@ -94,7 +94,7 @@ def test_boxes_and_ellipses_may_be_turned(tmp_path: Path) -> None:
     assert (labels[radius > 1.2] == IGNORE).all()
 
 
-def test_a_zip_is_read_as_it_is_downloaded_and_subsets_are_splits(tmp_path: Path) -> None:
+def test_a_zip_is_read_as_downloaded_and_subsets_become_splits(tmp_path: Path) -> None:
     export(tmp_path / "export", '<polygon label="path" points="0,0;9,0;9,9"/>', 'subset="Validation"')
     text = (tmp_path / "export/annotations.xml").read_text()
     image = text[text.index("<image") : text.index("</annotations>")]
@@ -113,14 +113,14 @@ def test_a_zip_is_read_as_it_is_downloaded_and_subsets_are_splits(tmp_path: Path
     [
         ('<polygon label="lawn" points="0,0;1"/>', "not as CVAT writes it"),
         ('<polygon label="lawn" points="0,0;1,1"/>', "polygon has 2 points"),
-        ('<polygon points="0,0;1,1;2,0"/>', "attribute 'label' is missing"),
+        ('<polygon points="0,0;1,1;2,0"/>', "the key 'label' is missing"),
         ('<box label="lawn" xtl="a" ytl="0" xbr="1" ybr="1"/>', "not as CVAT writes it"),
         ('<mask label="lawn" rle="1, 9" left="0" top="0" width="2" height="2"/>', "runs of 10"),
         ('<points label="lawn" points="1,1"/>', "no area of a class"),
         ("<polygon", "not valid XML"),
     ],
 )
-def test_mistakes_name_the_file(tmp_path: Path, shapes: str, message: str) -> None:
+def test_mistakes_are_errors_that_name_the_file(tmp_path: Path, shapes: str, message: str) -> None:
     source = export(tmp_path / "one", shapes)
     with pytest.raises(InputError, match=message) as error:
         import_labels(source, tmp_path / "data", "cvat")
@@ -128,7 +128,7 @@ def test_mistakes_name_the_file(tmp_path: Path, shapes: str, message: str) -> No
     assert not (tmp_path / "data").exists()
 
 
-def test_films_labels_are_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_an_export_for_video_is_an_error_that_names_the_right_export(tmp_path: Path) -> None:
     source = tmp_path / "annotations.xml"
     source.write_text('<annotations><track id="0" label="lawn"><box frame="0"/></track></annotations>')
     assert detect(source)

@@ -1,4 +1,4 @@
-"""Areas as pixels, against loops over pixels and against pycocotools."""
+"""Areas drawn as pixels, compared with loops over pixels and with pycocotools."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEIGHT, WIDTH = 20, 30
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(-12, 35), st.integers(-12, 25), st.integers(1, 9), st.integers(1, 9))
-def test_a_patch_that_sticks_out_is_cut(left: int, top: int, columns: int, rows: int) -> None:
+def test_a_patch_is_cut_off_at_the_edges_of_the_image(left: int, top: int, columns: int, rows: int) -> None:
     patch = np.random.default_rng(rows * columns).random((rows, columns)) > 0.4
     expected = np.zeros((HEIGHT, WIDTH), bool)
     for y in range(rows):
@@ -46,7 +46,7 @@ def test_a_circle_is_round(x: float, y: float, radius: float) -> None:
 
 
 @pytest.mark.parametrize("corners", [[(3, 2), (9, 11)], [(9, 11), (3, 2)], [(9, 2), (3, 11)]])
-def test_a_rectangle_has_its_corners(corners: list[tuple[float, float]]) -> None:
+def test_a_rectangle_includes_its_corners(corners: list[tuple[float, float]]) -> None:
     expected = np.zeros((HEIGHT, WIDTH), bool)
     expected[2:12, 3:10] = True
     assert np.array_equal(rectangle_mask(corners, HEIGHT, WIDTH), expected)
@@ -54,7 +54,7 @@ def test_a_rectangle_has_its_corners(corners: list[tuple[float, float]]) -> None
 
 
 def inside(points: list[tuple[float, float]], x: float, y: float) -> bool:
-    """Even-odd rule."""
+    """Whether a point is inside a polygon, by the even-odd rule."""
     crossings = 0
     for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
         if (y0 > y) != (y1 > y) and x < x0 + (y - y0) / (y1 - y0) * (x1 - x0):
@@ -64,8 +64,8 @@ def inside(points: list[tuple[float, float]], x: float, y: float) -> bool:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 20)), min_size=3, max_size=3, unique=True))
-def test_polygons_cover_what_is_inside(points: list[tuple[float, float]]) -> None:
-    """To two pixels: both round, and they differ in whether whole numbers are corners or middles of pixels."""
+def test_polygons_cover_their_inside_to_two_pixels(points: list[tuple[float, float]]) -> None:
+    """Both functions round, and whole numbers are pixel centres for one and pixel corners for the other."""
     pytest.importorskip("pycocotools")
     for drawn, middle in ((outline_mask(points, HEIGHT, WIDTH), 0.0), (rings_mask([points], HEIGHT, WIDTH), 0.5)):
         for row in range(1, HEIGHT - 1):
@@ -80,7 +80,7 @@ def test_polygons_cover_what_is_inside(points: list[tuple[float, float]]) -> Non
 
 
 def distances(points: list[tuple[float, float]], x: float, y: float) -> list[float]:
-    """Of a point to each side of a polygon."""
+    """The distances of a point from each side of a polygon."""
     result = []
     for first, second in zip(points, points[1:] + points[:1], strict=True):
         p, q = np.array(first), np.array(second)
@@ -90,13 +90,13 @@ def distances(points: list[tuple[float, float]], x: float, y: float) -> list[flo
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_run_lengths_are_those_of_pycocotools(packed: bool) -> None:
+def test_run_lengths_are_read_as_pycocotools_reads_them(packed: bool) -> None:
     masks = pytest.importorskip("pycocotools.mask")
     mask = np.random.default_rng(0).random((HEIGHT, WIDTH)) > 0.5
     code = masks.encode(np.asfortranarray(mask.astype(np.uint8)))
     if packed:
-        code["counts"] = code["counts"].decode()  # as JSON has it
-    else:  # column by column, beginning with what is outside
+        code["counts"] = code["counts"].decode()  # as in JSON
+    else:  # column by column, outside first
         flat = np.concatenate([[0], mask.T.ravel(), [0]])
         ends = np.flatnonzero(np.diff(flat)).tolist()
         code["counts"] = np.diff([0, *ends, mask.size] if ends[-1] != mask.size else [0, *ends]).tolist()
@@ -105,18 +105,18 @@ def test_run_lengths_are_those_of_pycocotools(packed: bool) -> None:
         run_length_mask(code, HEIGHT, WIDTH + 1)
 
 
-def test_counts_that_do_not_fill_the_image_are_refused() -> None:
+def test_counts_that_do_not_fill_the_image_are_an_error() -> None:
     pytest.importorskip("pycocotools")
     with pytest.raises(ValueError, match="add up"):
         run_length_mask({"size": [2, 3], "counts": [1, 2]}, 2, 3)
 
 
-def square(label: str, start: int, stop: int, depth: int = 0) -> Area:
-    return Area(label, partial(rectangle_mask, [(start, start), (stop, stop)]), depth)
+def square(label: str, start: int, stop: int, layer: int = 0) -> Area:
+    return Area(label, partial(rectangle_mask, [(start, start), (stop, stop)]), layer)
 
 
-def test_later_areas_lie_over_earlier_ones_and_deeper_over_both() -> None:
-    areas = [square("a", 0, 9, depth=1), square("b", 5, 14), square("c", 8, 18), square("unknown", 0, 19)]
+def test_later_areas_lie_over_earlier_ones_and_higher_layers_over_both() -> None:
+    areas = [square("a", 0, 9, layer=1), square("b", 5, 14), square("c", 8, 18), square("unknown", 0, 19)]
     drawn = paint(areas, {"a": 0, "b": 1, "c": 2}, 20, 20, IGNORE, large_below=False)
     assert [drawn[i, i] for i in (0, 6, 9, 12, 14, 19)] == [0, 0, 0, 2, 2, IGNORE]
     assert drawn.dtype == np.uint8

@@ -1,4 +1,4 @@
-"""From an export to a data set that can be trained on."""
+"""Importing an export gives a data set that can be trained on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from encnet.data.check import check_dataset
 from encnet.data.formats import read_dataset
 from encnet.data.labelling import READERS, import_labels
 from encnet.data.labels import IGNORE
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 
 @pytest.fixture
 def labelled(tmp_path: Path) -> Path:
-    """Ten photographs with a lawn on the left and a path in the middle; of one, nothing is labelled."""
+    """Ten photographs with a lawn on the left and a path in the middle; one is not labelled."""
     root = tmp_path / "labelled"
     root.mkdir()
     rng = np.random.default_rng(0)
@@ -39,7 +39,9 @@ def values(root: Path) -> set[int]:
     return {int(value) for path in maps for value in np.unique(np.asarray(Image.open(path)))}
 
 
-def test_an_import_is_a_data_set_in_order(labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_gives_a_data_set_without_problems(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     steps: list[tuple[int, int]] = []
     imported = import_labels(labelled, tmp_path / "data", progress=lambda *step: steps.append(step))
@@ -58,7 +60,7 @@ def test_an_import_is_a_data_set_in_order(labelled: Path, tmp_path: Path, monkey
     assert sample.image.read_bytes() == (labelled / sample.image.name).read_bytes()
 
 
-def test_which_images_are_val_depends_on_their_names_alone(labelled: Path, tmp_path: Path) -> None:
+def test_the_choice_of_val_depends_only_on_the_names_of_the_images(labelled: Path, tmp_path: Path) -> None:
     def val(out: str) -> set[str]:
         import_labels(labelled, tmp_path / out)
         return {path.name for path in (tmp_path / out / "images/val").iterdir()}
@@ -70,7 +72,7 @@ def test_which_images_are_val_depends_on_their_names_alone(labelled: Path, tmp_p
     assert import_labels(labelled, tmp_path / "all", val_share=0).images == {"train": 10}
 
 
-def test_classes_may_be_chosen_ignored_and_be_the_background(labelled: Path, tmp_path: Path) -> None:
+def test_labels_may_be_chosen_ignored_or_be_the_background(labelled: Path, tmp_path: Path) -> None:
     chosen = import_labels(labelled, tmp_path / "chosen", classes=["path"])
     assert (chosen.classes, chosen.left_out) == (("path",), {"area of 'lawn'": 9})
     assert values(tmp_path / "chosen") == {0, IGNORE}
@@ -89,16 +91,16 @@ def test_classes_may_be_chosen_ignored_and_be_the_background(labelled: Path, tmp
     [
         ({"source": "nowhere"}, "there is no file or folder"),
         ({"format": "yolo"}, "no format 'yolo' to import; choose one of labelme, cvat, coco"),
-        ({"format": "coco"}, "holds no file that is what coco writes"),
-        ({"val_share": 1.0}, "--val_share is 1.0"),
+        ({"format": "coco"}, "has no file that coco writes"),
+        ({"val_share": 1.0}, "val_share is 1.0; it must be at least 0 and below 1"),
         ({"classes": ["hedge"]}, "no label 'hedge'; the labels are lawn, path"),
         ({"ignore": ["hedge"]}, "no label 'hedge'"),
-        ({"classes": ["path"], "ignore": ["path"]}, "'path' is to be a class and to be ignored"),
+        ({"classes": ["path"], "ignore": ["path"]}, "'path' cannot be both a class and ignored"),
         ({"images": "nowhere"}, "no folder of images"),
-        ({"out": "labelled"}, "holds something already"),
+        ({"out": "labelled"}, "labelled is not empty"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_written(
+def test_mistakes_are_errors_before_anything_is_written(
     labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -107,7 +109,7 @@ def test_mistakes_are_told_before_anything_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["labelled"]
 
 
-def test_a_photograph_turned_by_its_camera_says_so(labelled: Path, tmp_path: Path) -> None:
+def test_the_error_for_a_photograph_turned_by_its_camera_says_so(labelled: Path, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees
     Image.new("RGB", (30, 20)).save(labelled / "1.png", exif=exif)
@@ -117,7 +119,7 @@ def test_a_photograph_turned_by_its_camera_says_so(labelled: Path, tmp_path: Pat
         import_labels(labelled, tmp_path / "data")
 
 
-def test_a_damaged_zip_and_photograph_are_named(labelled: Path, tmp_path: Path) -> None:
+def test_a_damaged_zip_or_photograph_is_an_error_that_names_it(labelled: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.zip").write_bytes(b"PK nothing")
     with pytest.raises(InputError, match=r"cannot unpack .*broken\.zip"):
         import_labels(tmp_path / "broken.zip", tmp_path / "data")
@@ -127,7 +129,9 @@ def test_a_damaged_zip_and_photograph_are_named(labelled: Path, tmp_path: Path) 
     assert not (tmp_path / "data").exists()
 
 
-def test_the_verb_says_what_it_did(labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_what_it_wrote_and_left_out(
+    labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "data"
     assert main(["import-labels", str(labelled), "--out", str(out), "--classes", "[path]", "--val_share", "0.5"]) == 0
     said = capsys.readouterr()
@@ -135,7 +139,7 @@ def test_the_verb_says_what_it_did(labelled: Path, tmp_path: Path, capsys: pytes
     assert "left out, 9 x area of 'lawn'" in said.err
     assert "left out, 1 images in which nothing is labelled" in said.err
     assert main(["import-labels", str(labelled), "--out", str(out)]) == 2
-    assert "holds something already" in capsys.readouterr().err
+    assert "is not empty; delete it or choose another folder (--out)" in capsys.readouterr().err
 
 
 def test_every_tool_is_in_the_documentation() -> None:

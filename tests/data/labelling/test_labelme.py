@@ -1,4 +1,4 @@
-"""labelme's files, as labelme itself wrote them and drew their labels."""
+"""labelme's files and label maps, written and drawn by labelme itself."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from encnet.data.formats import read_dataset
 from encnet.data.labelling import import_labels
 from encnet.data.labelling.labelme import detect, read
 from encnet.data.labels import IGNORE
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 WRITTEN = Path(__file__).parents[2] / "fixtures/labelling/labelme"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A photograph, and a function's worth of shapes for it, in one.json."""
+    """A folder with a photograph and one polygon for it, in one.json."""
     (tmp_path / "labelled").mkdir()
     Image.new("RGB", (30, 20), (90, 90, 90)).save(tmp_path / "labelled/one.jpg")
     write(tmp_path / "labelled/one.json", [shape("lawn", [[2, 3], [9, 3], [9, 12]])])
@@ -48,7 +48,7 @@ def write(path: Path, shapes: list[dict[str, Any]], **more: Any) -> None:
     path.write_text(json.dumps(document))
 
 
-def test_label_maps_are_those_that_labelme_draws(tmp_path: Path) -> None:
+def test_label_maps_equal_those_that_labelme_draws(tmp_path: Path) -> None:
     names = json.loads((WRITTEN / "names.json").read_text())
     imported = import_labels(WRITTEN / "labelled", tmp_path / "data", val_share=0)
     assert imported.images == {"train": 2}
@@ -57,14 +57,14 @@ def test_label_maps_are_those_that_labelme_draws(tmp_path: Path) -> None:
     for sample in index.split("train"):
         assert sample.label is not None
         ours = index.labels.load(sample.label)
-        theirs = np.asarray(Image.open(WRITTEN / "drawn" / f"{sample.image.stem}.png"))  # 0 is what nobody drew
+        theirs = np.asarray(Image.open(WRITTEN / "drawn" / f"{sample.image.stem}.png"))  # 0 is unlabelled
         for number, name in enumerate(names):
             expected = IGNORE if number == 0 or name == "__ignore__" else index.labels.names.index(name)
             assert (ours[theirs == number] == expected).all(), name
         assert len(np.unique(theirs)) >= 4
 
 
-def test_a_photograph_may_be_in_the_file_beside_it_or_elsewhere(folder: Path, tmp_path: Path) -> None:
+def test_a_photograph_may_be_inside_the_file_beside_it_or_elsewhere(folder: Path, tmp_path: Path) -> None:
     photograph = (folder / "one.jpg").read_bytes()
     write(
         folder / "two.json", [shape("lawn", [[0, 0], [5, 0], [5, 5]])], imageData=base64.b64encode(photograph).decode()
@@ -78,7 +78,7 @@ def test_a_photograph_may_be_in_the_file_beside_it_or_elsewhere(folder: Path, tm
     assert copies == [photograph] * 3
 
 
-def test_lines_and_points_have_no_area(folder: Path) -> None:
+def test_lines_and_points_are_left_out(folder: Path) -> None:
     shapes = [shape("post", [[4, 4]], "point"), shape("edge", [[0, 0], [9, 9]], "line"), shape("lawn", [[0, 0]] * 3)]
     write(folder / "one.json", shapes)
     annotations = read([folder / "one.json"], folder, None)
@@ -110,7 +110,9 @@ def test_folders_say_splits(folder: Path, tmp_path: Path) -> None:
         ({"imageWidth": 31}, "30 x 20 pixels, but was labelled at 31 x 20"),
     ],
 )
-def test_mistakes_name_the_file(folder: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_mistakes_are_errors_that_name_the_file(
+    folder: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
     write(folder / "one.json", **{"shapes": [shape("lawn", [[0, 0], [5, 0], [5, 5]])], **changes})
     with pytest.raises(InputError, match=message) as error:
         import_labels(folder, tmp_path / "data")
@@ -119,7 +121,7 @@ def test_mistakes_name_the_file(folder: Path, tmp_path: Path, changes: dict[str,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["labelled"]
 
 
-def test_only_labelmes_files_are_recognised(folder: Path, tmp_path: Path) -> None:
+def test_files_that_are_not_labelmes_are_skipped(folder: Path, tmp_path: Path) -> None:
     assert detect(folder / "one.json")
     (folder / "notes.json").write_text('{"shapes": []}')
     (folder / "broken.json").write_text("{")
@@ -129,7 +131,7 @@ def test_only_labelmes_files_are_recognised(folder: Path, tmp_path: Path) -> Non
     assert import_labels(folder, tmp_path / "data").images == {"train": 1}
 
 
-def test_a_mask_is_where_its_box_says(folder: Path, tmp_path: Path) -> None:
+def test_a_mask_is_drawn_at_its_box(folder: Path, tmp_path: Path) -> None:
     patch = np.random.default_rng(0).random((5, 7)) > 0.5
     buffer = io.BytesIO()
     Image.fromarray(patch.astype(np.uint8)).save(buffer, format="PNG")

@@ -1,4 +1,4 @@
-"""With a network that a person can check, see conftest.py."""
+"""The engine for ONNX Runtime, with a network that is easy to check (conftest.py)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from PIL import Image
 
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.labels import LabelSet
-from encnet.errors import InputError
 from encnet.evaluation import evaluate
 from encnet.inference.engines import open_engine
 from encnet.inference.engines.description import Description
 from encnet.inference.engines.engine import EngineName
 from encnet.model.info import ModelInfo
+from encnet.system.errors import InputError
 
 pytest.importorskip("onnxruntime")
 MakeToy = Callable[..., Path]
@@ -34,7 +34,7 @@ def means(pixels: np.ndarray) -> np.ndarray:
     return cells.mean(axis=(2, 4)).transpose(0, 3, 1, 2)
 
 
-def test_scores_of_any_size(toy_onnx: MakeToy) -> None:
+def test_scores_are_right_at_any_size(toy_onnx: MakeToy) -> None:
     engine = open_engine(toy_onnx())
     assert (engine.name, engine.device, engine.precision) == ("onnxruntime", "cpu", "fp32")
     assert engine.description.names == ("red", "green", "blue")
@@ -46,12 +46,12 @@ def test_scores_of_any_size(toy_onnx: MakeToy) -> None:
         np.testing.assert_allclose(scores.presence, pixels.mean(axis=(1, 2)) / 255, rtol=1e-5)
 
 
-def test_without_presence(toy_onnx: MakeToy) -> None:
+def test_a_model_without_presence_returns_none(toy_onnx: MakeToy) -> None:
     described = Description(ModelInfo("toy", {}, [0.0] * 3, [1.0] * 3), 3, presence=False, align_corners=False)
     assert open_engine(toy_onnx(metadata=described.to_json(), presence=False))(images()).presence is None
 
 
-def test_precision_is_that_of_the_file(toy_onnx: MakeToy) -> None:
+def test_the_precision_is_that_of_the_file(toy_onnx: MakeToy) -> None:
     path = toy_onnx()
     described = replace(open_engine(path).description, precision="int8")
     assert open_engine(toy_onnx(metadata=described.to_json())).precision == "int8"
@@ -59,14 +59,14 @@ def test_precision_is_that_of_the_file(toy_onnx: MakeToy) -> None:
         open_engine(path, precision="bf16")
 
 
-def test_a_file_for_one_size_says_so(toy_onnx: MakeToy) -> None:
+def test_a_file_for_one_size_refuses_others(toy_onnx: MakeToy) -> None:
     path = toy_onnx(size=(8, 12))
     open_engine(path)(images())
     with pytest.raises(InputError, match=r"toy\.onnx is for images of 8 x 12 pixels .* not 12 x 8"):
         open_engine(path)(images(1, 12, 8))
 
 
-def test_foreign_files(toy_onnx: MakeToy, tmp_path: Path) -> None:
+def test_foreign_and_damaged_files_are_errors(toy_onnx: MakeToy, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"toy\.onnx was not written by encnet; .*encnet export"):
         open_engine(toy_onnx(metadata=None))
     with pytest.raises(InputError, match=r"toy\.onnx has damaged metadata"):
@@ -78,7 +78,7 @@ def test_foreign_files(toy_onnx: MakeToy, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
-def test_exported_models_are_scored(engine: EngineName, toy_onnx: MakeToy, tmp_path: Path) -> None:
+def test_exported_models_are_evaluated(engine: EngineName, toy_onnx: MakeToy, tmp_path: Path) -> None:
     pytest.importorskip(engine)
     samples = []
     for i in range(2):

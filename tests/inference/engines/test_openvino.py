@@ -1,4 +1,4 @@
-"""With a network that a person can check, see conftest.py."""
+"""The engine for OpenVINO, with a network that is easy to check (conftest.py)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encnet.errors import InputError
 from encnet.inference.engines import open_engine
 from encnet.inference.engines.description import Description
 from encnet.inference.engines.engine import EngineName
 from encnet.inference.engines.openvino_core import openvino_core
 from encnet.model.info import ModelInfo
+from encnet.system.errors import InputError
 
 openvino = pytest.importorskip("openvino")
 MakeToy = Callable[..., Path]
@@ -35,7 +35,7 @@ def means(pixels: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("make", "engine"), [("toy_xml", "auto"), ("toy_onnx", "openvino")])
-def test_scores_of_any_size(make: str, engine: EngineName, request: pytest.FixtureRequest) -> None:
+def test_scores_are_right_at_any_size(make: str, engine: EngineName, request: pytest.FixtureRequest) -> None:
     opened = open_engine(request.getfixturevalue(make)(), engine)
     assert (opened.name, opened.device, opened.precision) == ("openvino", "cpu", "fp32")
     assert opened.description.names == ("red", "green", "blue")
@@ -45,17 +45,17 @@ def test_scores_of_any_size(make: str, engine: EngineName, request: pytest.Fixtu
         assert isinstance(scores.logits, np.ndarray)
         assert scores.presence is not None
         earlier.append((scores, pixels))
-    for scores, pixels in earlier:  # what an image gave does not change with the next image
+    for scores, pixels in earlier:  # the next image does not overwrite these arrays
         np.testing.assert_allclose(scores.logits, means(pixels), rtol=1e-5)
         np.testing.assert_allclose(scores.presence, pixels.mean(axis=(1, 2)) / 255, rtol=1e-5)
 
 
-def test_without_presence(toy_xml: MakeToy) -> None:
+def test_a_model_without_presence_returns_none(toy_xml: MakeToy) -> None:
     described = Description(ModelInfo("toy", {}, [0.0] * 3, [1.0] * 3), 3, presence=False, align_corners=False)
     assert open_engine(toy_xml(metadata=described.to_json(), presence=False))(images()).presence is None
 
 
-def test_half_precision_where_the_cpu_has_it(toy_xml: MakeToy) -> None:
+def test_bf16_works_if_the_cpu_supports_it(toy_xml: MakeToy) -> None:
     path = toy_xml()
     if has_bf16():
         assert open_engine(path, precision="bf16").precision == "bf16"
@@ -66,19 +66,20 @@ def test_half_precision_where_the_cpu_has_it(toy_xml: MakeToy) -> None:
         open_engine(path, precision="fp16")
 
 
-def test_onnx_files_are_for_fp32(toy_onnx: MakeToy) -> None:
-    with pytest.raises(InputError, match=r"toy\.onnx is for fp32, .*--format openvino"):
+def test_onnx_files_refuse_bf16(toy_onnx: MakeToy) -> None:
+    with pytest.raises(InputError, match=r"toy\.onnx must run in fp32, .*\.xml file for bf16") as caught:
         open_engine(toy_onnx(), "openvino", precision="bf16")
+    assert caught.value.argument == "precision"
 
 
-def test_a_file_for_one_size_says_so(toy_xml: MakeToy) -> None:
+def test_a_file_for_one_size_refuses_others(toy_xml: MakeToy) -> None:
     path = toy_xml(size=(8, 12))
     open_engine(path)(images())
     with pytest.raises(InputError, match=r"toy\.xml is for images of 8 x 12 pixels .* not 12 x 8"):
         open_engine(path)(images(1, 12, 8))
 
 
-def test_foreign_files(toy_xml: MakeToy, toy_onnx: MakeToy, tmp_path: Path) -> None:
+def test_foreign_and_damaged_files_are_errors(toy_xml: MakeToy, toy_onnx: MakeToy, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"toy\.xml was not written by encnet; .*encnet export"):
         open_engine(toy_xml(metadata=None))
     with pytest.raises(InputError, match=r"toy\.onnx was not written by encnet"):

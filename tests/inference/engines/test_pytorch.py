@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import nn
 
-from encnet.errors import InputError
+from encnet.checkpoint.create import create_model
+from encnet.checkpoint.encnet import EncNet
 from encnet.inference.engines.engine import Precision
 from encnet.inference.engines.pytorch import PyTorchEngine
-from encnet.model.encnet import EncNet
-from encnet.model.variants import create_model
+from encnet.system.errors import InputError
 
 
 def model(variant: str = "encnet_tiny", **options: Any) -> EncNet:
-    """Untrained, with batch-norm statistics of its own images, so that its activations have a range."""
+    """An untrained network whose batch norms have statistics of images, so that activations have a normal range."""
     torch.manual_seed(0)
     network = create_model(variant, 4, **options)
     with torch.no_grad():
@@ -32,7 +32,7 @@ def images(batch: int = 1, height: int = 45, width: int = 62, seed: int = 0) -> 
 
 
 def by_hand(network: EncNet, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logits at the head's resolution and presence, from the network itself, in float64."""
+    """Logits at the resolution of the head, and presence, computed with the network itself in float64."""
     network = copy.deepcopy(network).double().eval()
     normalised = (pixels / 255 - np.array(network.info.mean)) / np.array(network.info.std)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def by_hand(network: EncNet, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray
     [
         ("encnet_tiny", {}),
         ("encnet_tiny", {"presence_loss": "mse", "align_corners": True}),
-        ("encnet_tiny", {"full_resolution": True}),
+        ("encnet_tiny", {"head": "fullres"}),
         ("encnet_tiny", {"jpu": True, "output_stride": 32}),
         ("encnet_lite0", {}),
     ],
@@ -71,7 +71,7 @@ def test_scores_are_those_of_the_network(
         assert (found.logits.numpy() != np.asarray(PyTorchEngine(network, "cpu")(pixels).logits)).any()
 
 
-def test_the_model_stays_as_it_is() -> None:
+def test_the_model_does_not_change() -> None:
     network = model()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     modules = [type(module) for module in network.modules()]
@@ -86,7 +86,7 @@ def test_the_model_stays_as_it_is() -> None:
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
 
 
-def test_the_encoding_stays_in_single_precision() -> None:
+def test_the_encoding_stays_in_float32() -> None:
     network = PyTorchEngine(model(lateral=True), "cpu", "bf16").network
     kinds = {name: parameter.dtype for name, parameter in network.named_parameters()}
     assert kinds["head.classifier.weight"] == kinds["backbone.network.conv1.0.weight"] == torch.bfloat16
@@ -95,7 +95,7 @@ def test_the_encoding_stays_in_single_precision() -> None:
     assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
-def test_read_only_and_strided_images() -> None:
+def test_read_only_and_strided_images_give_the_same_scores() -> None:
     engine, pixels = PyTorchEngine(model(), "cpu"), images()
     expected = engine(pixels).logits
     read_only = pixels.copy()
@@ -105,7 +105,7 @@ def test_read_only_and_strided_images() -> None:
         torch.testing.assert_close(engine(same).logits, expected)
 
 
-def test_wrong_settings_are_errors() -> None:
+def test_devices_and_precisions_that_do_not_work_are_errors() -> None:
     with pytest.raises(InputError, match="device 'gpu' cannot be used"):
         PyTorchEngine(model(), "gpu")
     with pytest.raises(InputError, match="fp16 needs a GPU"):
@@ -113,7 +113,7 @@ def test_wrong_settings_are_errors() -> None:
 
 
 @pytest.mark.slow
-def test_compiled_it_computes_the_same() -> None:
+def test_the_compiled_network_computes_the_same() -> None:
     network = model()
     engine = PyTorchEngine(network, "cpu", compiled=True)
     for pixels in (images(1), images(2, 37, 80), images(3, 64, 64)):
@@ -124,7 +124,7 @@ def test_compiled_it_computes_the_same() -> None:
 
 
 @pytest.mark.slow
-def test_without_a_compiler_there_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_compiler_is_an_error(tmp_path: Path) -> None:
     model().save(tmp_path / "model.safetensors")
     code = (
         "import numpy as np, encnet\n"
@@ -136,5 +136,5 @@ def test_without_a_compiler_there_is_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
-    assert "install a C++ compiler" in done.stdout
+    assert "install the C++ compiler" in done.stdout
     assert len(done.stdout.strip().splitlines()) == 1

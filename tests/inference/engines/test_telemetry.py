@@ -1,4 +1,4 @@
-"""Nobody is told that OpenVINO is used."""
+"""Using OpenVINO sends no telemetry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from encnet.inference.engines.telemetry import PACKAGE, no_telemetry
 
 
 @pytest.mark.parametrize("module", ["encnet.inference.engines.openvino", "encnet.export.quantization"])
-def test_importing_writes_no_identifier_and_loads_nothing_that_sends(module: str, tmp_path: Path) -> None:
+def test_importing_writes_no_identifier_and_does_not_load_the_telemetry_package(module: str, tmp_path: Path) -> None:
     program = f"""
 import sys, {module}
 from encnet.export.openvino import read_onnx
@@ -25,13 +25,13 @@ assert "openvino" in sys.modules
 assert not [name for name in sys.modules if name.startswith("openvino_telemetry")]
 """
     home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
-    # As on a user's machine: in continuous integration the package does nothing anyway.
+    # In continuous integration the package does nothing anyway; these variables would hide a failure.
     environment = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL")}
     subprocess.run([sys.executable, "-c", program], env={**environment, **home}, check=True)
     assert not (tmp_path / "intel").exists()
 
 
-def test_what_was_imported_before_stays() -> None:
+def test_an_earlier_import_of_the_package_is_restored() -> None:
     sys.modules[PACKAGE] = sys
     try:
         with no_telemetry(), pytest.raises(ImportError):

@@ -1,4 +1,4 @@
-"""How data sets lie on disk: one module a format, each with ``detect(root)`` and ``read(root)``."""
+"""The formats of data sets on disk: one module per format, each with ``detect(root)`` and ``read(root)``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from encnet.data.formats import (
     pascal_context59,
     voc,
 )
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 
 class Format(Protocol):
-    """What a module of this package offers."""
+    """The interface of a format's module."""
 
     def detect(self, root: Path) -> bool:
-        """Whether the folder looks like this format; quick, reads no image."""
+        """Whether the folder looks like this format; quick, since it reads no image."""
         ...
 
     def read(self, root: Path) -> DatasetIndex:
-        """The data set in the folder. Raises InputError where it is not as the format says."""
+        """The data set in the folder; raises InputError if the folder is not in this format."""
         ...
 
 
@@ -40,17 +40,17 @@ FORMATS: dict[str, Format] = {
     "voc": voc,
     "folder": folder,
 }
-"""Every format by name; ``folder`` is what fits no other, and a dataset.yaml always makes it ``folder``."""
+"""Every format by name; a folder that fits no other format, or that has a dataset.yaml, is a ``folder``."""
 
 
 def read_dataset(path: str | Path, format: str | None = None) -> DatasetIndex:
-    """The data set in the folder ``path``; the format is detected where it is not given.
+    """Reads the data set in the folder ``path``; the format is detected if it is not given.
 
-    No sample is dropped: a missing image or label map leaves a sample whose path points at where it was expected.
+    No sample is dropped: if an image or label map is missing, the sample's path says where it was expected.
 
     Raises:
-        InputError: there is no such folder or format, no format fits or more than one does, or the folder is not as
-            its format says.
+        InputError: there is no such folder or format, no format or more than one fits, or the folder does not have the
+            contents that its format prescribes.
     """
     root = Path(path)
     if not root.is_dir():
@@ -60,7 +60,7 @@ def read_dataset(path: str | Path, format: str | None = None) -> DatasetIndex:
     if format is None:
         format = _detect(root)
     if format not in FORMATS:
-        raise InputError(f"there is no data set format '{format}'; choose one of {', '.join(FORMATS)}")
+        raise InputError(f"there is no data set format '{format}'; choose one of {', '.join(FORMATS)}", "format")
     return FORMATS[format].read(root)
 
 
@@ -68,7 +68,7 @@ def _detect(root: Path) -> str:
     fitting = [name for name, candidate in FORMATS.items() if candidate.detect(root)]
     published = [name for name in fitting if name != "folder"]
     if len(published) > 1:
-        raise InputError(f"{root} holds {' and '.join(published)}; give the format that is meant, or its own folder")
+        raise InputError(f"{root} holds {' and '.join(published)}; give the format, or the folder of one", "format")
     if not fitting:
         raise InputError(
             f"{root} fits none of the formats {', '.join(FORMATS)}; write a dataset.yaml into it that names its"

@@ -1,4 +1,4 @@
-"""A published data set as its owners hand it out: what must be there, and where it is to be had."""
+"""Published data sets: which parts must be there, and where to download them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 
 @dataclass(frozen=True)
 class Archive:
-    """Where a data set officially comes from.
+    """The official source of a data set.
 
     Attributes:
-        title: the data set's name in a sentence.
-        home: address of the page that offers it, with what it asks for.
-        origin: first folder of a part -> the file which that part unpacks from; ``""`` is every other part.
+        title: the data set's name, as in a sentence.
+        home: address of the download page, and its conditions if it has any.
+        origin: first folder of a part -> the file that contains it; ``""`` stands for every other part.
     """
 
     title: str
@@ -24,17 +24,17 @@ class Archive:
     origin: Mapping[str, str]
 
     def require(self, root: Path, parts: Iterable[str]) -> None:
-        """Raises InputError where files or folders ``parts``, relative to ``root``, are missing; it names them all."""
+        """Raises InputError, which names all missing ones, if any file or folder of ``parts`` is not in ``root``."""
         missing = [part for part in parts if not (root / part).exists()]
         if missing:
             raise self.incomplete(root, missing)
 
     def incomplete(self, root: Path, missing: Iterable[str]) -> InputError:
-        """The error that says which parts ``root`` lacks."""
-        return InputError(f"{root} is not a whole copy of {self.title}: {self.lacks(missing)}")
+        """The error that names the parts missing from ``root``."""
+        return InputError(f"{root} is not a complete copy of {self.title}: {self.lacks(missing)}")
 
     def lacks(self, parts: Iterable[str]) -> str:
-        """The sentence that parts are missing, which files they unpack from, and where these are to be had."""
+        """A sentence that names missing parts, the files that contain them, and where to download those."""
         parts = list(parts)
         verb = "are" if len(parts) > 1 else "is"
         files = dict.fromkeys(self.origin.get(part.split("/")[0], self.origin.get("", "")) for part in parts)
@@ -42,7 +42,7 @@ class Archive:
 
 
 def first_folder(*candidates: Path) -> Path:
-    """The first that is a folder, or else the last: where a part of a data set may lie, the likeliest first."""
+    """The first candidate that is a folder, or else the last; for places where a part of a data set may be."""
     return next((folder for folder in candidates if folder.is_dir()), candidates[-1])
 
 

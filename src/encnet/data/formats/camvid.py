@@ -1,12 +1,12 @@
-"""CamVid (Brostow et al., 2009) as it lies on disk, in three layouts.
+"""CamVid (Brostow et al., 2009), in three layouts.
 
 - The SegNet tutorial's: ``train/``, ``trainannot/`` and likewise ``val`` and ``test``; grey maps of 11 classes,
   11 = unlabelled, which is ignored.
 - The original: ``701_StillsRaw_full/``, ``LabeledApproved_full/*_L.png`` and ``label_colors.txt``; 32 colours.
 - Its repackaging: ``train/``, ``train_labels/*_L.png``, ... and ``class_dict.csv``; the same 32 colours.
 
-The two colour-coded layouts give the rows of their table as classes 0 to 31, in file order and with Void, and a 33rd
-class ``undeclared``: real files hold a few colours that the table does not name.
+In the two colour-coded layouts, the rows of the table are classes 0 to 31, in file order and with Void. A 33rd class,
+``undeclared``, takes the few colours in real files that the table does not name.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import csv
 import re
 from pathlib import Path
 
-from encnet.data.dataset import DatasetIndex, Sample
+from encnet.data.dataset import SPLITS, DatasetIndex, Sample
 from encnet.data.formats.pairs import pair, read_list
-from encnet.data.labels import IGNORE, Color, LabelSet, distinct_palette
-from encnet.errors import InputError
-
-SPLITS = ("train", "val", "test")
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.palette import Color, distinct_palette
+from encnet.system.errors import InputError
 
 _NAMES_AND_PALETTE_11: dict[str, Color] = {
     "sky": (128, 128, 128),
@@ -36,13 +35,13 @@ _NAMES_AND_PALETTE_11: dict[str, Color] = {
     "bicyclist": (0, 128, 192),
 }
 
-# The customary split in ranges of frames, first and last included, read off the file names of the SegNet tutorial's
-# train/ (367) and val/ (101): sequence -> frames. Every other frame (0001TP from 8550 on, Seq05VD) is test (233).
+# The customary split, sequence -> frames, taken from the file names of the SegNet tutorial's train/ (367 images) and
+# val/ (101). All other frames (0001TP from 8550 on, Seq05VD) are test (233).
 _VAL_FRAMES = {"0016E5": range(7959, 8159 + 1)}
 _TRAIN_FRAMES = {
     "0001TP": range(6690, 8520 + 1),
     "0006R0": range(930, 3930 + 1),
-    "0016E5": range(390, 8640 + 1),  # without those of val
+    "0016E5": range(390, 8640 + 1),  # except those of val
 }
 
 _ORIGINAL = ("701_StillsRaw_full", "LabeledApproved_full", "label_colors.txt")
@@ -99,7 +98,7 @@ def _read_split_folders(root: Path, label_ending: str, label_suffix: str) -> dic
     for split in SPLITS:
         images, labels = root / split, root / f"{split}{label_ending}"
         if images.is_dir() or labels.is_dir():
-            # A test split is often given without its label maps; a training split without them is a mistake.
+            # A test split often comes without label maps; a training split without them is a mistake.
             without_labels = split == "test" and not labels.is_dir()
             splits[split] = pair(images, None if without_labels else labels, label_suffix)
     return splits
@@ -154,7 +153,7 @@ def _color(fields: list[str], path: Path, number: int) -> Color:
 
 
 def _color_labels(rows: list[tuple[str, Color]], path: Path) -> LabelSet:
-    """The rows of a class table as classes 0, 1, ... by colour, and one class more for colours it does not name."""
+    """The rows of a class table as classes 0, 1, ..., and one more class for colours that it does not name."""
     colors = [color for _, color in rows]
     for color in colors:
         if colors.count(color) > 1:

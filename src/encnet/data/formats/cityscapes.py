@@ -1,8 +1,8 @@
 """Cityscapes (Cordts et al., 2016), fine annotations: 19 classes.
 
 ``leftImg8bit/{train,val,test}/<city>/*_leftImg8bit.png`` are the images, ``gtFine/.../*_gtFine_labelIds.png`` the
-label maps, both 2048 x 1024, the size at which the benchmark evaluates. A label map is grey with the ids 0 to 33, of
-which 19 are evaluated and the others ignored. Those of test are dummies without a labelled pixel: test has none here.
+label maps, both 2048 x 1024, the size at which the benchmark evaluates. Label maps are grey with ids 0 to 33; 19 ids
+are evaluated and the others ignored. The label maps of test are dummies without labelled pixels, so they are not used.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.formats.archive import Archive, first_folder
-from encnet.data.labels import IGNORE, Color, LabelSet
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.palette import Color
 
 IMAGES, LABELS = "leftImg8bit", "gtFine"
 
-ARCHIVE = Archive(
+ARCHIVE: Archive = Archive(
     "Cityscapes",
     "https://www.cityscapes-dataset.com/downloads (after registration)",
     {IMAGES: "leftImg8bit_trainvaltest.zip", LABELS: "gtFine_trainvaltest.zip"},
@@ -57,27 +58,27 @@ _IDS = range(34)
 
 
 def detect(root: Path) -> bool:
-    """Whether ``root`` is or holds one of the two unpacked archives."""
+    """Whether ``root`` is or contains one of the two unpacked archives."""
     return _folder(root, IMAGES).is_dir() or _folder(root, LABELS).is_dir()
 
 
 def read(root: Path) -> DatasetIndex:
-    """The splits train, val and, where its images are there, test.
+    """The splits train, val and, if its images are there, test.
 
     Raises:
         InputError: the images or the label maps of train or val are missing.
     """
     base = {part: _folder(root, part) for part in (IMAGES, LABELS)}
     parts = {split: [f"{part}/{split}" for part in base] for split in ("train", "val")}
-    found = [split for split in parts if any((folder / split).is_dir() for folder in base.values())]
-    wanted = [part for split in found or parts for part in parts[split]]
-    missing = [part for part in wanted if not (base[part.split("/")[0]].parent / part).is_dir()]
+    present = [split for split in parts if any((folder / split).is_dir() for folder in base.values())]
+    required = [part for split in present or parts for part in parts[split]]
+    missing = [part for part in required if not (base[part.split("/")[0]].parent / part).is_dir()]
     if missing:
         raise ARCHIVE.incomplete(root, missing)
-    splits = {split: _pair(base[IMAGES] / split, base[LABELS] / split) for split in found}
+    splits = {split: _pair(base[IMAGES] / split, base[LABELS] / split) for split in present}
     if (base[IMAGES] / "test").is_dir():
         splits["test"] = tuple(Sample(image, None) for image in _files(base[IMAGES] / "test", _IMAGE_ENDING).values())
-    absent = {split: ARCHIVE.lacks(parts[split]) for split in parts if split not in found}
+    absent = {split: ARCHIVE.lacks(parts[split]) for split in parts if split not in present}
     return DatasetIndex("cityscapes", root, labels(), splits, absent=absent)
 
 
@@ -90,14 +91,14 @@ def labels() -> LabelSet:
 
 
 def _folder(root: Path, part: str) -> Path:
-    """Of the images or of the label maps: in ``root``, in a folder named after its archive, or beside ``root``."""
+    """The folder of images or label maps: in ``root``, in a folder named after its archive, or beside ``root``."""
     inner = root.resolve()
     beside = [inner.parent / part] if inner.name in (IMAGES, LABELS) else []
     return first_folder(*beside, root / "cityscapes" / part, root / f"{part}_trainvaltest" / part, root / part)
 
 
 def _pair(images: Path, labels: Path) -> tuple[Sample, ...]:
-    """The samples of a split; one whose image or label map is missing says where it was expected."""
+    """The samples of a split; where an image or label map is missing, the path says where it was expected."""
     photographs, maps = _files(images, _IMAGE_ENDING), _files(labels, _LABEL_ENDING)
     return tuple(
         Sample(
@@ -109,6 +110,6 @@ def _pair(images: Path, labels: Path) -> tuple[Sample, ...]:
 
 
 def _files(folder: Path, ending: str) -> dict[str, Path]:
-    """``<city>/<frame>`` -> file, sorted; a split's folder holds one a city."""
-    found = sorted(folder.glob(f"*/[!.]*{ending}"))
-    return {f"{path.parent.name}/{path.name.removesuffix(ending)}": path for path in found}
+    """``<city>/<frame>`` -> file, sorted; a split has one folder per city."""
+    paths = sorted(folder.glob(f"*/[!.]*{ending}"))
+    return {f"{path.parent.name}/{path.name.removesuffix(ending)}": path for path in paths}

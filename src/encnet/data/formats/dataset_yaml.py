@@ -1,16 +1,16 @@
-"""dataset.yaml: a data set's classes, ignored labels and folders, said by its owner.
+"""dataset.yaml: a data set's classes, ignored labels and folders, as its owner describes them.
 
 name: my-data                     # default: the folder's name
-labels: value                     # or color: how label maps say a class; default: value
+labels: value                     # how label maps encode classes: value (default) or color
 classes:
   - {name: sky, color: [128, 128, 128]}             # value: default is the position in this list
   - {name: car, color: [64, 0, 128], value: [8, 9]} # with `labels: color`: colors: [[64, 0, 128], [64, 0, 192]]
 ignore: [255]                     # values or colours; 255 is always ignored unless a class has it
-undeclared: sky                   # optional: the class of all labels not named here; they are an error without it
+undeclared: sky                   # optional: the class of all labels not named here; without it they are an error
 label_suffix: _gt                 # optional: the label map of a.jpg is a_gt.png
 splits:
   train: {images: images/train, labels: labels/train}
-  val: {images: images/val, labels: labels/val, list: val.txt}  # list: optional, one file name or stem a line
+  val: {images: images/val, labels: labels/val, list: val.txt}  # list: optional, one file name or stem per line
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ import yaml
 
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.formats.pairs import pair, read_list
-from encnet.data.labels import IGNORE, MAX_CLASSES, Color, LabelSet, distinct_palette
-from encnet.errors import InputError
-from encnet.files import write_text
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
+from encnet.system.errors import InputError
+from encnet.system.files import write_text
 
 FILE_NAME = "dataset.yaml"
 
 
 def read_dataset_yaml(path: Path) -> DatasetIndex:
-    """The data set that the file describes; its folders are relative to the file's.
+    """The data set that the file describes; its folders are relative to the file's folder.
 
     Raises:
         InputError: the file has a mistake, or a folder or listed image is missing; the message names the key.
@@ -45,11 +46,11 @@ def write_dataset_yaml(
     """Writes a dataset.yaml from which :func:`read_dataset_yaml` reads the same ``labels``.
 
     Args:
-        path: of the file.
-        labels: the classes and what says them.
+        path: the file to write.
+        labels: the classes, and how label maps encode them.
         splits: split -> {"images": folder, "labels": folder, "list": file}; the last two are optional.
-        name: of the data set.
-        label_suffix: what a label map's stem has more than its image's.
+        name: name of the data set.
+        label_suffix: what the stem of a label map adds to that of its image.
     """
     classes = []
     for index, (class_name, color) in enumerate(zip(labels.names, labels.palette, strict=True)):
@@ -75,18 +76,18 @@ def _plain(raw: int | Color) -> int | list[int]:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML forbids a key twice in one mapping; PyYAML would silently keep the last."""
+    """Refuses a key that occurs twice in one mapping, of which PyYAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.YAMLError(f"the key '{key}' stands twice in one place")
+                raise yaml.YAMLError(f"the key '{key}' occurs twice in one mapping")
         return super().construct_mapping(node, deep)
 
 
 class _DatasetYaml:
-    """One file while it is read: every method takes the key it reads, for the message of a mistake in it."""
+    """Reads one file; the methods take the key that they read, for messages about mistakes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -148,10 +149,10 @@ class _DatasetYaml:
         raw: dict[int | Color, int] = {}
         for position, entry in enumerate(entries):
             key = f"classes[{position}]"
-            name, color, meant = self.class_entry(entry, key, encoding, position)
+            name, color, class_labels = self.class_entry(entry, key, encoding, position)
             if name in names:
-                raise self.mistake(f"{key}.name", f"is '{name}', as of classes[{names.index(name)}]; names must differ")
-            for label in meant:
+                raise self.mistake(f"{key}.name", f"is '{name}', like classes[{names.index(name)}]; names must differ")
+            for label in class_labels:
                 if label in raw:
                     raise self.mistake(key, f"has the label {label}, which '{names[raw[label]]}' has; give it to one")
                 raw[label] = position
@@ -163,18 +164,19 @@ class _DatasetYaml:
     def class_entry(
         self, entry: Any, key: str, encoding: str, position: int
     ) -> tuple[str, Color | None, dict[int | Color, None]]:
-        """Name, colour and the raw labels of one class."""
+        """The name, the colour and the raw labels of one class."""
         if encoding == "value":
             entry = self.mapping(entry, key, required={"name"}, optional={"color", "value"})
             values = entry.get("value", position)
-            meant = [self.value(value, f"{key}.value") for value in (values if isinstance(values, list) else [values])]
+            values = values if isinstance(values, list) else [values]
+            raw = [self.value(value, f"{key}.value") for value in values]
             color = self.color(entry["color"], f"{key}.color") if "color" in entry else None
-            return self.text(entry["name"], f"{key}.name"), color, dict.fromkeys(meant)
+            return self.text(entry["name"], f"{key}.name"), color, dict.fromkeys(raw)
         entry = self.mapping(entry, key, required={"name", "color"}, optional={"colors"})
         color = self.color(entry["color"], f"{key}.color")
         colors = self.sequence(entry.get("colors", [entry["color"]]), f"{key}.colors")
-        meant = [self.color(value, f"{key}.colors") for value in colors]
-        return self.text(entry["name"], f"{key}.name"), color, dict.fromkeys(meant)
+        raw = [self.color(value, f"{key}.colors") for value in colors]
+        return self.text(entry["name"], f"{key}.name"), color, dict.fromkeys(raw)
 
     def ignore(self, raw: dict[int | Color, int], names: list[str], encoding: str) -> None:
         """Adds the ignored labels to ``raw``."""
@@ -206,7 +208,7 @@ class _DatasetYaml:
         images = self.folder(entry["images"], f"{key}.images")
         labels = self.folder(entry["labels"], f"{key}.labels") if "labels" in entry else None
         if images == labels and not suffix:
-            raise self.mistake(f"{key}.labels", "is the folder of the images, which needs a `label_suffix`")
+            raise self.mistake(f"{key}.labels", "is the folder of the images; this needs a `label_suffix`")
         samples = pair(images, labels, suffix)
         if "list" not in entry:
             return samples
@@ -218,7 +220,7 @@ class _DatasetYaml:
     def folder(self, value: Any, key: str) -> Path:
         folder = self.path.parent / self.text(value, key)
         if not folder.is_dir():
-            raise self.mistake(key, f"says {value}, but there is no folder {folder}")
+            raise self.mistake(key, f"is {value}, but there is no folder {folder}")
         return folder
 
 

@@ -1,21 +1,20 @@
-"""Images and label maps in folders, with a dataset.yaml or without.
+"""Images and label maps in folders, with or without a dataset.yaml.
 
 Without one, the folders are ``images/{train,val,test}`` and ``labels/{...}``; or ``{train,val,test}/images`` and
 ``.../labels``; or flat ``images`` and ``labels``, of which every fifth sample becomes val. ``masks`` and
-``annotations`` do for ``labels``. The classes are then what the label maps hold.
+``annotations`` may replace ``labels``. The classes are then the values or colours in the label maps.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from encnet.data.dataset import DatasetIndex, Sample
+from encnet.data.dataset import SPLITS, DatasetIndex, Sample
 from encnet.data.formats.dataset_yaml import FILE_NAME, read_dataset_yaml
 from encnet.data.formats.pairs import pair
 from encnet.data.formats.scan import scan_labels
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
-SPLITS = ("train", "val", "test")
 _LABEL_FOLDERS = ("labels", "masks", "annotations")
 
 
@@ -25,11 +24,11 @@ def detect(root: Path) -> bool:
 
 
 def read(root: Path) -> DatasetIndex:
-    """The data set in ``root``, by its dataset.yaml or else by its folders and a scan of all its label maps.
+    """The data set in ``root``, from its dataset.yaml or else from its folders and a scan of all label maps.
 
     Raises:
-        InputError: dataset.yaml has a mistake; or a folder is missing, or the label maps are not of one kind or hold
-            more colours than there can be classes.
+        InputError: dataset.yaml has a mistake, a folder is missing, or the label maps are of two kinds or have more
+            values or colours than there can be classes.
     """
     if (root / FILE_NAME).is_file():
         return read_dataset_yaml(root / FILE_NAME)
@@ -47,18 +46,18 @@ def read(root: Path) -> DatasetIndex:
 
 
 def _split_folders(root: Path) -> dict[str, tuple[Path, Path | None]]:
-    """Split -> folder of images and of label maps, in the two arrangements that have a folder a split."""
+    """Split -> folders of images and of label maps, in the two arrangements with one folder per split."""
     for images_of, labels_of in (("images/{split}", "{labels}/{split}"), ("{split}/images", "{split}/{labels}")):
-        found = {}
+        folders = {}
         for split in SPLITS:
             images = root / images_of.format(split=split)
             candidates = [root / labels_of.format(split=split, labels=labels) for labels in _LABEL_FOLDERS]
             labels = next((folder for folder in candidates if folder.is_dir()), None)
             if images.is_dir() or labels is not None:
-                # A test split is often given without label maps; elsewhere reading the missing folder is an error.
-                found[split] = (images, labels if split == "test" else labels or candidates[0])
-        if found:
-            return found
+                # A test split often comes without label maps; in other splits, reading the missing folder is an error.
+                folders[split] = (images, labels if split == "test" else labels or candidates[0])
+        if folders:
+            return folders
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Which label map belongs to which image: same stem, in two folders."""
+"""Pairs images and label maps of two folders by their stems."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from encnet.data.dataset import Sample
 from encnet.data.images import IMAGE_SUFFIXES
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
-LABEL_SUFFIXES = frozenset({".png"})
+LABEL_SUFFIXES: frozenset[str] = frozenset({".png"})
 
 
 def files(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """The files of a folder with one of these suffixes in any case, sorted by name; hidden ones are left out.
+    """The files in a folder with one of these suffixes in any case, sorted by name; hidden files are left out.
 
     Raises:
         InputError: the folder is missing or cannot be listed.
@@ -29,10 +29,10 @@ def files(folder: Path, suffixes: Collection[str]) -> list[Path]:
 def pair(images: Path, labels: Path | None, label_suffix: str = "") -> tuple[Sample, ...]:
     """The samples of two folders, sorted by stem.
 
-    The label map of image ``<stem>.*`` is ``<stem><label_suffix>.png``; other PNGs among the label maps, as data sets
-    have that keep several maps an image, are passed over. No sample is left out: an image without a label map, and a
-    label map without an image, become a sample whose other path is where the partner was expected. Without a folder
-    of labels all samples have the label None.
+    The label map of image ``<stem>.*`` is ``<stem><label_suffix>.png``. PNGs without the suffix are ignored (some data
+    sets store several maps per image). No sample is left out: an image without a label map, or a label map without an
+    image, becomes a sample whose other path says where the partner was expected. Without a folder of labels, all
+    samples have the label None.
 
     Raises:
         InputError: a folder is missing.
@@ -56,7 +56,7 @@ def pair(images: Path, labels: Path | None, label_suffix: str = "") -> tuple[Sam
 
 
 def read_list(path: Path, samples: Collection[Sample]) -> tuple[Sample, ...]:
-    """Those of ``samples`` whose image's stem or file name stands on a line of a list file, in its order.
+    """The samples whose image's stem or file name is a line of a list file, in the order of that file.
 
     Raises:
         InputError: the list cannot be read, or it names an image that is not there.
@@ -75,7 +75,7 @@ def read_list(path: Path, samples: Collection[Sample]) -> tuple[Sample, ...]:
 
 
 def read_names(path: Path) -> dict[int, str]:
-    """Line number, from 1 -> what stands on the line, without those that are empty.
+    """Line number, from 1 -> the text of the line; empty lines are left out.
 
     Raises:
         InputError: the list cannot be read.
@@ -83,5 +83,5 @@ def read_names(path: Path) -> dict[int, str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the list {path}: {error}; give a text file of one file name a line") from error
+        raise InputError(f"cannot read the list {path}: {error}; give a text file of one name per line") from error
     return {number: line.strip() for number, line in enumerate(lines, start=1) if line.strip()}

@@ -1,14 +1,14 @@
 """PASCAL Context (Mottaghi et al., 2014): 59 classes and background, on the images of PASCAL VOC 2010.
 
-``VOCdevkit/VOC2010/`` holds ``JPEGImages/*.jpg``. The label maps are, in VOC2010/ or beside it or VOCdevkit/, one of
+``VOCdevkit/VOC2010/`` holds ``JPEGImages/*.jpg``. The label maps are in VOC2010/, beside it or beside VOCdevkit/:
 
 - ``SegmentationClassContext/*.png``: 0 is background, 1 to 59 the classes in alphabetical order, as converters write;
 - ``59_context_labels/*.png``: 0 is background, 1 to 59 the classes as the official ``59_labels.txt`` numbers them;
 - ``trainval/*.mat``: the original's 459 classes, as the official ``labels.txt`` numbers them. They are matched to the
   59 by name; the 400 others, and 0, are background.
 
-The splits are ``ImageSets/SegmentationContext/{train,val}.txt``, or else those of VOC 2010 and of published figures,
-``ImageSets/Main/{train,val}.txt`` (4998 and 5105 images). The format ``pascal_context59`` ignores background instead.
+The splits are ``ImageSets/SegmentationContext/{train,val}.txt`` or else ``ImageSets/Main/{train,val}.txt`` (4998 and
+5105 images), those of VOC 2010 and of published figures. The format ``pascal_context59`` ignores background instead.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from encnet.data.dataset import DatasetIndex
 from encnet.data.formats.archive import Archive
 from encnet.data.formats.pairs import read_names
 from encnet.data.formats.voc import bit_palette, find_beside, find_devkit, read_stems, samples
-from encnet.data.labels import IGNORE, Color, LabelSet
+from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.matlab import INSTALL, MATLAB_SUFFIX, can_read_matlab
-from encnet.errors import InputError
+from encnet.data.palette import Color
+from encnet.system.errors import InputError
 
-ARCHIVE = Archive(
+ARCHIVE: Archive = Archive(
     "PASCAL Context",
     "https://cs.stanford.edu/~roozbeh/pascal-context",
     {
@@ -33,34 +34,21 @@ ARCHIVE = Archive(
         "59_context_labels": "59_context_labels.tar.gz",
     },
 )
-IMAGES = Archive(
+IMAGES: Archive = Archive(
     "PASCAL VOC 2010", "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/", {"": "VOCtrainval_03-May-2010.tar"}
 )
 
-NAMES = (
+NAMES: tuple[str, ...] = (
     *("aeroplane", "bag", "bed", "bedclothes", "bench", "bicycle", "bird", "boat", "book", "bottle", "building", "bus"),
     *("cabinet", "car", "cat", "ceiling", "chair", "cloth", "computer", "cow", "cup", "curtain", "dog", "door"),
     *("fence", "floor", "flower", "food", "grass", "ground", "horse", "keyboard", "light", "motorbike", "mountain"),
     *("mouse", "person", "plate", "platform", "pottedplant", "road", "rock", "sheep", "shelves", "sidewalk", "sign"),
-    *(
-        "sky",
-        "snow",
-        "sofa",
-        "table",
-        "track",
-        "train",
-        "tree",
-        "truck",
-        "tvmonitor",
-        "wall",
-        "water",
-        "window",
-        "wood",
-    ),
+    *("sky", "snow", "sofa", "table", "track", "train", "tree", "truck", "tvmonitor", "wall", "water", "window"),
+    "wood",
 )
-"""The 59 classes, in the order of their names, which is that of their numbers among the 459."""
+"""The 59 classes in alphabetical order, which is also that of their numbers among the 459."""
 
-# What 59_labels.txt calls three of them.
+# Names in 59_labels.txt that differ -> the names above.
 _ALIASES = {"diningtable": "table", "bedcloth": "bedclothes", "clothes": "cloth"}
 
 _FOLDER = "VOC2010"
@@ -69,7 +57,7 @@ _LISTS = "ImageSets/SegmentationContext"
 
 
 def detect(root: Path) -> bool:
-    """Whether ``root`` is or holds VOC2010/, or holds label maps of PASCAL Context."""
+    """Whether ``root`` is or contains VOC2010/, or contains label maps of PASCAL Context."""
     own = any((root / part).is_dir() for part in (_CONVERTED, _OFFICIAL, _LISTS))
     original = (root / _ORIGINAL).is_dir() and (root / "labels.txt").is_file()
     return own or original or find_devkit(root, _FOLDER) != root or root.resolve().name == _FOLDER
@@ -79,13 +67,13 @@ def read(root: Path) -> DatasetIndex:
     """The splits train and val, with background as class 0.
 
     Raises:
-        InputError: images, lists, label maps or the numbers of their classes are missing, or have a mistake.
+        InputError: images, lists, label maps or the table of class numbers are missing or have a mistake.
     """
     return read_classes(root, "pascal_context", background=True)
 
 
 def read_classes(root: Path, name: str, background: bool) -> DatasetIndex:
-    """The data set ``name``: background is class 0 and the 59 follow, or it is ignored and they start at 0."""
+    """The data set ``name``, whose 59 classes follow background as class 0, or start at 0 if background is ignored."""
     voc = find_devkit(root, _FOLDER)
     lists = _LISTS if (voc / _LISTS).is_dir() else "ImageSets/Main"
     IMAGES.require(voc, ["JPEGImages", *(f"{lists}/{split}.txt" for split in ("train", "val"))])
@@ -99,7 +87,7 @@ class _Maps(NamedTuple):
     folder: Path
     suffix: str
     numbers: dict[int, str]
-    """Value -> name of what it says, without 0."""
+    """Value -> class name, without 0."""
 
 
 def _find_maps(voc: Path) -> _Maps:
@@ -114,14 +102,14 @@ def _find_maps(voc: Path) -> _Maps:
         raise ARCHIVE.incomplete(voc, [_OFFICIAL])
     if not can_read_matlab():
         raise InputError(
-            f"the label maps in {folder} are MATLAB files; `{INSTALL}` gets what reads them, or unpack"
+            f"the label maps in {folder} are MATLAB files; reading them needs SciPy: `{INSTALL}`; or unpack"
             f" {ARCHIVE.origin[_OFFICIAL]} from {ARCHIVE.home}"
         )
     return _Maps(folder, MATLAB_SUFFIX, _read_numbers(voc, "labels.txt"))
 
 
 def _read_numbers(voc: Path, file_name: str) -> dict[int, str]:
-    """Number -> name by a table of lines ``number: name``; the 59 have the names of ``NAMES``."""
+    """Number -> name from a table of lines ``number: name``; the 59 classes get the names in ``NAMES``."""
     path = find_beside(voc, file_name)
     if path is None:
         raise ARCHIVE.incomplete(voc, [file_name])
@@ -132,7 +120,7 @@ def _read_numbers(voc: Path, file_name: str) -> dict[int, str]:
             raise InputError(f"{path}, line {line}: '{text}' is not of the form 'number: name'")
         name = name.replace(" ", "")
         if int(number) in numbers:
-            raise InputError(f"{path}, line {line}: the number {int(number)} stands on an earlier line too")
+            raise InputError(f"{path}, line {line}: the number {int(number)} is on an earlier line too")
         numbers[int(number)] = _ALIASES.get(name, name)
     lacking = [name for name in NAMES if name not in numbers.values()]
     if lacking:
@@ -147,5 +135,5 @@ def _labels(numbers: dict[int, str], background: bool) -> LabelSet:
     targets = {name: index for index, name in enumerate(names)}
     raw: dict[int | Color, int] = {0: rest}
     raw.update({number: targets.get(name, rest) for number, name in sorted(numbers.items())})
-    raw.setdefault(IGNORE, IGNORE)  # unless it is one of 459 numbers
+    raw.setdefault(IGNORE, IGNORE)  # unless it is one of the 459 numbers
     return LabelSet(names, bit_palette(len(NAMES) + 1)[-len(names) :], "value", raw)

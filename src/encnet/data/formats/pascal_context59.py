@@ -1,4 +1,4 @@
-"""PASCAL Context with background ignored; it lies on disk as ``pascal_context`` does, so it is never detected."""
+"""PASCAL Context with background ignored: the files of ``pascal_context``, so this format is never detected."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from encnet.data.formats.pascal_context import read_classes
 
 
 def detect(root: Path) -> bool:
-    """False: it is meant only where it is named."""
+    """False: this format is used only if it is named."""
     return False
 
 
 def read(root: Path) -> DatasetIndex:
-    """The splits train and val, with background ignored and classes 0 to 58. Raises InputError as the other does."""
+    """The splits train and val, with background ignored and classes 0 to 58.
+
+    Raises:
+        InputError: as for ``pascal_context``.
+    """
     return read_classes(root, "pascal_context59", background=False)

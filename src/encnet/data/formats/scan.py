@@ -1,4 +1,4 @@
-"""The classes of a data set that does not say them: those which its label maps hold."""
+"""The classes of a data set that does not describe them: the values or colours in its label maps."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 from PIL import Image
 
 from encnet.data.images import open_image
-from encnet.data.labels import IGNORE, MAX_CLASSES, Color, LabelSet, distinct_palette
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
 from encnet.data.raw_labels import VALUE_MODES, read_colors, read_values, unpack_color
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 
 def scan_labels(maps: Iterable[Path], root: Path) -> LabelSet:
-    """The classes that label maps hold: their grey values or palette indices, or their colours, in rising order.
+    """The classes in label maps: their grey values or palette indices, or their colours, in rising order.
 
-    Value 255 is ignored, except in masks of 0 and 255 alone, where it is a class. Classes are called
-    ``class_<value>`` or ``color_<rrggbb>``. A damaged map is passed over: reading it later is an error of its own.
+    Value 255 is ignored, except in masks with only 0 and 255, where it is a class. Classes are called
+    ``class_<value>`` or ``color_<rrggbb>``. Damaged maps are skipped: reading them later raises an error.
 
     Raises:
         InputError: there is no label map, grey and colour maps are mixed, or there are more than 255 classes.
@@ -45,7 +46,7 @@ def scan_labels(maps: Iterable[Path], root: Path) -> LabelSet:
             kind = "values" if encoding == "value" else "colours"
             raise InputError(
                 f"the label maps up to {path} hold more than {MAX_CLASSES} different {kind}, too many to be"
-                " classes; smoothed edges and JPEG compression make such: save label maps as PNG without either,"
+                " classes; smoothed edges and JPEG compression add some: save label maps as PNG without either,"
                 " or declare the classes in dataset.yaml"
             )
         _add_palette(palette, image, raw)
@@ -60,18 +61,18 @@ def scan_labels(maps: Iterable[Path], root: Path) -> LabelSet:
 
 
 def _add_palette(palette: dict[int, Color], image: Image.Image, values: np.ndarray) -> None:
-    """Adds the colours of the palette indices in ``values``, where the map is a palette image."""
+    """If the map is a palette image, adds the colours of the palette indices in ``values`` to ``palette``."""
     if image.mode == "P":
         colors = read_colors(image)
-        used, where = np.unique(values, return_index=True)
-        for value, position in zip(used, where, strict=True):
+        indices, positions = np.unique(values, return_index=True)
+        for value, position in zip(indices, positions, strict=True):
             palette.setdefault(int(value), unpack_color(int(colors.flat[position])))
 
 
 def _value_labels(values: list[int], palette: dict[int, Color], root: Path) -> LabelSet:
     classes = values if set(values) == {0, IGNORE} else [value for value in values if value != IGNORE]
     if not classes:
-        raise InputError(f"the label maps of {root} hold nothing but 255, which is ignored; label their pixels")
+        raise InputError(f"the label maps of {root} contain nothing but 255, which is ignored; label their pixels")
     spare = distinct_palette(len(classes))
     raw: dict[int | Color, int] = {value: index for index, value in enumerate(classes)}
     raw.setdefault(IGNORE, IGNORE)

@@ -1,12 +1,12 @@
 """PASCAL VOC 2012 (Everingham et al.) with the label maps that SBD (Hariharan et al., 2011) adds: 21 classes.
 
 ``VOCdevkit/VOC2012/`` holds ``JPEGImages/*.jpg``, ``SegmentationClass/*.png`` and the lists
-``ImageSets/Segmentation/{train,val,trainval}.txt``. A label map is a palette image: the index is the class, 0 is
+``ImageSets/Segmentation/{train,val,trainval}.txt``. Label maps are palette images: the index is the class, 0 is
 background and 255, the border of objects, is ignored.
 
-The split ``train_aug`` is all of SBD and VOC train without VOC val, 10582 images. SBD lies in ``benchmark_RELEASE/``,
-as it unpacks, or, converted, in ``SegmentationClassAug/*.png``: in VOC2012/, or beside it or VOCdevkit/. Images of VOC
-train keep VOC's label maps, which are finer.
+The split ``train_aug`` is all of SBD and VOC train except the images of VOC val: 10582 images. SBD is in
+``benchmark_RELEASE/``, as it unpacks, or converted in ``SegmentationClassAug/*.png``: in VOC2012/, beside it or beside
+VOCdevkit/. Images of VOC train keep VOC's label maps, which are finer.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from pathlib import Path
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.formats.archive import Archive, first_folder
 from encnet.data.formats.pairs import LABEL_SUFFIXES, files, read_names
-from encnet.data.labels import Color, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.matlab import INSTALL, MATLAB_SUFFIX, can_read_matlab
+from encnet.data.palette import Color
 
-ARCHIVE = Archive(
+ARCHIVE: Archive = Archive(
     "PASCAL VOC 2012", "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/", {"": "VOCtrainval_11-May-2012.tar"}
 )
-SBD = Archive("SBD", "http://home.bharathh.info/pubs/codes/SBD/download.html", {"": "benchmark.tgz"})
+SBD: Archive = Archive("SBD", "http://home.bharathh.info/pubs/codes/SBD/download.html", {"": "benchmark.tgz"})
 
-NAMES = (
+NAMES: tuple[str, ...] = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
@@ -36,17 +37,17 @@ _SBD_FOLDER, _CONVERTED = "benchmark_RELEASE", "SegmentationClassAug"
 
 
 def detect(root: Path) -> bool:
-    """Whether ``root`` is or holds VOC2012/, or holds SBD for it."""
+    """Whether ``root`` is or contains VOC2012/, or contains SBD."""
     folder = find_devkit(root, _FOLDER)
     parts = ("JPEGImages", "SegmentationClass", _LISTS)
-    # VOC2010/ has the same folders, with 21 classes for a fifth of its images: it is taken for PASCAL Context.
+    # VOC2010/ has the same folders, with 21 classes for a fifth of its images; it counts as PASCAL Context.
     name = root.resolve().name
     inner = name == _FOLDER or (name != "VOC2010" and all((root / part).is_dir() for part in parts))
     return folder != root or inner or (root / _SBD_FOLDER).is_dir()
 
 
 def read(root: Path) -> DatasetIndex:
-    """The splits train, val, trainval and train_aug, and test (without label maps) where its list is there.
+    """The splits train, val, trainval and train_aug, and test (without label maps) if its list is there.
 
     Raises:
         InputError: a folder or list of VOC2012/ is missing, or a list cannot be read.
@@ -69,29 +70,29 @@ def read(root: Path) -> DatasetIndex:
 
 
 def find_devkit(root: Path, year: str) -> Path:
-    """The folder ``year`` of a development kit, where ``root`` is it, VOCdevkit/, or a folder that holds VOCdevkit/."""
+    """The folder ``year`` of a development kit; ``root`` is that folder, VOCdevkit/, or the folder above it."""
     return first_folder(root / "VOCdevkit" / year, root / year, root)
 
 
 def find_beside(voc: Path, name: str) -> Path | None:
-    """A folder or file in a year's folder of a development kit, beside it, or beside VOCdevkit/; None if in none."""
+    """A folder or file in a development kit's folder of a year, beside that, or beside VOCdevkit/; else None."""
     year = voc.resolve()
     beside = [year.parent, year.parent.parent] if year.parent.name == "VOCdevkit" else [year.parent]
     return next((folder / name for folder in (voc, *beside) if (folder / name).exists()), None)
 
 
 def read_stems(path: Path) -> list[str]:
-    """The first word of each line of a list."""
+    """The first word of each line of a list file."""
     return [line.split()[0] for line in read_names(path).values()]
 
 
 def samples(voc: Path, stems: Iterable[str], label: Callable[[str], Path | None]) -> tuple[Sample, ...]:
-    """The images of JPEGImages/ with these stems; ``label`` says where the label map of a stem lies."""
+    """Samples with the images of these stems in JPEGImages/; ``label`` gives the label map of a stem."""
     return tuple(Sample(voc / "JPEGImages" / f"{stem}.jpg", label(stem)) for stem in stems)
 
 
 def bit_palette(n: int) -> tuple[Color, ...]:
-    """The colours of VOC's own palette: bits 0, 1, 2 of an index are the top bits of red, green, blue, and so on."""
+    """VOC's own palette: bits 0, 1 and 2 of an index are the top bits of red, green and blue, and so on."""
     return tuple((_channel(index, 0), _channel(index, 1), _channel(index, 2)) for index in range(n))
 
 
@@ -104,7 +105,7 @@ def _label_in(voc: Path) -> Callable[[str], Path]:
 
 
 def _augmented(voc: Path, train: list[str], val: list[str]) -> tuple[Sample, ...] | str:
-    """The samples of train_aug, or why there are none. Converted label maps are preferred: they are faster to read."""
+    """The samples of train_aug, or why there are none; converted label maps come first, as they are faster to read."""
     converted, sbd = find_beside(voc, _CONVERTED), find_beside(voc, _SBD_FOLDER)
     if converted is not None:
         added = {path.stem: path for path in files(converted, LABEL_SUFFIXES)}
@@ -116,12 +117,12 @@ def _augmented(voc: Path, train: list[str], val: list[str]) -> tuple[Sample, ...
         if missing:
             return SBD.lacks(missing)
         if not can_read_matlab():
-            return f"the label maps of {sbd} are MATLAB files; `{INSTALL}` gets what reads them"
+            return f"the label maps of {sbd} are MATLAB files; reading them needs SciPy: `{INSTALL}`"
         listed = [stem for split in ("train", "val") for stem in read_stems(sbd / "dataset" / f"{split}.txt")]
         added = {stem: sbd / "dataset" / "cls" / f"{stem}{MATLAB_SUFFIX}" for stem in listed}
     label_of = {**added, **{stem: _label_in(voc)(stem) for stem in train}}
-    found = samples(voc, sorted(label_of.keys() - set(val)), label_of.get)
+    augmented = samples(voc, sorted(label_of.keys() - set(val)), label_of.get)
     if sbd is None:
-        return found
-    # VOC 2012 has the images of SBD too; a copy that lacks some takes SBD's.
-    return tuple(s if s.image.is_file() else Sample(sbd / "dataset" / "img" / s.image.name, s.label) for s in found)
+        return augmented
+    # VOC 2012 has the images of SBD too; those that a copy lacks are taken from SBD.
+    return tuple(s if s.image.is_file() else Sample(sbd / "dataset" / "img" / s.image.name, s.label) for s in augmented)

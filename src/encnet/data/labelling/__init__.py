@@ -1,4 +1,4 @@
-"""What a labelling tool exports -> a data set as ``encnet train`` reads it: labelme, CVAT, COCO."""
+"""Imports the exports of labelling tools (labelme, CVAT, COCO) as data sets."""
 
 from encnet.data.labelling.importing import READERS, Imported, import_labels
 

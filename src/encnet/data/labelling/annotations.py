@@ -1,4 +1,4 @@
-"""What every labelling tool says: photographs, and areas of them that have a label."""
+"""What every labelling tool exports: photographs, and labelled areas in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.palette import Color
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 _SPLITS = {
     "train": "train",
@@ -27,55 +27,59 @@ _SPLITS = {
 
 @dataclass(frozen=True)
 class Area:
-    """A part of a photograph."""
+    """A labelled part of a photograph."""
 
     label: str
     mask: Callable[[int, int], np.ndarray]
-    """(height, width) of the photograph -> (height, width) bool, true inside; called when it is drawn."""
-    depth: int = 0
-    """Areas of greater depth lie above others; of one depth, the later ones."""
+    """(height, width) of the photograph -> (height, width) bool, true inside; called when the area is drawn."""
+    layer: int = 0
+    """Areas on higher layers lie over others; on one layer, later areas lie over earlier ones."""
 
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """A photograph and its areas, in the order of the file that has them."""
+    """A photograph and its areas, in the order of the file that lists them."""
 
     name: str
-    """As the tool has it: a relative path with forward slashes."""
+    """The tool's name for it: a relative path with forward slashes."""
     read: Callable[[], bytes]
-    """The content of the image file. Raises InputError."""
+    """Returns the content of the image file; raises InputError if it cannot be read."""
     size: tuple[int, int] | None
-    """(height, width) in pixels that the areas are drawn on; None where the file does not say."""
+    """(height, width) in pixels at which it was labelled; None if the file does not say."""
     areas: tuple[Area, ...]
     split: str | None = None
-    """train, val or test, where the tool says."""
+    """train, val or test; None if the tool does not say."""
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """All that was read of an export."""
+    """Everything that was read from an export."""
 
     images: tuple[AnnotatedImage, ...]
     labels: Mapping[str, Color | None]
-    """The labels in the tool's order, with its colours."""
+    """Label, in the tool's order -> the tool's colour for it, if it has one."""
     large_below: bool = False
-    """The file has no drawing order: large areas lie below small ones."""
+    """Whether small areas lie over large ones, because the file has no drawing order."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """Kind of annotation that is no area (point, line, ...) -> how many there are."""
+    """Kind of annotation without an area (point, line, ...) -> number of them."""
 
 
 class Photographs:
-    """The image files in some folders, found by the name that an annotation gives them."""
+    """Finds image files in some folders by the names that annotations give them."""
 
     def __init__(self, *folders: Path) -> None:
         self._folders = list(dict.fromkeys(folders))
         self._by_name: dict[str, list[Path]] | None = None
 
-    def find(self, name: str, said_in: Path) -> Path:
-        """The file of that relative path in one of the folders, or else the only one of that file name below them.
+    def find(self, name: str, source: Path) -> Path:
+        """The file with that relative path in one of the folders, or else the only file of that name below them.
+
+        Args:
+            name: relative path of the image, with forward slashes.
+            source: the annotation file that names the image, for messages.
 
         Raises:
-            InputError: there is none, or there are several.
+            InputError: there is no such file, or there are several.
         """
         for folder in self._folders:
             if (folder / name).is_file():
@@ -85,21 +89,22 @@ class Photographs:
             files = {file for folder in self._folders for file in folder.rglob("*")}
             for file in sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES):
                 self._by_name.setdefault(file.name, []).append(file)
-        found = self._by_name.get(PurePosixPath(name).name, [])
-        exact = [file for file in found if file.as_posix().endswith(f"/{name}")]
-        if len(exact or found) == 1:
-            return (exact or found)[0]
+        candidates = self._by_name.get(PurePosixPath(name).name, [])
+        exact = [file for file in candidates if file.as_posix().endswith(f"/{name}")]
+        if len(exact or candidates) == 1:
+            return (exact or candidates)[0]
         folders = " or ".join(str(folder) for folder in self._folders)
-        if not found:
-            raise InputError(f"{said_in} names the image {name}, which is not in {folders}; give its folder: --images")
+        if not candidates:
+            raise InputError(f"{source} names the image {name}, which is not in {folders}; give its folder", "images")
         raise InputError(
-            f"{said_in} names the image {name}, and {found[0]} and {found[1]} could both be it; give the folder that"
-            " it is meant from: --images"
+            f"{source} names the image {name}, which can be {candidates[0]} or {candidates[1]}; give the folder of the"
+            " right one",
+            "images",
         )
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file. Raises InputError where it cannot be read."""
+    """The content of a file; raises InputError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -107,7 +112,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def is_json_with(path: Path, keys: Iterable[str]) -> bool:
-    """Whether a file is readable JSON, an object with all of these keys."""
+    """Whether a file contains a JSON object with all of these keys."""
     if path.suffix.lower() != ".json":
         return False
     try:
@@ -117,13 +122,18 @@ def is_json_with(path: Path, keys: Iterable[str]) -> bool:
     return isinstance(document, dict) and all(key in document for key in keys)
 
 
+def reason(error: Exception) -> str:
+    """The message of an error while reading a document, in which a KeyError means that a key is missing."""
+    return f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
+
+
 def relative_name(name: str) -> str:
-    """The path of an image as tools on any system write it, with forward slashes."""
+    """The path of an image, written by a tool on any system, with forward slashes."""
     return PureWindowsPath(name).as_posix()
 
 
 def split_named(*names: str) -> str | None:
-    """The split that one of the names of files and folders says: train, val or test, and what stands for them."""
+    """The split (train, val or test) that a word in one of the names of files or folders means; None if none does."""
     for name in names:
         words = "".join(letter if letter.isalpha() else " " for letter in name.lower()).split()
         for word in words:

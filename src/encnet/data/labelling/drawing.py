@@ -1,4 +1,4 @@
-"""Areas -> pixels, as the tools themselves draw them."""
+"""Draws areas as pixels, as the tools themselves draw them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from encnet.data.labelling.annotations import Area
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 Points = Sequence[tuple[float, float]]
-"""x and y in pixels, from the left and from the top."""
+"""x and y in pixels, from the left and from the top edge."""
 
 
 def outline_mask(points: Points, height: int, width: int) -> np.ndarray:
-    """The inside and the border of a closed polygon, as labelme has it: whole numbers are the middles of pixels."""
+    """Inside and border of a closed polygon, as labelme draws it: whole numbers are pixel centres."""
     canvas = Image.new("L", (width, height))
     ImageDraw.Draw(canvas).polygon(list(points), fill=1, outline=1)
     return np.asarray(canvas, bool)
 
 
 def rectangle_mask(corners: Points, height: int, width: int) -> np.ndarray:
-    """Between two opposite corners, which count, as labelme has it."""
+    """The rectangle between two opposite corners, both included, as labelme draws it."""
     (x0, y0), (x1, y1) = corners
     canvas = Image.new("L", (width, height))
     ImageDraw.Draw(canvas).rectangle((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), fill=1, outline=1)
@@ -34,7 +34,7 @@ def rectangle_mask(corners: Points, height: int, width: int) -> np.ndarray:
 
 
 def circle_mask(points: Points, height: int, width: int) -> np.ndarray:
-    """Around the first point and through the second, as labelme has it."""
+    """The disc around the first point, with the second point on its edge, as labelme draws it."""
     (x, y), (u, v) = points
     radius = math.hypot(x - u, y - v)
     canvas = Image.new("L", (width, height))
@@ -53,7 +53,7 @@ def patch_mask(patch: np.ndarray, left: int, top: int, height: int, width: int) 
 
 
 def rings_mask(rings: Sequence[Points], height: int, width: int) -> np.ndarray:
-    """The union of closed polygons, as COCO and CVAT have it: whole numbers are the corners of pixels.
+    """The union of closed polygons, as COCO and CVAT draw it: whole numbers are pixel corners.
 
     Raises:
         InputError: pycocotools is not installed.
@@ -64,15 +64,15 @@ def rings_mask(rings: Sequence[Points], height: int, width: int) -> np.ndarray:
 
 
 def run_length_mask(code: Any, height: int, width: int) -> np.ndarray:
-    """COCO's run-length code: ``size`` (height, width) and ``counts``, as a list of numbers or packed as text.
+    """The mask of COCO's run-length code: ``size`` (height, width), and ``counts`` as numbers or packed as text.
 
     Raises:
         InputError: pycocotools is not installed.
-        ValueError: the code is of another size, or is none.
+        ValueError: the code has another size, or its counts do not fit its size.
     """
     masks = require_pycocotools()
     if tuple(code["size"]) != (height, width):
-        raise ValueError(f"its size is {code['size']}, that of the image [{height}, {width}]")
+        raise ValueError(f"its size is {code['size']}, but that of the image is [{height}, {width}]")
     if isinstance(code["counts"], list):
         if any(count < 0 for count in code["counts"]) or sum(code["counts"]) != height * width:
             raise ValueError(f"its counts do not add up to the {height * width} pixels of the image")
@@ -82,14 +82,14 @@ def run_length_mask(code: Any, height: int, width: int) -> np.ndarray:
 
 def _decoded(code: Any) -> np.ndarray:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy 2, about how pycocotools makes the array
+        warnings.simplefilter("ignore", DeprecationWarning)  # NumPy 2 warns about how pycocotools makes the array
         return require_pycocotools().decode(code).astype(bool)
 
 
 def require_pycocotools() -> Any:
-    """``pycocotools.mask``. Raises InputError, which says how to get it, where it is not installed."""
+    """The module ``pycocotools.mask``; raises InputError if it is not installed."""
     if importlib.util.find_spec("pycocotools") is None:
-        raise InputError("polygons of COCO and CVAT are drawn by pycocotools; `pip install 'encnet[coco]'` gets it")
+        raise InputError("drawing the areas of COCO and CVAT needs pycocotools: `pip install 'encnet[coco]'`")
     from pycocotools import mask
 
     return mask
@@ -98,23 +98,23 @@ def require_pycocotools() -> Any:
 def paint(
     areas: Sequence[Area], values: Mapping[str, int], height: int, width: int, fill: int, large_below: bool
 ) -> np.ndarray:
-    """The label map: later areas over earlier ones, and deeper ones below.
+    """Draws a label map: higher layers over lower ones, and on one layer later areas over earlier ones.
 
     Args:
-        areas: of one image; those whose label has no value are passed over.
+        areas: the areas of one image; those whose label has no value are skipped.
         values: label -> class index, or ``IGNORE``.
-        height, width: of the image in pixels.
-        fill: the value of pixels in no area.
-        large_below: within one depth small areas lie over large ones, whatever their order.
+        height, width: size of the image in pixels.
+        fill: the value of pixels outside all areas.
+        large_below: on one layer, draw small areas over large ones, whatever their order.
 
     Returns:
         (height, width) uint8.
     """
     drawn = [area for area in areas if area.label in values]
-    if large_below:  # masks are drawn twice rather than all kept
+    if large_below:  # draws every mask twice, which needs less memory than keeping them all
         sizes = {id(area): int(area.mask(height, width).sum()) for area in drawn}
         drawn.sort(key=lambda area: -sizes[id(area)])
     labels = np.full((height, width), fill, np.uint8)
-    for area in sorted(drawn, key=lambda area: area.depth):
+    for area in sorted(drawn, key=lambda area: area.layer):
         labels[area.mask(height, width)] = values[area.label]
     return labels

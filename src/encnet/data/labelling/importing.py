@@ -1,4 +1,4 @@
-"""An export of a labelling tool -> a data set on disk: images/, labels/ and dataset.yaml."""
+"""Imports the export of a labelling tool as a data set on disk: images/, labels/ and dataset.yaml."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from typing import Literal, Protocol
 from encnet.data.labelling import coco, cvat, labelme
 from encnet.data.labelling.annotations import AnnotatedImage, Annotations
 from encnet.data.labelling.writing import Painting, write_images
-from encnet.data.labels import IGNORE, MAX_CLASSES, LabelSet
-from encnet.data.palette import Color, distinct_palette
-from encnet.errors import InputError
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
+from encnet.system.checks import require
+from encnet.system.errors import InputError
 
-DEFAULT_VAL_SHARE = 0.2
-IGNORE_LABEL = "__ignore__"
-"""What labelme calls areas that count nowhere."""
+DEFAULT_VAL_SHARE: float = 0.2
+IGNORE_LABEL: str = "__ignore__"
+"""labelme's label for ignored areas."""
 
 
 class Reader(Protocol):
-    """What a module of a tool offers."""
+    """The interface of a tool's module."""
 
     def detect(self, path: Path) -> bool:
-        """Whether the file is the tool's."""
+        """Whether the tool wrote the file."""
         ...
 
     def read(self, files: list[Path], root: Path, images: Path | None) -> Annotations:
-        """What the files say. Raises InputError."""
+        """The annotations in the files; raises InputError if they cannot be read."""
         ...
 
 
@@ -40,17 +41,20 @@ READERS: dict[str, Reader] = {"labelme": labelme, "cvat": cvat, "coco": coco}
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import wrote."""
+    """The result of an import."""
 
     root: Path
+    """The folder that was written."""
     format: str
+    """Name of the tool."""
     classes: tuple[str, ...]
+    """Class names, in the order of their indices."""
     images: Mapping[str, int]
     """Split -> number of images."""
     unlabelled: int
-    """Photographs left out because no class has an area in them."""
+    """Number of photographs left out because they have no area of a class."""
     left_out: Mapping[str, int]
-    """Kind of annotation that was left out -> how many: what is no area, and areas of labels that are no class."""
+    """Kind of annotation left out (no area, or area of a label that is not a class) -> number of them."""
 
 
 def import_labels(
@@ -66,35 +70,34 @@ def import_labels(
     order: Literal["tool", "area"] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
-    """Writes a data set from what a labelling tool exports.
+    """Writes a data set from the export of a labelling tool.
 
-    The photographs are copied as they are. A label map is a palette PNG of class indices, with 255 where nothing is
-    labelled. The folder gets its name when everything in it is written.
+    Photographs are copied as they are. Label maps are palette PNGs of class indices, 255 where nothing is labelled. The
+    folder gets its name once everything in it is written.
 
     Args:
-        source: the tool's file, a folder of its files, or the .zip that it gives.
+        source: the tool's file, a folder of its files, or the .zip that it exports.
         out: the folder to make.
-        format: one of ``READERS``; None finds out.
-        images: folder of the photographs, where they are not where the tool puts them.
-        classes: labels that become classes, in this order; none takes all of the tool, in its order.
-        background: class of pixels in no area, a new one or one of the labels; None has them ignored.
+        format: one of ``READERS``; None detects it.
+        images: folder of the photographs, if they are not where the tool puts them.
+        classes: labels that become classes, in this order; if empty, all labels in the tool's order.
+        background: class of pixels outside all areas, a new one or one of the labels; None ignores these pixels.
         ignore: labels whose areas are ignored; ``__ignore__`` always is.
-        val_share: of the images, for the split val where the tool says none; which ones depends on their names alone.
-        order: ``tool`` lays areas over one another as the tool does, ``area`` small ones over large ones; None is
-            ``area`` for COCO, whose files have no order, and ``tool`` for the others.
+        val_share: share of the images for the split val, if the tool has none; the choice depends on their names alone.
+        order: ``tool`` draws areas over one another as the tool does, ``area`` draws small ones over large ones; None
+            means ``area`` for COCO, whose files have no order, and ``tool`` for the others.
         progress: called after each image with the number done and the number of all.
 
     Raises:
-        InputError: an argument is out of its range, ``out`` holds something, the source is of no known tool or has no
+        InputError: an argument is out of its range, ``out`` is not empty, the source is of no known tool or has no
             area, a photograph is missing, damaged or not of the size that was labelled, or there are too many classes.
     """
     source, out = Path(source), Path(out)
     if format is not None and format not in READERS:
-        raise InputError(f"there is no format '{format}' to import; choose one of {', '.join(READERS)}")
-    if not 0 <= val_share < 1:
-        raise InputError(f"--val_share is {val_share}; it must be at least 0 and below 1")
+        raise InputError(f"there is no format '{format}' to import; choose one of {', '.join(READERS)}", "format")
+    require(0 <= val_share < 1, "val_share", val_share, "at least 0 and below 1")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} holds something already; delete it or choose another folder")
+        raise InputError(f"{out} is not empty; delete it or choose another folder", "out")
     target = out.absolute()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +118,7 @@ def import_labels(
                 target.rmdir()  # it is empty; not every system renames onto an empty folder
             complete.replace(target)
     except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror or error}; choose another place for it") from error
+        raise InputError(f"cannot write {out}: {error.strerror or error}; choose another folder", "out") from error
     left_out = Counter(annotations.left_out)
     for image in annotations.images:
         left_out.update(f"area of '{area.label}'" for area in image.areas if area.label not in values)
@@ -125,16 +128,16 @@ def import_labels(
 def _unpacked(source: Path, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(source) as archive:
-            archive.extractall(folder)  # which keeps every file inside the folder
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: it has a password
+            archive.extractall(folder)  # extractall keeps every file inside the folder
+    except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: the file has a password
         raise InputError(f"cannot unpack {source}: {error}; download it again or unpack it yourself") from error
     return folder
 
 
 def _read(source: Path, format: str | None, images: Path | None) -> tuple[str, Annotations]:
-    """The tool's name, and what its files say."""
+    """The tool's name and the annotations in its files."""
     if images is not None and not images.is_dir():
-        raise InputError(f"there is no folder of images {images}; correct the path")
+        raise InputError(f"there is no folder of images {images}; correct the path", "images")
     if source.is_dir():
         files = sorted(path for path in source.rglob("*") if path.suffix.lower() in (".json", ".xml"))
         root = source
@@ -143,31 +146,36 @@ def _read(source: Path, format: str | None, images: Path | None) -> tuple[str, A
     else:
         raise InputError(f"there is no file or folder {source}; correct the path")
     for name in READERS if format is None else [format]:
-        # one of another tool, or of no tool, may lie beside them; a single file that was named is read, or an error
+        # Files of other tools, or of none, may be in the folder; a single file of a given format must be readable.
         fitting = files if format and source.is_file() else [path for path in files if READERS[name].detect(path)]
         if fitting:
             return name, READERS[name].read(fitting, root, images)
-    tools = "labelme's JSON, 'CVAT for images 1.1' or COCO's JSON" if format is None else f"what {format} writes"
-    raise InputError(f"{source} holds no file that is {tools}; export the labels as one of these")
+    if format is not None:
+        raise InputError(f"{source} has no file that {format} writes; export the labels again", "format")
+    raise InputError(
+        f"{source} has no file of a known tool; export the labels as labelme's JSON, 'CVAT for images 1.1' or COCO JSON"
+    )
 
 
 def _label_set(
     annotations: Annotations, classes: Sequence[str], background: str | None, ignore: Sequence[str]
 ) -> tuple[LabelSet, dict[str, int]]:
-    """The classes, and label -> class index or ``IGNORE``."""
+    """The classes, and a mapping of label -> class index or ``IGNORE``."""
     ignored = {*ignore, IGNORE_LABEL}
     for label in [*classes, *([] if background is None else [background])]:
         if label in ignored:
-            raise InputError(f"the label '{label}' is to be a class and to be ignored; choose one")
+            raise InputError(f"the label '{label}' cannot be both a class and ignored; choose one", "ignore")
     known = [label for label in annotations.labels if label != IGNORE_LABEL]
-    for label in [*classes, *ignore]:
-        if label not in annotations.labels and label != background:
-            raise InputError(f"there is no label '{label}'; the labels are {', '.join(known) or 'none'}")
+    for argument, labels in (("classes", classes), ("ignore", ignore)):
+        for label in labels:
+            if label not in annotations.labels and label != background:
+                message = f"there is no label '{label}'; the labels are {', '.join(known) or 'none'}"
+                raise InputError(message, argument)
     names = list(dict.fromkeys(classes or [label for label in known if label not in ignored]))
     if background is not None and background not in names:
         names.insert(0, background)
     if not 1 <= len(names) <= MAX_CLASSES:
-        raise InputError(f"there are {len(names)} labels to make classes of; it must be 1 to {MAX_CLASSES}: --classes")
+        raise InputError(f"there are {len(names)} labels to make classes of; choose 1 to {MAX_CLASSES}", "classes")
     if "" in names:
         raise InputError("a label has no name; give it one in the tool")
     values = {**{name: index for index, name in enumerate(names)}, **dict.fromkeys(ignored, IGNORE)}
@@ -175,7 +183,7 @@ def _label_set(
 
 
 def _palette(wanted: Sequence[Color | None]) -> list[Color]:
-    """The tool's colours; distinct ones for classes that have none, or another's."""
+    """The tool's colours, and distinct ones for classes that have none or share one."""
     spare = iter(color for color in distinct_palette(MAX_CLASSES) if color not in wanted)
     palette: list[Color] = []
     for color in wanted:

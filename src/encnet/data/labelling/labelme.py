@@ -1,4 +1,4 @@
-"""labelme: a JSON file beside each photograph, or with the photograph in it.
+"""labelme: a JSON file beside each photograph, or with the photograph inside.
 
 ``{"imagePath": "a.jpg", "imageData": base64 or null, "imageHeight": 480, "imageWidth": 640, "shapes": [{"label":
 "lawn", "points": [[x, y], ...], "shape_type": "polygon", "mask": base64 of a PNG or null}, ...]}``. Later shapes lie
@@ -26,36 +26,37 @@ from encnet.data.labelling.annotations import (
     Photographs,
     is_json_with,
     read_bytes,
+    reason,
     relative_name,
     split_named,
 )
 from encnet.data.labelling.drawing import Points, circle_mask, outline_mask, patch_mask, rectangle_mask
-from encnet.errors import InputError
+from encnet.system.errors import InputError
 
 _NO_AREA = frozenset({"point", "points", "line", "linestrip"})
 
 
 def detect(path: Path) -> bool:
-    """Whether a file is labelme's, by its content."""
+    """Whether the content of a file is labelme's."""
     return is_json_with(path, ("shapes", "imagePath"))
 
 
 def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
-    """The annotations of labelme's files.
+    """The annotations in labelme's files.
 
     Args:
         files: the JSON files.
         root: the folder that they are in.
-        images: where photographs are that are not beside their file.
+        images: folder of the photographs that are not beside their file.
 
     Raises:
-        InputError: a file cannot be read or is not labelme's, or its photograph is not there.
+        InputError: a file cannot be read or is not labelme's, or its photograph is missing.
     """
     left_out: Counter[str] = Counter()
     photographs = Photographs(*(folder for folder in (images, root) if folder is not None))
-    read = [_read_file(path, root, photographs, left_out) for path in files]
-    labels = sorted({area.label for image in read for area in image.areas})
-    return Annotations(tuple(read), dict.fromkeys(labels), left_out=left_out)
+    annotated = [_read_file(path, root, photographs, left_out) for path in files]
+    labels = sorted({area.label for image in annotated for area in image.areas})
+    return Annotations(tuple(annotated), dict.fromkeys(labels), left_out=left_out)
 
 
 def _read_file(path: Path, root: Path, photographs: Photographs, left_out: Counter[str]) -> AnnotatedImage:
@@ -66,13 +67,13 @@ def _read_file(path: Path, root: Path, photographs: Photographs, left_out: Count
         size = (int(document["imageHeight"]), int(document["imageWidth"])) if document.get("imageHeight") else None
         areas = [_area(shape) for shape in document["shapes"] if shape.get("shape_type") not in _NO_AREA]
         left_out.update(shape["shape_type"] for shape in document["shapes"] if shape.get("shape_type") in _NO_AREA)
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:  # OSError: a mask that is no PNG
-        raise InputError(f"{path} is not as labelme writes it: {_said(error)}; save it again with labelme") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:  # OSError: a mask is not a PNG
+        raise InputError(f"{path} is not as labelme writes it: {reason(error)}; save it again with labelme") from error
     beside = path.parent / image
     if beside.is_file():
         read = partial(read_bytes, beside)
     elif document.get("imageData"):
-        read = partial(_embedded, path)  # decoded when it is written: a folder's photographs need not fit into memory
+        read = partial(_embedded, path)  # decoded when it is written: a folder of photographs need not fit into memory
     else:
         read = partial(read_bytes, photographs.find(image, path))
     return AnnotatedImage(name, read, size, tuple(areas), split_named(*path.relative_to(root).parts[:-1]))
@@ -108,9 +109,5 @@ def _document(path: Path) -> dict[str, Any]:
     except ValueError as error:  # no JSON, or not UTF-8
         raise InputError(f"{path} is not valid JSON: {error}; save it again with labelme") from error
     if not isinstance(document, dict):
-        raise InputError(f"{path} is not labelme's: it holds no mapping; take it out of the folder")
+        raise InputError(f"{path} is not labelme's: it is not a JSON object; take it out of the folder")
     return document
-
-
-def _said(error: Exception) -> str:
-    return f"the key {error} is missing" if isinstance(error, KeyError) else str(error)

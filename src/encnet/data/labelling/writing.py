@@ -1,4 +1,4 @@
-"""Photographs and their areas -> images/, labels/ and dataset.yaml."""
+"""Writes photographs and their areas as images/, labels/ and dataset.yaml."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from encnet.data.dataset import SPLITS
 from encnet.data.formats.dataset_yaml import FILE_NAME, write_dataset_yaml
 from encnet.data.images import IMAGE_SUFFIXES, open_image
 from encnet.data.labelling.annotations import AnnotatedImage
 from encnet.data.labelling.drawing import paint
 from encnet.data.labels import IGNORE, LabelSet
-from encnet.errors import InputError
-
-SPLITS = ("train", "val", "test")
+from encnet.system.errors import InputError
 
 
 @dataclass(frozen=True)
 class Painting:
-    """How areas become a label map."""
+    """How areas are drawn as a label map."""
 
     labels: LabelSet
+    """The classes and their colours."""
     values: Mapping[str, int]
     """Label -> class index or ``IGNORE``; areas of other labels are not drawn."""
     fill: int
-    """The value of pixels in no area."""
+    """The value of pixels outside all areas."""
     large_below: bool
-    """Small areas lie over large ones, whatever their order."""
+    """Whether small areas lie over large ones, whatever their order."""
 
 
 def write_images(
@@ -45,17 +45,17 @@ def write_images(
 
     Args:
         root: the folder.
-        images: what to write.
-        painting: how.
-        val_share: share of the images for the split val, where the tool says none.
-        name: of the data set.
+        images: the photographs and their areas.
+        painting: how the areas are drawn.
+        val_share: share of the images for the split val, if the tool has no such split.
+        name: name of the data set.
         progress: called after each image with the number done and the number of all.
 
     Returns:
         split -> number of images.
 
     Raises:
-        InputError: a photograph cannot be read, or has another size than its areas were drawn on.
+        InputError: a photograph cannot be read, or its size is not the one that was labelled.
         OSError: the folder cannot be written to.
     """
     stems = _stems(images)
@@ -68,7 +68,7 @@ def write_images(
     for done, (image, stem, split) in enumerate(zip(images, stems, splits, strict=True), start=1):
         suffix = PurePosixPath(image.name).suffix
         if suffix.lower() not in IMAGE_SUFFIXES:
-            raise InputError(f"the image {image.name} is of no kind that is read: {', '.join(sorted(IMAGE_SUFFIXES))}")
+            raise InputError(f"the image {image.name} has none of the suffixes {', '.join(sorted(IMAGE_SUFFIXES))}")
         copy = root / folders[split]["images"] / f"{stem}{suffix}"
         copy.write_bytes(image.read())
         height, width = _size(image, copy)
@@ -88,14 +88,14 @@ def _splits(images: Sequence[AnnotatedImage], stems: Sequence[str], val_share: f
     splits = ["test" if image.split == "test" else "train" for image in images]
     free = [i for i, split in enumerate(splits) if split == "train"]
     if val_share > 0 and len(free) > 1:
-        free.sort(key=lambda i: hashlib.sha256(stems[i].encode()).digest())  # neither by place nor by chance
+        free.sort(key=lambda i: hashlib.sha256(stems[i].encode()).digest())  # depends neither on order nor on chance
         for i in free[: min(len(free) - 1, max(1, round(val_share * len(free))))]:
             splits[i] = "val"
     return splits
 
 
 def _stems(images: Sequence[AnnotatedImage]) -> list[str]:
-    """A file name without its suffix for each image: its own, with its folders where two would be equal."""
+    """A unique file name without suffix for each image: its own, with its folders if two would be equal."""
     paths = [PurePosixPath(image.name) for image in images]
     often = Counter(path.stem for path in paths)
     stems: list[str] = []
@@ -109,7 +109,7 @@ def _stems(images: Sequence[AnnotatedImage]) -> list[str]:
 
 
 def _size(image: AnnotatedImage, file: Path) -> tuple[int, int]:
-    """(height, width) of the upright photograph, which must be what was labelled."""
+    """(height, width) of the upright photograph; raises InputError if that is not the size that was labelled."""
     try:
         picture = open_image(file)
     except InputError as error:

@@ -1,9 +1,9 @@
-"""Generated scenes: the embedded default data set, in which only the far-away rest of a scene tells some classes apart.
+"""Generated scenes: the built-in data set, in which only distant parts of a scene tell some classes apart.
 
 A scene is a harbour, a farm or a town. A strip at one of its sides shows a landmark: the sea, a barn and its field, or
-houses. Everything else is drawn without knowledge of the place, and at the other side, at least ``CONTEXT_DISTANCE``
-pixels away from the landmark, lie orange discs and brown boxes. A disc is a buoy in a harbour, a pumpkin on a farm and
-a ball in a town; a box is a crate, a hay bale or a bench. Who sees no farther than that can only guess.
+houses. Everything else is drawn without knowledge of the place. On the other side, at least ``CONTEXT_DISTANCE`` pixels
+away from the landmark, are orange discs and brown boxes. A disc is a buoy in a harbour, a pumpkin on a farm and a ball
+in a town; a box is a crate, a hay bale or a bench. A network that sees no farther can only guess.
 """
 
 from encnet.data.scenes.scene import (

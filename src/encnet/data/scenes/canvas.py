@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-SUPERSAMPLING = 3
-"""Sub-pixels per pixel side. Odd, so that a pixel has a central sub-pixel, whose class becomes the pixel's label."""
+SUPERSAMPLING: int = 3
+"""Sub-pixels per side of a pixel; odd, so that the class of the central sub-pixel is the pixel's label."""
 
 Rgb = tuple[float, float, float]
 Point = tuple[float, float]
@@ -22,9 +22,9 @@ class Light(NamedTuple):
     horizon: Rgb
     sun: Rgb
     tint: Rgb
-    """What 255-white land looks like in this light."""
+    """The colour of white land in this light."""
     lamps: float
-    """How much of the lamps one sees, 0 by day to 1 at dusk."""
+    """How visible lamps are, from 0 by day to 1 at dusk."""
 
     def on(self, color: Rgb) -> Rgb:
         """The colour of land that is ``color`` in white light."""
@@ -33,13 +33,13 @@ class Light(NamedTuple):
 
 
 def mix(first: Rgb, second: Rgb, share: float) -> Rgb:
-    """``first`` with ``share`` (0-1) of ``second`` in it."""
+    """A blend of ``first`` and ``second``, with ``share`` (0-1) of the second."""
     (r, g, b), (red, green, blue) = first, second
     return r + share * (red - r), g + share * (green - g), b + share * (blue - b)
 
 
 def vary(rng: np.random.Generator, color: Rgb, deviation: float = 7.0) -> Rgb:
-    """``color`` with normal noise: two thirds of the deviation in brightness, the rest in hue."""
+    """``color`` with normal noise of standard deviation ``deviation`` in brightness, and of half that per channel."""
     r, g, b = np.clip(np.asarray(color) + rng.normal(0, deviation) + rng.normal(0, deviation / 2, 3), 0, 255)
     return float(r), float(g), float(b)
 
@@ -50,7 +50,7 @@ def pixel(color: Rgb) -> np.ndarray:
 
 
 def smooth_noise(rng: np.random.Generator, height: int, width: int, cell: tuple[float, float]) -> np.ndarray:
-    """Noise without edges, (height, width) float32 in 0-1, whose blobs are about ``cell`` = (height, width) pixels."""
+    """Smooth noise, (height, width) float32 in 0-1, with blobs of about ``cell`` = (height, width) pixels."""
     coarse = rng.random((max(2, round(height / cell[0]) + 1), max(2, round(width / cell[1]) + 1)), dtype=np.float32)
     return np.clip(np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)), 0, 1)
 
@@ -58,20 +58,22 @@ def smooth_noise(rng: np.random.Generator, height: int, width: int, cell: tuple[
 class Canvas:
     """A picture and a label map that are drawn together.
 
-    Every shape is given in scene units (one unit is ``unit`` pixels), a fill colour, and the name of the class whose
-    label the shape gets. A shape without a name is decoration and leaves the labels as they are.
+    A shape has points in scene units (one unit is ``unit`` pixels), a fill colour, and the name of its class. A shape
+    without a name is decoration and does not change the labels.
 
     Args:
-        image, labels: what to draw into, ``SUPERSAMPLING`` times as high and wide as the finished picture.
+        image, labels: images to draw into, ``SUPERSAMPLING`` times as high and wide as the finished picture.
         unit: pixels of the finished picture per scene unit.
-        light: what land colours are seen in.
+        light: the light on all land colours.
         classes: name -> class index.
     """
 
     def __init__(
         self, image: Image.Image, labels: Image.Image, unit: float, light: Light, classes: Mapping[str, int]
     ) -> None:
-        self.unit, self.light, self.classes = unit, light, classes
+        self.unit = unit
+        self.light = light
+        self.classes = classes
         self._image, self._labels = image, labels
         self._ink, self._label_ink = ImageDraw.Draw(image, "RGBA"), ImageDraw.Draw(labels)
 
@@ -97,7 +99,7 @@ class Canvas:
         return self.shape[1] / self.unit
 
     def left(self, columns: int) -> Canvas:
-        """A canvas of its own: a copy of the leftmost pixel ``columns``. What is drawn there cannot reach beyond."""
+        """A copy of the leftmost pixel ``columns`` as a canvas, beyond which nothing drawn on it can extend."""
         box = (0, 0, columns * SUPERSAMPLING, self._image.height)
         return Canvas(self._image.crop(box), self._labels.crop(box), self.unit, self.light, self.classes)
 
@@ -107,7 +109,7 @@ class Canvas:
         return np.array(self._image.reduce(SUPERSAMPLING)), np.array(self._labels)[centre, centre]
 
     def polygon(self, points: Sequence[Point], color: Rgb, name: str | None = None, **look: float) -> None:
-        """Fills a polygon. ``look``: ``alpha`` 0-1, and ``lamp`` 0-1 for how much the colour shines by itself."""
+        """Fills a polygon. ``look``: ``alpha`` 0-1, and ``lamp`` 0-1, the share of the colour that shines by itself."""
         points = self._scaled(points)
         self._ink.polygon(points, self._fill(color, **look))
         if name is not None:
@@ -135,10 +137,10 @@ class Canvas:
             self._label_ink.line(points, self.classes[name], thickness, joint="curve")
 
     def texture(self, points: Sequence[Point], pixels: np.ndarray, name: str) -> None:
-        """Fills a polygon with what ``pixels`` shows there: lit colours, (rows from the top, W, 3) in 0-255."""
+        """Fills a polygon with the lit colours of ``pixels``, (rows from the top, W, 3) in 0-255."""
         points = self._scaled(points)
         levels = [y // SUPERSAMPLING for _, y in points]
-        rows = slice(max(0, int(min(levels))), int(max(levels)) + 1)  # only these are worth the work
+        rows = slice(max(0, int(min(levels))), int(max(levels)) + 1)  # the other rows need no work
         picture = Image.fromarray(np.clip(pixels[rows], 0, 255).astype(np.uint8))
         size, top = (self._image.width, picture.height * SUPERSAMPLING), rows.start * SUPERSAMPLING
         mask = Image.new("L", size)

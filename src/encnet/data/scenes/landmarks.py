@@ -1,4 +1,4 @@
-"""What tells a generated scene's place: the sea, a farm or a town, drawn into the strip at the scene's edge."""
+"""The landmarks of generated scenes: the sea, a farm or a town, drawn into the strip at the scene's edge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from encnet.data.scenes.canvas import Canvas, Point, Rgb, mix, pixel, smooth_noi
 from encnet.data.scenes.landscape import SAND
 from encnet.data.scenes.objects import draw_shadow
 
-STRIP = 90
+STRIP: int = 90
 """Width of the strip in scene units."""
 
 SAILS = ((252, 250, 242), (244, 232, 204), (206, 62, 54), (54, 92, 150))
@@ -54,7 +54,7 @@ def draw_harbour(rng: np.random.Generator, canvas: Canvas, horizon: float) -> No
 
 
 def draw_farm(rng: np.random.Generator, canvas: Canvas, horizon: float) -> None:
-    """A barn, with a silo or without, behind the rows of a field."""
+    """A barn, sometimes with a silo, behind the rows of a field."""
     crop, soil = (vary(rng, color) for color in CROPS[rng.integers(len(CROPS))])
     top, bottom = horizon + rng.uniform(3, 8), canvas.height
     far, near = rng.uniform(70, 80), rng.uniform(80, 88)
@@ -63,7 +63,7 @@ def draw_farm(rng: np.random.Generator, canvas: Canvas, horizon: float) -> None:
     steepness = (bottom - horizon) / (top - horizon)  # how much wider a row is at the bottom than at the top
 
     def furrow(start: float) -> list[Point]:
-        """From the far edge of the field to the near or the right one."""
+        """A line from the far edge of the field to its near or right edge."""
         end = vanishing + (start - vanishing) * steepness
         drift = (end - start) - (near - far)
         share = min(1.0, (far - start) / drift) if drift > 0 else 1.0

@@ -1,4 +1,4 @@
-"""The land of every generated scene, wherever it is: light, sky, hills and ground."""
+"""The landscape of every generated scene, whatever its place: light, sky, hills and ground."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GRASS, MEADOW, SAND = (108, 148, 70), (160, 164, 88), (206, 184, 132)
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """A time of day, with something of another one in it."""
+    """A random time of day, blended with a little of another."""
     first, second = rng.choice(len(TIMES), 2, replace=False)
     share = rng.uniform(0, 0.35)
     a, b = TIMES[first], TIMES[second]
@@ -57,14 +57,14 @@ def draw_sky(rng: np.random.Generator, canvas: Canvas, horizon: float) -> None:
             px, py = cx + offset * spread, cy - 0.5 * ry
             ink.ellipse((px - rx, py - ry, px + rx, py + ry), fill=255)
     cover = np.asarray(clouds.filter(ImageFilter.GaussianBlur(1.6 * unit)), np.float32)[..., None] / 255
-    below = np.roll(cover, -round(4 * unit), axis=0)  # small at the underside of a cloud, which is in its shade
+    below = np.roll(cover, -round(4 * unit), axis=0)  # small at the underside of a cloud, which is in shade
     bright, shade = pixel(mix(light.sun, (255, 255, 255), 0.5)), pixel(mix(light.zenith, light.horizon, 0.6))
     sky += (shade + (bright - shade) * (0.3 + 0.7 * below) - sky) * cover * rng.uniform(0.55, 0.95)
     canvas.texture([(0, 0), (canvas.width, 0), (canvas.width, horizon), (0, horizon)], sky, "sky")
 
 
 def draw_hills(rng: np.random.Generator, canvas: Canvas, horizon: float) -> None:
-    """Ridges behind the horizon, hazier the farther they are."""
+    """Ridges behind the horizon, the farther the hazier."""
     height, width = canvas.shape
     layers = int(rng.integers(2, 5))
     x = np.linspace(0, canvas.width, 120)

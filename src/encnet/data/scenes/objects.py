@@ -1,4 +1,4 @@
-"""What stands in every generated scene, wherever it is: trees, people, birds, and the two ambiguous objects."""
+"""The objects in generated scenes of any place: trees, people, birds, and the two ambiguous objects."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def draw_person(rng: np.random.Generator, canvas: Canvas, foot: Point, tall: flo
 
 
 def draw_bird(rng: np.random.Generator, canvas: Canvas, centre: Point, span: float) -> None:
-    """A gull far away: two wings."""
+    """A distant gull: two wings."""
     (x, y), half, lift = centre, span / 2, rng.uniform(0.2, 0.4) * span
     for side in (-1, 1):
         wing = [(x, y), (x + side * 0.45 * half, y - lift), (x + side * half, y - 0.55 * lift)]
@@ -89,7 +89,7 @@ def draw_bird(rng: np.random.Generator, canvas: Canvas, centre: Point, span: flo
 
 
 def draw_disc(rng: np.random.Generator, canvas: Canvas, foot: Point, size: float) -> None:
-    """The orange thing that is a buoy, a pumpkin or a ball."""
+    """The orange disc that is a buoy, a pumpkin or a ball."""
     (x, y), r = foot, size / 2
     color = vary(rng, ORANGE, 6)
     draw_shadow(canvas, foot, 1.15 * r)
@@ -101,7 +101,7 @@ def draw_disc(rng: np.random.Generator, canvas: Canvas, foot: Point, size: float
 
 
 def draw_box(rng: np.random.Generator, canvas: Canvas, foot: Point, size: float) -> None:
-    """The brown thing that is a crate, a hay bale or a bench."""
+    """The brown box that is a crate, a hay bale or a bench."""
     (x, y), half, tall, lid = foot, size / 2, 0.72 * size, 0.2 * size
     color = vary(rng, BROWN, 6)
     dark, bright = mix(color, (50, 26, 12), 0.5), mix(color, (250, 216, 150), 0.4)

@@ -7,13 +7,15 @@ from typing import NamedTuple
 import numpy as np
 
 from encnet.data.labels import LabelSet
+from encnet.data.palette import Color
 from encnet.data.scenes.canvas import Canvas
 from encnet.data.scenes.landmarks import STRIP, draw_farm, draw_harbour, draw_town
 from encnet.data.scenes.landscape import draw_ground, draw_hills, draw_light, draw_sky
 from encnet.data.scenes.objects import draw_bird, draw_box, draw_disc, draw_person, draw_tree
-from encnet.errors import InputError
+from encnet.system.checks import require
+from encnet.system.errors import InputError
 
-_COLORS = {
+_COLORS: dict[str, Color] = {
     "sky": (142, 196, 240),
     "hill": (112, 134, 150),
     "ground": (196, 208, 140),
@@ -34,24 +36,24 @@ _COLORS = {
     "bird": (30, 30, 60),
 }
 CLASSES: tuple[str, ...] = tuple(_COLORS)
-PALETTE: tuple[tuple[int, int, int], ...] = tuple(_COLORS.values())
+PALETTE: tuple[Color, ...] = tuple(_COLORS.values())
 
-PLACES = ("harbour", "farm", "town")
+PLACES: tuple[str, ...] = ("harbour", "farm", "town")
 _LANDMARKS = {"harbour": draw_harbour, "farm": draw_farm, "town": draw_town}
 _DISCS = {"harbour": "buoy", "farm": "pumpkin", "town": "ball"}
 _BOXES = {"harbour": "crate", "farm": "hay bale", "town": "bench"}
 
 CONTEXT_CLASSES: tuple[str, ...] = (*_DISCS.values(), *_BOXES.values())
-"""Classes that only the landmark tells apart."""
+"""Classes that only the landmark can tell apart."""
 
 SMALL_CLASSES: tuple[str, ...] = ("person", "bird")
 """Classes of objects that are a few pixels wide."""
 
-CONTEXT_DISTANCE = 115
+CONTEXT_DISTANCE: int = 115
 """Every pixel of a ``CONTEXT_CLASSES`` object is at least this many columns away from every pixel of the landmark."""
 
 MIN_HEIGHT, MIN_WIDTH = 128, 288
-_REACH = 115  # scene units from the side away from the landmark in which the discs and boxes lie
+_REACH = 115  # discs and boxes lie within so many scene units of the side away from the landmark
 
 
 class Scene(NamedTuple):
@@ -63,32 +65,31 @@ class Scene(NamedTuple):
 
 
 def scene_labels() -> LabelSet:
-    """The classes of the scenes; label maps on disk hold their indices."""
+    """The classes of the scenes; label maps on disk hold class indices."""
     return LabelSet.plain(CLASSES, PALETTE)
 
 
 def generate_scene(seed: int, place: str | None = None, *, height: int = 160, width: int = 320) -> Scene:
     """Draws the scene of a seed.
 
-    The same seed with another place differs in two ways only: in what the landmark's strip shows, and in the names of
-    the ambiguous objects. That holds because the rest is drawn first, by code that is not told the place, from random
-    numbers of its own.
+    Scenes of the same seed and different places differ only in the strip with the landmark and in the names of the
+    ambiguous objects: the rest is drawn first, by code that does not know the place, from its own random numbers.
 
     Args:
-        seed: a whole number from 0; it alone decides about everything that is not given.
-        place: one of ``PLACES``; ``None`` leaves it to the seed.
+        seed: a whole number from 0; it alone determines everything that is not given.
+        place: one of ``PLACES``; ``None``: the seed chooses it.
         height, width: size in pixels, at least 128 × 288.
 
     Raises:
         InputError: an argument is out of its range.
     """
-    check_whole("seed", seed, 0)
-    check_whole("height", height, MIN_HEIGHT)
-    check_whole("width", width, MIN_WIDTH)
+    require_whole("seed", seed, 0)
+    require_whole("height", height, MIN_HEIGHT)
+    require_whole("width", width, MIN_WIDTH)
     if place is None:
         place = str(np.random.default_rng((seed, 0)).choice(PLACES))
     if place not in PLACES:
-        raise InputError(f"there is no place '{place}' for a scene; choose one of {', '.join(PLACES)}")
+        raise InputError(f"there is no place '{place}'; choose one of {', '.join(PLACES)}", "place")
 
     neutral, landmark = np.random.default_rng((seed, 1)), np.random.default_rng((seed, 2))
     unit = min(height / 160, width / 320)
@@ -108,7 +109,7 @@ def generate_scene(seed: int, place: str | None = None, *, height: int = 160, wi
 
 
 def _draw_neutral(rng: np.random.Generator, height: int, width: int, unit: float, reach: int) -> tuple[Canvas, float]:
-    """All but the landmark, which belongs at the left; discs and boxes keep right of pixel column ``reach``.
+    """Draws everything but the landmark, which belongs at the left; discs and boxes keep right of column ``reach``.
 
     Returns:
         The canvas, and the horizon in scene units from the top.
@@ -138,7 +139,7 @@ def _draw_neutral(rng: np.random.Generator, height: int, width: int, unit: float
 
 
 def _draw_objects(rng: np.random.Generator, canvas: Canvas, horizon: float, left: float) -> None:
-    """3 to 6 discs and boxes, at least one of each, in cells of a 2 × 3 grid from ``left`` on: none covers another."""
+    """Draws 3 to 6 discs and boxes, at least one of each, in different cells of a 2 × 3 grid from ``left`` on."""
     cells = np.sort(rng.choice(6, rng.integers(3, 7), replace=False))  # the far ones first
     draws = [draw_disc, draw_box, *(draw_disc if rng.random() < 0.5 else draw_box for _ in cells[2:])]
     cell_width, cell_height = (canvas.width - left) / 3, (canvas.height - horizon - 8) / 2
@@ -151,12 +152,12 @@ def _draw_objects(rng: np.random.Generator, canvas: Canvas, horizon: float, left
 
 
 def _names(place: str) -> np.ndarray:
-    """What the codes of a neutral drawing are called in a place: code -> class index."""
+    """Code in a neutral drawing -> class index in a place."""
     return np.array([*range(len(CLASSES)), CLASSES.index(_DISCS[place]), CLASSES.index(_BOXES[place])], np.uint8)
 
 
 def _expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """What a camera adds, each pixel by itself: exposure, uneven light, a darker rim, noise."""
+    """Adds the effects of a camera, pixel by pixel: exposure, uneven light, a darker rim, noise."""
     height, width = image.shape[:2]
     y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
     gain = rng.uniform(0.92, 1.06) + rng.uniform(-0.05, 0.05) * x - rng.uniform(0, 0.05) * (x**2 + y**2)
@@ -164,7 +165,7 @@ def _expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return np.clip(image * gain[..., None] + noise + 0.5, 0, 255).astype(np.uint8)
 
 
-def check_whole(name: str, value: int, least: int) -> None:
-    """Raises InputError unless ``value`` is a whole number from ``least`` on."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} of a scene is {value!r}; give a whole number from {least} on")
+def require_whole(name: str, value: int, least: int) -> None:
+    """Raises InputError unless the argument ``name`` is a whole number from ``least`` on."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    require(whole and value >= least, name, repr(value), f"a whole number from {least}")

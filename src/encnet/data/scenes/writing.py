@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from encnet.data.dataset import SPLITS
 from encnet.data.formats.dataset_yaml import FILE_NAME, write_dataset_yaml
-from encnet.data.scenes.scene import MIN_HEIGHT, MIN_WIDTH, PALETTE, PLACES, check_whole, generate_scene, scene_labels
-from encnet.errors import InputError
+from encnet.data.scenes.scene import MIN_HEIGHT, MIN_WIDTH, PALETTE, PLACES, generate_scene, require_whole, scene_labels
+from encnet.system.errors import InputError
 
-SPLITS = ("train", "val", "test")
-KINDS = ("images", "labels")
+KINDS: tuple[str, ...] = ("images", "labels")
 
-RECORD = "scenes.json"
-"""File in the folder that says what was written: the arguments of :func:`write_scenes` and the generator's version."""
+RECORD: str = "scenes.json"
+"""File in the folder that records the arguments of :func:`write_scenes` and the generator's version."""
 
-GENERATOR = 1
-"""Rises when the same seed gives another scene, so that a folder written before does not pass for today's."""
+GENERATOR: int = 1
+"""Version of the generator; rises when a seed gives another scene, so that older folders are not taken for new ones."""
 
 
 def write_scenes(
@@ -38,15 +38,15 @@ def write_scenes(
 ) -> Path:
     """Writes scenes in the folder format: ``images/train/0000.png``, ``labels/train/0000.png``, ..., ``dataset.yaml``.
 
-    The three places take turns. A folder that holds exactly these scenes already is left as it is. The folder gets its
-    name when everything in it is written, so that an interrupted run leaves nothing that looks complete.
+    The three places take turns. A folder that already holds exactly these scenes is left as it is. The folder gets its
+    name once everything in it is written, so that an interrupted run leaves nothing that looks complete.
 
     Args:
         root: the folder to make.
         train, val, test: number of scenes of each split, from 0; a split without scenes is left out.
-        seed: a whole number from 0; a scene depends on it, its split and its number within the split alone.
+        seed: a whole number from 0; a scene depends only on the seed, its split and its number within the split.
         height, width: size in pixels, as for :func:`generate_scene`.
-        progress: called after each scene with the number of scenes done and the number of all.
+        progress: called after each scene with the number of scenes done and the number of all scenes.
 
     Returns:
         ``root`` as a path.
@@ -56,13 +56,13 @@ def write_scenes(
     """
     root, counts = Path(root), {"train": train, "val": val, "test": test}
     for name, count in counts.items():
-        check_whole(name, count, 0)
-    check_whole("seed", seed, 0)
-    check_whole("height", height, MIN_HEIGHT)
-    check_whole("width", width, MIN_WIDTH)
+        require_whole(name, count, 0)
+    require_whole("seed", seed, 0)
+    require_whole("height", height, MIN_HEIGHT)
+    require_whole("width", width, MIN_WIDTH)
     if not any(counts.values()):
-        raise InputError(f"no scenes are asked for in {root}; give at least one of train, val and test a number from 1")
-    # int() turns NumPy integers into what JSON can hold
+        raise InputError("train, val and test are 0, which makes no scenes; give at least one of them a number from 1")
+    # int() makes NumPy integers writable as JSON
     sizes = {**counts, "seed": seed, "height": height, "width": width}
     record = {"generator": GENERATOR, **{name: int(value) for name, value in sizes.items()}}
     if _holds(root, record):
@@ -81,14 +81,12 @@ def write_scenes(
                 if not _holds(root, record):  # another process may have been faster
                     raise
     except OSError as error:
-        raise InputError(
-            f"cannot write scenes to {root}: {error.strerror or error}; choose another place for them"
-        ) from error
+        raise InputError(f"cannot write scenes to {root}: {error.strerror or error}; choose another folder") from error
     return root
 
 
 def _holds(root: Path, record: Mapping[str, int]) -> bool:
-    """Whether ``root`` holds the scenes of ``record``; False where there is nothing, InputError for anything else."""
+    """Whether ``root`` holds the scenes of ``record``; False if it holds nothing, InputError if anything else."""
     try:
         if not root.exists() or (root.is_dir() and not any(root.iterdir())):
             return False
@@ -96,7 +94,7 @@ def _holds(root: Path, record: Mapping[str, int]) -> bool:
     except (OSError, ValueError):
         found = None
     if found != record:
-        raise InputError(f"{root} already holds something else than these scenes; delete it or choose another folder")
+        raise InputError(f"{root} already holds something other than these scenes; delete it or choose another folder")
     for path in _files(root, record):
         if not path.is_file():
             raise InputError(f"{path} is missing from the generated scenes; delete {root} to have them written again")

@@ -1,4 +1,4 @@
-"""What runs a network: PyTorch, ONNX Runtime or OpenVINO, each imported when it is used."""
+"""Engines that run a network: PyTorch, ONNX Runtime or OpenVINO, each imported on first use."""
 
 from encnet.inference.engines.description import Description
 from encnet.inference.engines.engine import Engine, EngineName, Precision, Scores

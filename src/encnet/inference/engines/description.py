@@ -1,4 +1,4 @@
-"""What an engine has to know about a network beside its weights: it travels in exported files as JSON."""
+"""The description of a network that an engine needs beside the weights; exported files contain it as JSON."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from encnet.data.palette import Color, distinct_palette
-from encnet.errors import InputError
 from encnet.model.info import ModelInfo
+from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
-    from encnet.model.encnet import EncNet
+    from encnet.checkpoint.encnet import EncNet
 
-METADATA_KEY = "encnet"
-"""Under which exported files hold :meth:`Description.to_json`."""
+METADATA_KEY: str = "encnet"
+"""Metadata key under which exported files store :meth:`Description.to_json`."""
 
 _VERSION = 1
 
 
 @dataclass(frozen=True)
 class Description:
-    """What an engine has to know about a network beside its weights.
+    """What an engine needs to know about a network beside its weights.
 
     Raises:
-        InputError: names or colours are not as many as classes, or the network does not take RGB images.
+        InputError: the number of names or colours differs from the number of classes, or the input is not RGB.
     """
 
     info: ModelInfo
-    """What travels with the weights: preprocessing, class names, palette, training."""
+    """Metadata of the checkpoint: preprocessing, class names, palette, training."""
     num_classes: int
     """Number of classes: the channels of the logits."""
     presence: bool
-    """Whether the network says which classes are in the image."""
+    """Whether the network predicts class presence."""
     align_corners: bool
-    """The convention by which its logits are brought to the size of the image."""
+    """How the logits are resized to the size of the image: as in ``F.interpolate``."""
     precision: str = "fp32"
-    """The number format that it was exported for: "fp32", "bf16" or "int8"."""
+    """Number format that the file was exported for: "fp32", "bf16" or "int8"."""
 
     def __post_init__(self) -> None:
         names, colors = len(self.info.classes), len(self.info.palette)
         if names not in (0, self.num_classes) or colors not in (0, self.num_classes):
             raise InputError(
-                f"the model has {self.num_classes} classes, but names {names} and colours {colors};"
+                f"the model has {self.num_classes} classes, but {names} class names and {colors} colours;"
                 " correct model.info.classes and model.info.palette"
             )
         if len(self.info.mean) != 3 or len(self.info.std) != 3:
@@ -54,33 +54,33 @@ class Description:
 
     @classmethod
     def of(cls, model: EncNet, precision: str = "fp32") -> Description:
-        """The description of a model, which shares the model's ``info``."""
+        """The description of a model; it shares the model's ``info``."""
         return cls(model.info, model.num_classes, model.head.presence is not None, model.align_corners, precision)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name of each class; "class i" where the model names none."""
+        """Name of each class; "class i" if the model has no names."""
         return tuple(self.info.classes) or tuple(f"class {i}" for i in range(self.num_classes))
 
     @property
     def palette(self) -> tuple[Color, ...]:
-        """RGB colour of each class, 0-255; well distinguishable ones where the model has none."""
+        """RGB colour of each class, 0-255; clearly distinct ones if the model has no colours."""
         return tuple((r, g, b) for r, g, b in self.info.palette) or distinct_palette(self.num_classes)
 
     def to_json(self) -> str:
-        """The description as JSON, which :meth:`from_json` reads."""
+        """The description as JSON, for :meth:`from_json`."""
         return json.dumps({"version": _VERSION, **dataclasses.asdict(self)}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str, source: str | os.PathLike[str]) -> Description:
-        """Reads what :meth:`to_json` wrote.
+        """Reads the JSON of :meth:`to_json`.
 
         Args:
             text: the JSON.
-            source: the file it comes from, for messages.
+            source: the file that contains it, for messages.
 
         Raises:
-            InputError: the text is damaged, or of another version.
+            InputError: the JSON is damaged, or of another version.
         """
         damaged = f"{source} has damaged metadata of encnet"
         try:
@@ -92,4 +92,4 @@ class Description:
             raise InputError(f"{damaged}: {error}") from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{damaged} ({error}); write it again with `encnet export`") from error
-        raise InputError(f"{source} has metadata of version {version}, and this encnet reads {_VERSION}; update encnet")
+        raise InputError(f"{source} has metadata of version {version}, but this encnet reads {_VERSION}; update encnet")

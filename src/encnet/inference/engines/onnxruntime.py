@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from encnet.errors import InputError
 from encnet.inference.engines.description import METADATA_KEY, Description
-from encnet.inference.engines.engine import Scores, available_cores, require_file, require_size
+from encnet.inference.engines.engine import Scores, require_file, require_size
+from encnet.system.cores import available_cores
+from encnet.system.errors import InputError
 
 
 class OnnxRuntimeEngine:
-    """Runs an .onnx file that ``encnet export`` wrote, on the CPU, in the number format that it was written in.
+    """Runs an .onnx file of ``encnet export`` on the CPU, in the number format of the file.
 
     Args:
-        path: of the file.
-        threads: None takes all cores.
+        path: path of the file.
+        threads: number of threads; None uses all cores.
 
     Raises:
-        InputError: the file is missing, damaged, or not one of ours.
+        InputError: the file is missing, damaged, or not written by encnet.
     """
 
     name = "onnxruntime"
     device = "cpu"
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
-        self.path = require_file(path)
+        self.path: Path = require_file(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or available_cores()
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
@@ -36,25 +38,23 @@ class OnnxRuntimeEngine:
         options.log_severity_level = 3  # errors; they also come as exceptions
         try:
             self._session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no class of their own
+        except Exception as error:  # ONNX Runtime has no error class of its own
             raise InputError(
                 f"{path} cannot be read by ONNX Runtime ({' '.join(str(error).split())}); write it again with"
                 " `encnet export`"
             ) from error
         metadata = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if metadata is None:
-            raise InputError(
-                f"{path} was not written by encnet; write it with `encnet export CHECKPOINT --format onnx`"
-            )
-        self.description = Description.from_json(metadata, path)
-        self.precision = self.description.precision
+            raise InputError(f"{path} was not written by encnet; write it with `encnet export CHECKPOINT`")
+        self.description: Description = Description.from_json(metadata, path)
+        self.precision: str = self.description.precision
         inputs = self._session.get_inputs()[0]
         self._input, self._shape = inputs.name, inputs.shape
         self._outputs = [output.name for output in self._session.get_outputs() if output.name in Scores._fields]
 
     def __call__(self, images: np.ndarray) -> Scores:
-        """Runs the network, see :class:`encnet.inference.engines.engine.Engine`; arrays."""
+        """Runs the network; see :class:`encnet.inference.engines.engine.Engine`. Returns arrays."""
         require_size(self.path, self._shape[1:3], images)
-        found = self._session.run(self._outputs, {self._input: np.ascontiguousarray(images)})
-        outputs: dict[str, Any] = dict(zip(self._outputs, found, strict=True))
+        values = self._session.run(self._outputs, {self._input: np.ascontiguousarray(images)})
+        outputs: dict[str, Any] = dict(zip(self._outputs, values, strict=True))
         return Scores(outputs["logits"], outputs.get("presence"))

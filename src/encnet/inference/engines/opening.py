@@ -1,4 +1,4 @@
-"""A model, or the file of one -> the engine that runs it."""
+"""Opens a model, or the file of one, in the engine that runs it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from encnet.errors import InputError
 from encnet.inference.engines.engine import Engine, EngineName, Precision
+from encnet.system.checks import require
+from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
-    from encnet.model.encnet import EncNet
+    from encnet.checkpoint.encnet import EncNet
 
 _EXPORTED: dict[str, tuple[EngineName, ...]] = {
     ".onnx": ("onnxruntime", "openvino"),
     ".xml": ("openvino",),
     ".pt2": ("pytorch",),
 }
-"""Suffix of an exported model -> what runs it; "auto" is the first."""
+"""Suffix of an exported model -> the engines that run it; "auto" selects the first."""
 
 
 def open_engine(
@@ -29,49 +30,50 @@ def open_engine(
     device: str | torch.device = "auto",
     precision: Precision = "fp32",
 ) -> Engine:
-    """The engine that runs a model.
+    """Opens a model in an engine.
 
     Args:
-        source: a model, what ``encnet.load`` takes, or a file that ``encnet export`` wrote: .onnx, .xml or .pt2.
+        source: a model, anything that ``encnet.load`` takes, or a file of ``encnet export``: .onnx, .xml or .pt2.
         engine: "pytorch", "compile" (PyTorch, through torch.compile), "onnxruntime" (.onnx), "openvino" (.xml and
-            .onnx), or "auto": ONNX Runtime for .onnx, OpenVINO for .xml, PyTorch for all else.
-        device: for PyTorch "cpu", "cuda", "cuda:1", ..., or "auto", the GPU if there is one. Exported models run on the
-            CPU.
-        precision: "fp32"; "bf16", except in ONNX Runtime; "fp16", in PyTorch on a GPU. In ONNX Runtime "fp32" is
-            whatever the file was exported in.
+            .onnx), or "auto": ONNX Runtime for .onnx, OpenVINO for .xml, PyTorch for everything else.
+        device: "cpu", "cuda", "cuda:1", ..., or "auto" for the GPU if there is one. Exported models run on the CPU.
+        precision: "fp32"; "bf16", except in ONNX Runtime; "fp16", in PyTorch on a GPU. ONNX Runtime always computes in
+            the precision of the file; leave "fp32" there.
 
     Raises:
-        InputError: the engine cannot run this source, its library is not installed, the device or the precision cannot
-            be used, or the file is missing, damaged or not one of ours.
+        InputError: the engine cannot run this source, its library is not installed, the device or the precision is not
+            available, or the file is missing, damaged or not written by encnet.
     """
     if engine not in get_args(EngineName):
-        raise InputError(f"there is no engine {engine!r}; choose one of {', '.join(get_args(EngineName))}")
-    if precision not in get_args(Precision):
-        raise InputError(f"the precision is {precision!r}; it must be fp32, bf16 or fp16")
+        raise InputError(f"there is no engine {engine!r}; choose one of {', '.join(get_args(EngineName))}", "engine")
+    require(precision in get_args(Precision), "precision", repr(precision), "fp32, bf16 or fp16")
     suffix = Path(source).suffix.lower() if isinstance(source, str | os.PathLike) else ""
     if suffix in _EXPORTED:
         engines = _EXPORTED[suffix]
         chosen = engines[0] if engine == "auto" else engine
         if chosen not in engines:
-            raise InputError(f"{source} runs in {' or '.join(engines)}, not in {engine}; take --engine {engines[0]}")
+            raise InputError(f"{source} runs in {' or '.join(engines)}, not in {engine}; choose {engines[0]}", "engine")
         if str(device) not in ("auto", "cpu"):
-            raise InputError(f"{source} runs on the CPU, not on {device}; take --device cpu, or the checkpoint")
+            raise InputError(f"{source} runs on the CPU, not on {device}; choose cpu, or give the checkpoint", "device")
         return _exported(source, chosen, precision)
     if engine in ("onnxruntime", "openvino"):
         raise InputError(
-            f"{_name(source)} does not run in {engine} as it is; export it, `encnet export CHECKPOINT --format"
-            f" {'onnx' if engine == 'onnxruntime' else 'openvino'}`, and give the file"
+            f"{_name(source)} does not run in {engine} as it is; export it with `encnet export` to"
+            f" {'an .onnx' if engine == 'onnxruntime' else 'an .xml'} file, and give that file",
+            "engine",
         )
     pytorch = _import("pytorch", "torch", "PyTorch", "torch torchvision timm")
     if isinstance(source, str | os.PathLike):
-        source = import_module("encnet.model.loading").load(source)
+        source = import_module("encnet.checkpoint.loading").load(source)
     return pytorch.PyTorchEngine(source, device, precision, compiled=engine == "compile")
 
 
 def _exported(path: Any, engine: str, precision: Precision) -> Engine:
     if engine == "onnxruntime":
         if precision != "fp32":
-            raise InputError(f"ONNX Runtime runs {path} in the precision it was exported in; leave out {precision}")
+            raise InputError(
+                f"ONNX Runtime runs {path} in the precision it was exported in; leave out {precision}", "precision"
+            )
         return _import("onnxruntime", "onnxruntime", "ONNX Runtime", "'encnet[onnx]'").OnnxRuntimeEngine(path)
     if engine == "openvino":
         return _import("openvino", "openvino", "OpenVINO", "'encnet[openvino]'").OpenVINOEngine(path, precision)
@@ -79,7 +81,11 @@ def _exported(path: Any, engine: str, precision: Precision) -> Engine:
 
 
 def _import(module: str, library: str, title: str, install: str) -> Any:
-    """A module of this package, whose library may be missing."""
+    """Imports a module of this package that needs a library.
+
+    Raises:
+        InputError: the library is not installed.
+    """
     try:
         return import_module(f"encnet.inference.engines.{module}")
     except ModuleNotFoundError as error:

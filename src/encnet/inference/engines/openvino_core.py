@@ -1,4 +1,4 @@
-"""OpenVINO's core, of which a process needs one and bears no second."""
+"""One ``openvino.Core`` per process: a second one can crash it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from encnet.inference.engines.telemetry import no_telemetry
 
 @cache
 def openvino_core() -> Any:
-    """The ``openvino.Core`` of this process, which lives as long as the process.
+    """The ``openvino.Core`` of this process; it lives as long as the process.
 
-    A core that compiles its first model gives the thread another stack for signal handlers, and when it is destroyed
-    the stack that was there before. Of two cores the first may be gone by then, and its stack with it: the next signal
-    with a handler then ends the process. PyTorch's ``DataLoader`` sets one, for the end of a reading process.
-    (Seen with OpenVINO 2026.4, Linux.)
+    When a core compiles its first model, it installs its own stack for the thread's signal handlers; when the core is
+    destroyed, it restores the previous stack. With two cores, the previous stack can belong to the first core and be
+    freed already: the next handled signal then crashes the process. PyTorch's ``DataLoader`` handles the signal that
+    a worker has ended. (Observed with OpenVINO 2026.4 on Linux.)
     """
     with no_telemetry():
         import openvino

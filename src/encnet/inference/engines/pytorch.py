@@ -1,4 +1,4 @@
-"""PyTorch as an engine: a network prepared for inference, as it is or compiled; and programs of ``torch.export``."""
+"""PyTorch as an engine: a network prepared for inference, optionally compiled; and programs of ``torch.export``."""
 
 from __future__ import annotations
 
@@ -15,62 +15,56 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from encnet.errors import InputError
+from encnet.checkpoint.encnet import EncNet
 from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.engines.engine import Precision, Scores, require_file
-from encnet.inference.engines.fast_conv import use_sub_grids, use_winograd
-from encnet.inference.engines.folding import fold_batch_norm
-from encnet.inference.preprocessing import Preprocessing
-from encnet.model.encnet import EncNet
-from encnet.model.fullres import FullResolutionHead
-from encnet.model.heads import HeadOutput
+from encnet.kernels.acceleration import accelerate_inference
+from encnet.kernels.folding import fold_batch_norm
+from encnet.system.errors import InputError, first_line
 
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class PyTorchEngine:
-    """Runs a copy of a model that is prepared for inference, and leaves the model as it is.
+    """Runs a copy of a model that is prepared for inference; the model itself does not change.
 
-    Batch norms are folded into convolutions, what only training needs is left out, the memory layout is channels last.
-    On the CPU, in float32, wide 3x3 convolutions take a quarter of their multiplications.
-    In half precision the weights of convolutions are stored in it; the Encoding layer, and what is computed from the
-    encoded semantics, stay in float32.
+    Batch norms are folded into convolutions, the heads that only training needs are left out, and the memory layout is
+    channels last. On the CPU, in float32, wide 3x3 convolutions need a quarter of the multiplications. In half
+    precision the weights of convolutions are stored in that precision; the Encoding layer, and everything computed
+    from the encoded semantics, stay in float32.
 
     Args:
-        model: in any mode, on any device.
+        model: a model in any mode, on any device.
         device: "cpu", "cuda", "cuda:1", ...; "auto" is the GPU if there is one.
         precision: "fp32", "bf16", or on a GPU "fp16".
         compiled: run the network through ``torch.compile``. The first image of each size waits for the compiler, half a
-            minute or more; after eight sizes those of further ones run as they are. One compilation for all sizes
-            would take the compiler a quarter of an hour for some networks.
+            minute or more; after eight sizes, images of further sizes run without it. One compilation for all sizes
+            would take a quarter of an hour for some networks.
 
     Attributes:
-        network: what is run, an EncNet, which takes what :meth:`normalised` gives.
+        network: the prepared EncNet; it takes the output of :meth:`normalised`.
 
     Raises:
-        InputError: the device or the precision cannot be used; or, with the first images, the network cannot be
+        InputError: the device or the precision is not available; or, at the first image, the network cannot be
             compiled.
     """
 
     def __init__(
         self, model: EncNet, device: str | torch.device = "auto", precision: Precision = "fp32", compiled: bool = False
     ) -> None:
-        self.description = Description.of(model)
+        self.description: Description = Description.of(model)
         self._device = torch_device(device)
         _check_precision(precision, self._device)
-        self.name = "compile" if compiled else "pytorch"
-        self.device = str(self._device)
+        self.name: str = "compile" if compiled else "pytorch"
+        self.device: str = str(self._device)
         self.precision: str = precision
-        self.preprocessing = Preprocessing.of(model.info)
         network = copy.deepcopy(model).eval().requires_grad_(False)
         network.aux_head = network.stage3_head = None
-        fold_batch_norm(network)
+        fold_batch_norm(network, network.example())
         if self._device.type == "cpu" and precision == "fp32":
-            use_winograd(network)
-            use_sub_grids(network)
+            accelerate_inference(network)
         self._half = _HALF.get(precision)
-        # The full-resolution head computes with weights of several layers at once: it is left to autocast.
-        self._by_autocast = self._half is not None and isinstance(network.head, FullResolutionHead)
+        self._by_autocast = self._half is not None and network.head.needs_autocast
         if self._half is not None and not self._by_autocast:
             _store_in(network, self._half)
         self.network: EncNet = network.to(self._device).to(memory_format=torch.channels_last)
@@ -78,7 +72,7 @@ class PyTorchEngine:
             network.compile(dynamic=False)
 
     def __call__(self, images: np.ndarray) -> Scores:
-        """Runs the network, see :class:`encnet.inference.engines.engine.Engine`; tensors on the device."""
+        """Runs the network; see :class:`encnet.inference.engines.engine.Engine`. Returns tensors on the device."""
         with self.computing():
             output = self.network(self.normalised(images), full_size=False)
             presence = output.presence
@@ -87,16 +81,16 @@ class PyTorchEngine:
             return Scores(output.logits.float(), presence)
 
     def normalised(self, images: np.ndarray) -> Tensor:
-        """Images, uint8 (B, H, W, 3), as the network takes them: float32 (B, 3, H, W), channels last, on the device."""
+        """Images, uint8 (B, H, W, 3), as input of the network: float32 (B, 3, H, W), channels last, on the device."""
         pixels = tensor_of(images).to(self._device).permute(0, 3, 1, 2)
-        return self.preprocessing.normalised(pixels).contiguous(memory_format=torch.channels_last)
+        return self.network.normalised(pixels).contiguous(memory_format=torch.channels_last)
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """The context in which the network is run.
+        """Context manager in which the network runs: inference mode, and autocast where needed.
 
         Raises:
-            InputError: inside, the network cannot be compiled.
+            InputError: the network cannot be compiled.
         """
         try:
             with torch.inference_mode(), torch.autocast(self._device.type, self._half, enabled=self._by_autocast):
@@ -105,22 +99,23 @@ class PyTorchEngine:
             if self.name != "compile" or not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 raise
             raise InputError(
-                f"torch.compile cannot compile the network ({_first_line(error)}); install a C++ compiler, which it"
-                " needs, or take --engine pytorch"
+                f"torch.compile cannot compile the network ({first_line(error)}); install the C++ compiler that it"
+                " needs, or choose pytorch",
+                "engine",
             ) from error
 
 
 class ExportedProgramEngine:
-    """Runs a .pt2 file that ``encnet export`` wrote, on the CPU.
+    """Runs a .pt2 file of ``encnet export`` on the CPU.
 
-    Such a file is a program: reading it executes what it says, so read only files that you trust.
+    Such a file is a program, and loading it executes code: load only files that you trust.
 
     Args:
-        path: of the file.
-        precision: "fp32", or "bf16" by autocast.
+        path: path of the file.
+        precision: "fp32"; or "bf16", by autocast.
 
     Raises:
-        InputError: the file is missing, damaged, or not one of ours, or the precision cannot be used.
+        InputError: the file is missing, damaged or not written by encnet, or the precision is not available.
     """
 
     name = "torch.export"
@@ -128,18 +123,18 @@ class ExportedProgramEngine:
 
     def __init__(self, path: str | os.PathLike[str], precision: Precision = "fp32") -> None:
         _check_precision(precision, torch.device("cpu"))
-        self.path = require_file(path)
+        self.path: Path = require_file(path)
         self.precision: str = precision
-        self.description = Description.from_json(_metadata(self.path), path)
+        self.description: Description = Description.from_json(_metadata(self.path), path)
         try:
             self._program: Any = torch.export.load(path).module()
         except Exception as error:
             raise InputError(
-                f"{path} cannot be read by torch.export ({_first_line(error)}); write it again with `encnet export`"
+                f"{path} cannot be read by torch.export ({first_line(error)}); write it again with `encnet export`"
             ) from error
 
     def __call__(self, images: np.ndarray) -> Scores:
-        """Runs the network, see :class:`encnet.inference.engines.engine.Engine`; tensors on the CPU."""
+        """Runs the network; see :class:`encnet.inference.engines.engine.Engine`. Returns tensors on the CPU."""
         half = self.precision == "bf16"
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
             outputs = self._program(tensor_of(images))
@@ -147,7 +142,7 @@ class ExportedProgramEngine:
 
 
 def torch_device(name: str | torch.device) -> torch.device:
-    """The device of a name; "auto" is the GPU if there is one.
+    """The device with a name; "auto" is the GPU if there is one.
 
     Raises:
         InputError: there is no such device.
@@ -158,45 +153,42 @@ def torch_device(name: str | torch.device) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"the device {str(name)!r} cannot be used ({reason}); choose auto, cpu or cuda") from error
+        raise InputError(
+            f"the device {str(name)!r} cannot be used ({first_line(error)}); choose auto, cpu or cuda", "device"
+        ) from error
     return device
 
 
 def tensor_of(images: np.ndarray) -> Tensor:
-    """The array as a tensor, which shares its memory where the array may be written to."""
+    """The array as a tensor; it shares the memory of a writeable array, and copies a read-only one."""
     return torch.from_numpy(images if images.flags.writeable else images.copy())
 
 
 def _check_precision(precision: str, device: torch.device) -> None:
     if precision == "fp16" and device.type == "cpu":
-        raise InputError("the precision fp16 needs a GPU; choose bf16 or fp32")
+        raise InputError("the precision fp16 needs a GPU; choose bf16 or fp32", "precision")
 
 
 def _store_in(network: EncNet, dtype: torch.dtype) -> None:
-    """Converts the weights of an EncNet, but for what stays in float32; images and logits remain float32."""
+    """Converts the weights of backbone, neck and convolutions to a dtype; images and logits remain float32."""
     network.backbone.to(dtype)
     if network.neck is not None:
         network.neck.to(dtype)
     for module in network.modules():
-        if isinstance(module, _BatchNorm):  # one that could not be folded takes features of either type
+        if isinstance(
+            module, _BatchNorm
+        ):  # a batch norm that could not be folded; in float32 it takes features of either dtype
             module.float()
         elif isinstance(module, nn.Conv2d):
             module.to(dtype)
     network.backbone.register_forward_pre_hook(lambda module, inputs: (inputs[0].to(dtype),))
-    network.head.register_forward_hook(lambda module, inputs, output: HeadOutput(output[0].float(), output[1]))
 
 
 def _metadata(path: Path) -> str:
-    """What `encnet export` wrote into a .pt2 file, a zip archive, read without PyTorch's reader."""
+    """The metadata that `encnet export` wrote into a .pt2 file, a zip archive; read without PyTorch's reader."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 if name.endswith(f"/extra/{METADATA_KEY}"):
                     return archive.read(name).decode("utf-8", errors="replace")
     raise InputError(f"{path} was not written by encnet; write it with `encnet export CHECKPOINT`")
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Intel's libraries, OpenVINO and NNCF, without what they tell their maker."""
+"""Import OpenVINO and NNCF with telemetry disabled."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-PACKAGE = "openvino_telemetry"
-"""What sends it. Both libraries do without where it is not installed."""
+PACKAGE: str = "openvino_telemetry"
+"""The package that sends telemetry. Both libraries work without it."""
 
 
 @contextmanager
 def no_telemetry() -> Iterator[None]:
-    """In the block :data:`PACKAGE` cannot be imported: a library that is first imported there sends nothing, ever.
+    """Makes :data:`PACKAGE` impossible to import within the block: a library first imported there never sends anything.
 
-    As it comes, importing ``openvino`` alone writes an identifier into the user's home, and sends an event to a
+    By default, ``import openvino`` alone writes an identifier into the user's home directory and sends an event to a
     statistics server.
     """
     modules: dict[str, Any] = sys.modules

@@ -1,0 +1,1 @@
+"""Models on disk: file format, loading, Hugging Face hub, model card."""

@@ -1,0 +1,1 @@
+"""The demo: everything from images to a report."""

@@ -1,0 +1,174 @@
+"""Predicts a raster of any size, window by window with one context, into a label map with the same georeference."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from encnet.inference.media.raster_files import LabelRaster, RasterReader, listed, open_raster, require_rasterio
+from encnet.inference.predictor import Predictor
+from encnet.inference.protocols.protocol import TILE
+from encnet.inference.protocols.tile_grid import filled_reader
+from encnet.inference.segmentation import Segmentation
+from encnet.metrics.disagreement import disagreement
+from encnet.system.checks import require
+from encnet.system.errors import InputError
+from encnet.system.files import replacing, write_text
+
+if TYPE_CHECKING:
+    from encnet.inference.protocols.shared_context import SharedContextTiles
+
+OVERVIEW: int = 2048
+"""Longest side of an overlay in pixels; the overlay is an overview of the raster."""
+
+
+def predict_raster(
+    predictor: Predictor,
+    path: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    stem: str | None = None,
+    *,
+    bands: tuple[int, int, int] | None = None,
+    value_range: tuple[float, float] | None = None,
+    overlay: bool = True,
+    opacity: float = 0.5,
+    progress: Callable[[int, int], object] | None = None,
+) -> list[Path]:
+    """Predicts a raster of any size in shared-context tiles.
+
+    The network sees the raster at its own resolution, even if photographs are resized for the network. Pixels without
+    data are not labelled and do not count as context; the network sees the mean colour in their place.
+
+    Writes:
+
+    - ``<stem>_labels.tif``: the label map with the raster's georeference; see
+      :class:`encnet.inference.media.raster_files.LabelRaster`;
+    - ``<stem>.json``: presence of each class, shares of the pixels with data, bands, coordinate system;
+    - ``<stem>_overlay.png``: an overview, at most :data:`OVERVIEW` pixels long.
+
+    Args:
+        predictor: a predictor in PyTorch, with the protocol plain; or tiled, to choose the size of the tiles.
+        path: the raster, in any format that rasterio reads.
+        folder: folder for the results; it is created if needed.
+        stem: stem of the names of the results; None takes that of the raster.
+        bands: as in :func:`encnet.inference.media.raster_files.open_raster`.
+        value_range: as in :func:`encnet.inference.media.raster_files.open_raster`.
+        overlay: whether to write the overlay.
+        opacity: opacity of the overlay's colours, 0-1.
+        progress: called with the number of tiles done and their total, counted over both passes.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: rasterio is not installed, the raster cannot be read with these arguments, no pixel has data, the
+            results cannot be written, or the engine or the protocol of the predictor is another one.
+    """
+    engine = predictor.require_pytorch("a raster takes", "predict it as a photograph if it is small")
+    from encnet.inference.protocols.shared_context import SharedContextTiles
+
+    protocol = predictor.protocol
+    if not protocol.single_pass and protocol.mode != "tiled":
+        raise InputError(f"a raster takes the protocol plain or tiled, not {protocol.describe()}", "protocol")
+    require(0 <= opacity <= 1, "opacity", opacity, "from 0 to 1")
+    path, folder = Path(path), Path(folder)
+    stem = stem or path.stem
+    target = folder / f"{stem}_labels.tif"
+    if path.resolve() == target.resolve():
+        raise InputError(
+            f"the label map would overwrite {path} itself; choose another folder for the results", "folder"
+        )
+    mean = [round(255 * value) for value in predictor.description.info.mean]
+    written = [target, folder / f"{stem}.json"]
+    with ExitStack() as stack:
+        raster = stack.enter_context(open_raster(path, bands, value_range, mean))
+        tile = protocol.crop if protocol.mode == "tiled" and protocol.crop is not None else TILE
+        filling = predictor.preprocessing.filling(raster.size, raster.size)
+        tiles = SharedContextTiles(engine, filling.size, tile, protocol.margin)
+        temporary = stack.enter_context(replacing(target))
+        presence, pixels = _write_labels(temporary, tiles, raster, predictor, progress)
+        if not pixels.any():
+            raise InputError(
+                f"{path} has no pixel with data in bands {listed(raster.bands)}; give other bands", "bands"
+            )
+        if overlay:
+            written.append(folder / f"{stem}_overlay.png")
+            with replacing(written[-1]) as picture:
+                _overview(raster, temporary, predictor, presence).overlay(opacity).save(picture)
+        report = _report(raster, predictor.names, presence, pixels)
+        write_text(written[1], json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    return written
+
+
+def _write_labels(
+    path: Path,
+    tiles: SharedContextTiles,
+    raster: RasterReader,
+    predictor: Predictor,
+    progress: Callable[[int, int], object] | None,
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Labels the tiles and writes the label map; returns presence (classes,) and the number of pixels (classes,)."""
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, 2 * tiles.count)
+
+    presence, bands = tiles.run(filled_reader(raster, raster.size), advance=advance)
+    pixels, row = np.zeros(len(predictor.names), np.int64), 0
+    with LabelRaster(path, raster, predictor.names, predictor.palette) as target:
+        for whole in tiles.strips(bands, tiles.size):
+            strip = whole[: raster.size[0] - row, : raster.size[1]]
+            if len(strip) == 0:  # only rows of the filling
+                continue
+            valid = raster.valid(((row, row + len(strip)), (0, raster.size[1])))
+            row += len(strip)
+            pixels += np.bincount(strip.ravel() if valid is None else strip[valid], minlength=len(pixels))
+            target.write(strip if valid is None else np.where(valid, strip, target.nodata))
+    return None if presence is None else presence[0].cpu().numpy(), pixels
+
+
+def _overview(raster: RasterReader, labels: Path, predictor: Predictor, presence: np.ndarray | None) -> Segmentation:
+    """Raster and labels at the size of the overview."""
+    rasterio = require_rasterio()
+    scale = min(1, OVERVIEW / max(raster.size))
+    height, width = (max(1, round(side * scale)) for side in raster.size)
+    pixels = raster.read(out_shape=(3, height, width)).pixels
+    with rasterio.open(labels) as dataset:
+        overview = dataset.read(1, out_shape=(height, width))
+    return Segmentation(overview, presence, predictor.names, predictor.palette, Image.fromarray(pixels), raster.path)
+
+
+def _report(
+    raster: RasterReader, names: Sequence[str], presence: np.ndarray | None, pixels: np.ndarray
+) -> dict[str, Any]:
+    """The prediction of the whole raster as JSON types, with the keys of :meth:`Segmentation.to_dict` and more."""
+    shares = pixels / pixels.sum()
+    height, width = raster.size
+    crs = raster.dataset.crs or raster.dataset.gcps[1]
+    return {
+        "file": str(raster.path),
+        "width": width,
+        "height": height,
+        "presence": None if presence is None else _falling(names, presence),
+        "shares": _falling(names, shares, pixels > 0),
+        "disagreement": None if presence is None else round(disagreement(shares, presence).score, 6),
+        "pixels_with_data": int(pixels.sum()),
+        "bands": list(raster.bands),
+        "crs": None if crs is None else crs.to_string(),
+    }
+
+
+def _falling(names: Sequence[str], values: np.ndarray, selected: np.ndarray | None = None) -> dict[str, float]:
+    """The selected classes and their values, highest first."""
+    order = (int(i) for i in np.argsort(-values, kind="stable") if selected is None or selected[i])
+    return {names[i]: round(float(values[i]), 6) for i in order}

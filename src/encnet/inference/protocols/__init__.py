@@ -1,0 +1,1 @@
+"""Protocols: how a model is run over an image of any size."""

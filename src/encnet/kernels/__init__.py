@@ -1,0 +1,1 @@
+"""Fast computation of layers and sums. Kernels know tensors and layers, but no network."""

@@ -1,0 +1,1 @@
+"""Scores: pixel accuracy and IoU, presence, and the disagreement between the two."""

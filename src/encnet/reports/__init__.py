@@ -1,0 +1,1 @@
+"""What reports are made of: pictures, figures, HTML pages and their templates."""

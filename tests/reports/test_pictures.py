@@ -1,0 +1,174 @@
+"""Pictures of label maps and figures of scores."""
+
+from __future__ import annotations
+
+import io
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from matplotlib.text import Text
+from PIL import Image
+
+from encnet.data.labels import IGNORE
+from encnet.data.palette import distinct_palette
+from encnet.reports.pictures import (
+    colorize,
+    confusion_figure,
+    curves_figure,
+    figure_png,
+    legend,
+    overlay,
+    overlay_with_legend,
+)
+
+PALETTE = distinct_palette(5)
+NAMES = ["sky", "road", "car", "tree", "a class whose name does not fit anywhere"]
+LABELS = arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.sampled_from([0, 1, 4, IGNORE]))
+
+
+def photo(width: int, height: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def colors_in(picture: Image.Image) -> set[tuple[int, ...]]:
+    return {tuple(color) for color in np.asarray(picture).reshape(-1, 3).tolist()}
+
+
+@given(LABELS)
+def test_colorize_gives_each_pixel_the_colour_of_its_class(labels: np.ndarray) -> None:
+    colors = colorize(labels, PALETTE)
+    for (y, x), label in np.ndenumerate(labels):
+        assert tuple(colors[y, x]) == ((0, 0, 0) if label == IGNORE else PALETTE[label])
+
+
+@given(LABELS, st.floats(0, 1))
+def test_overlay_blends_image_and_colours(labels: np.ndarray, opacity: float) -> None:
+    image = photo(labels.shape[1], labels.shape[0])
+    blended = np.asarray(overlay(image, labels, PALETTE, opacity, edges=False), float)
+    expected = (1 - opacity) * np.asarray(image, float) + opacity * colorize(labels, PALETTE)
+    assert np.abs(blended - expected).max() <= 1
+
+
+@given(LABELS)
+def test_edges_are_drawn_where_neighbouring_pixels_differ(labels: np.ndarray) -> None:
+    image = Image.new("RGB", (labels.shape[1], labels.shape[0]))
+    plain = np.asarray(overlay(image, labels, PALETTE, edges=False))
+    edged = np.asarray(overlay(image, labels, PALETTE))
+    height, width = labels.shape
+    for y in range(height):
+        for x in range(width):
+            neighbours = ([labels[y, x + 1]] if x + 1 < width else []) + ([labels[y + 1, x]] if y + 1 < height else [])
+            is_edge = any(label != labels[y, x] for label in neighbours)
+            assert (edged[y, x] > plain[y, x]).any() == is_edge
+
+
+def test_edges_of_large_images_are_wider() -> None:
+    def line_width(side: int) -> int:
+        labels = np.zeros((side, side), np.uint8)
+        labels[:, side // 2 :] = 1
+        image = Image.new("RGB", (side, side))
+        with_edges, without = (np.asarray(overlay(image, labels, PALETTE, edges=e)) for e in (True, False))
+        return int((with_edges[0] != without[0]).any(axis=1).sum())
+
+    assert line_width(100) == 1
+    assert line_width(2000) > 2
+
+
+def test_legend_lists_classes_with_pixels_or_presence() -> None:
+    shares = np.array([0.2, 0.0, 0.8, 0.0, 0.0])
+    presence = np.array([0.9, 0.9, 0.1, 0.1, 0.1])
+    shown = colors_in(legend(NAMES, PALETTE, shares, presence)) & set(PALETTE)
+    assert shown == {PALETTE[0], PALETTE[1], PALETTE[2]}  # with pixels, or with presence
+    assert colors_in(legend(NAMES, PALETTE, shares)) & set(PALETTE) == {PALETTE[0], PALETTE[2]}
+    assert colors_in(legend(NAMES, PALETTE)) & set(PALETTE) == set(PALETTE)
+
+
+def test_legend_lists_the_largest_first() -> None:
+    picture = np.asarray(legend(NAMES, PALETTE, np.array([0.1, 0.2, 0.7, 0, 0])))
+    first_row = [int((picture == color).all(axis=2).any(axis=1).argmax()) for color in PALETTE[:3]]
+    assert first_row[2] < first_row[1] < first_row[0]
+
+
+@pytest.mark.parametrize("classes", [1, 30, 150])
+def test_long_legends_continue_in_columns(classes: int) -> None:
+    names = [f"class {i}" for i in range(classes)]
+    picture = legend(names, distinct_palette(classes), height=400)
+    assert colors_in(picture) >= set(distinct_palette(classes))
+    assert picture.width <= 2 * max(picture.height, 400)
+
+
+@settings(deadline=None, max_examples=10)
+@given(LABELS)
+def test_small_images_are_enlarged_beside_their_legend(labels: np.ndarray) -> None:
+    picture = overlay_with_legend(photo(labels.shape[1], labels.shape[0]), labels, NAMES, PALETTE, opacity=1)
+    occurring = {PALETTE[label] for label in np.unique(labels) if label != IGNORE}
+    assert colors_in(picture) & set(PALETTE) == occurring
+    assert max(picture.size) >= 320
+
+
+def test_overlay_with_legend_keeps_the_pixels_of_large_images() -> None:
+    labels = np.zeros((300, 400), np.uint8)
+    labels[100:, 200:] = 2
+    image = photo(400, 300)
+    picture = overlay_with_legend(image, labels, NAMES, PALETTE, np.full(5, 0.9))
+    assert picture.crop((0, 0, 400, 300)).tobytes() == overlay(image, labels, PALETTE).tobytes()
+
+
+@given(arrays(np.int64, (4, 4), elements=st.integers(0, 3)))
+@settings(deadline=None, max_examples=10)
+def test_confusion_rows_are_shares(confusion: np.ndarray) -> None:
+    figure = confusion_figure(confusion, NAMES[:4])
+    shown = figure.axes[0].images[0].get_array()
+    assert shown is not None
+    for row in range(4):
+        total = sum(confusion[row].tolist())
+        for column in range(4):
+            if total == 0:
+                assert np.ma.getmaskarray(shown)[row, column]
+            else:
+                assert shown[row, column] == pytest.approx(confusion[row, column] / total)
+
+
+@pytest.mark.parametrize("classes", [2, 20, 41, 150])
+def test_class_names_do_not_overlap_and_stay_inside_the_figure(classes: int) -> None:
+    names = [f"class {i} of a hundred and fifty" for i in range(classes)]
+    figure = confusion_figure(np.eye(classes, dtype=np.int64), names)
+    picture = Image.open(io.BytesIO(figure_png(figure)))
+    axes = figure.axes[0]
+    boxes = [label.get_window_extent() for label in axes.get_yticklabels()]
+    assert all(upper.y0 >= lower.y1 - 1 for upper, lower in pairwise(boxes))
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        if text.get_text() and text.get_visible():
+            box = text.get_window_extent()
+            assert -1 <= box.x0 <= box.x1 <= picture.width + 1
+            assert -1 <= box.y0 <= box.y1 <= picture.height + 1
+
+
+def test_curves_show_the_logged_values() -> None:
+    history = [
+        {"step": 0, "loss": 3.0, "learning_rate": 0.1},
+        {"step": 10, "loss": math.nan, "learning_rate": 0.05, "mean_iou": 0.2},
+        {"step": 20, "loss": 1.0, "mean_iou": None},
+    ]
+    lines = {
+        axes.get_title(): [[tuple(point) for point in np.asarray(line.get_xydata())] for line in axes.get_lines()]
+        for axes in curves_figure(history).axes
+    }
+    assert lines == {
+        "loss": [[(0, 3), (20, 1)]],
+        "learning rate": [[(0, 0.1), (10, 0.05)]],
+        "score": [[(10, 0.2)]],
+    }
+    assert not curves_figure([]).axes
+
+
+def test_figures_are_reproducible_png() -> None:
+    first, second = (figure_png(confusion_figure(np.eye(3, dtype=int), NAMES[:3])) for _ in range(2))
+    assert first == second
+    assert Image.open(io.BytesIO(first)).format == "PNG"

@@ -1,0 +1,20 @@
+"""Few files see a photograph or a sample on its way, and none sees it again and again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.way import WAYS
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "most"), [("predict", "inference/predictor.py", 2), ("train", "data/dataset.py", 3)]
+)
+def test_the_way_is_short(name: str, first: str, most: int, tmp_path: Path) -> None:
+    visits = WAYS[name](tmp_path).visits()
+    assert next(iter(visits)) == first
+    assert "model/network.py" in visits and "model/encoding.py" in visits
+    assert len(visits) <= 16
+    assert max(visits.values()) <= most

@@ -1,0 +1,37 @@
+"""Interrupted and resumed runs, and early stopping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from comparing import same_weights
+
+import encnet
+from encnet.losses.options import LossOptions
+from encnet.training.callbacks import Interrupted
+from encnet.training.config import TrainConfig
+from encnet.training.run import resume, train
+
+
+@pytest.mark.parametrize("step", [1, 2, 4])  # mid-epoch, the last step of an epoch, mid-epoch again
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
+    squares: Path, settings: TrainConfig, tmp_path: Path, interrupt_at: Callable[[int], None], step: int, ema: float
+) -> None:
+    settings.epochs, settings.ema = 3, ema
+    settings.loss = LossOptions(class_weight_power=0.5, class_weight_fade=True)
+    train(squares, settings, tmp_path / "whole", quiet=True)
+    interrupt_at(step)
+    with pytest.raises(Interrupted):
+        train(squares, settings, tmp_path / "stopped", quiet=True)
+    encnet.load(tmp_path / "stopped/last.safetensors")  # usable at once
+    resume(tmp_path / "stopped")
+    assert same_weights(tmp_path / "whole/last.safetensors", tmp_path / "stopped/last.safetensors")
+
+
+def test_patience_ends_a_run_that_does_not_improve(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    settings.epochs, settings.patience, settings.optimizer.lr = 30, 2, 1e-12
+    train(squares, settings, tmp_path / "run", quiet=True)
+    assert encnet.load(tmp_path / "run/last.safetensors").info.training["epoch"] < 30
