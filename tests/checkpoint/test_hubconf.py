@@ -1,4 +1,4 @@
-"""torch.hub finds every variant, and loads from this folder."""
+"""torch.hub lists and builds every variant, and loads checkpoints."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def test_every_variant_is_an_entry_point() -> None:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     entries = vars(module)
-    # As torch.hub.list chooses them, which does not look into folders.
+    # The same choice as in torch.hub.list, which does not accept folders.
     names = [name for name, value in entries.items() if callable(value) and not name.startswith("_")]
     assert sorted(names) == sorted([*list_models(), "encnet"])
     assert all(entries[name].__doc__ for name in names)
 
 
-def test_a_variant_is_built() -> None:
+def test_variant_is_built_in_training_mode() -> None:
     model = torch.hub.load(str(ROOT), "encnet_resnet50", num_classes=19, source="local")
     assert isinstance(model, EncNet)
     assert (model.num_classes, model.info.variant, model.training) == (19, "encnet_resnet50", True)
@@ -47,8 +47,8 @@ def test_options_reach_the_builder() -> None:
     )
 
 
-def test_a_checkpoint_is_loaded_by_the_package_beside_hubconf(tmp_path: Path) -> None:
-    """In a process of its own, from a copy: the package that torch.hub loads is not the one installed here."""
+def test_checkpoint_is_loaded_by_the_package_beside_hubconf(tmp_path: Path) -> None:
+    """In a process of its own, from a copy, so that torch.hub loads another package than the installed one."""
     shutil.copy(ROOT / "hubconf.py", tmp_path)
     shutil.copytree(ROOT / "src/encnet", tmp_path / "src/encnet", ignore=shutil.ignore_patterns("__pycache__"))
     create_model("encnet_tiny", 3).save(tmp_path / "model.safetensors")

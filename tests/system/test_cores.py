@@ -1,4 +1,4 @@
-"""The number of cores is the machine's, or what the environment says."""
+"""The number of cores is that of the machine, or that of the environment variable."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import pytest
 from encnet.system.cores import available_cores
 
 
-@pytest.mark.parametrize(("said", "expected"), [("3", {3}), ("", None), ("many", None), ("0", None)])
-def test_threads_follow_the_environment(said: str, expected: set[int] | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", said)
-    cores = available_cores.__wrapped__()  # as a process finds it that asks for the first time
+@pytest.mark.parametrize(("value", "expected"), [("3", {3}), ("", None), ("many", None), ("0", None)])
+def test_environment_sets_the_number_of_cores(
+    value: str, expected: set[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    cores = available_cores.__wrapped__()  # without the cache
     assert cores in (expected or range(1, 10_000))

@@ -1,4 +1,4 @@
-"""Freed memory that is kept needs no new pages."""
+"""Freed memory that is kept is used again without new pages."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the setting")
-def test_tensors_take_the_pages_of_those_before() -> None:
+def test_tensors_reuse_the_pages_of_freed_tensors() -> None:
     kept, given_back = (
         int(subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True).stdout)
         for how in ("kept", "given back")
     )
-    # Not nearly 0: the first few, by chance up to six, find their place taken by a small object, and need new pages.
+    # Not close to 0: a small object can occupy the place of the first few tensors (up to six), which need new pages.
     assert kept < 0.5 * given_back

@@ -90,23 +90,23 @@ def _read(path: Path) -> Mapping[str, Tensor]:
 
 def _load_matching(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Loads tensors by name; tensors that the backbone does not have, of a classifier for example, are ignored."""
-    own = network.state_dict()
-    missing = [key for key, tensor in own.items() if key not in state or state[key].shape != tensor.shape]
+    current = network.state_dict()
+    missing = [key for key, tensor in current.items() if key not in state or state[key].shape != tensor.shape]
     if missing:
         raise InputError(
-            f"{source} does not fit the backbone: {len(missing)} of its {len(own)} tensors are missing or have "
+            f"{source} does not fit the backbone: {len(missing)} of its {len(current)} tensors are missing or have "
             f"another shape, first {missing[0]}; give weights of the same timm model with as many input channels",
             "pretrained",
         )
-    network.load_state_dict({key: state[key] for key in own})
+    network.load_state_dict({key: state[key] for key in current})
 
 
 def _load_in_order(network: nn.Module, name: str, state: Mapping[str, Tensor]) -> None:
     """Loads tensors by order: the package has timm's tensors in timm's order under other names, the classifier last."""
     tensors = list(state.values())
-    own = network.state_dict()
-    pairs = dict(zip(own, tensors, strict=False))
-    if len(tensors) < len(own) or any(own[key].shape != tensor.shape for key, tensor in pairs.items()):
+    current = network.state_dict()
+    pairs = dict(zip(current, tensors, strict=False))
+    if len(tensors) < len(current) or any(current[key].shape != tensor.shape for key, tensor in pairs.items()):
         raise InputError(
             f"the weights of the installed package do not fit {name} with these options; use 3 input channels",
             "pretrained",

@@ -138,9 +138,7 @@ def test_training_keeps_no_map_of_full_resolution() -> None:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         logits = head.classify(features.requires_grad_())
     assert logits.requires_grad and kept
-    assert (
-        max(kept.values()) < full_resolution
-    )  # the hidden map has four times as many, the upsampled features eight times
+    assert max(kept.values()) < full_resolution  # the hidden map has 4 times as many, the upsampled features 8
 
 
 def test_context_and_se_branch_are_optional() -> None:

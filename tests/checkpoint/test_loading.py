@@ -1,0 +1,44 @@
+"""Loading from files, folders and ids of the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import encnet
+from encnet.checkpoint.create import create_model
+from encnet.system.errors import InputError
+
+
+def test_loading_downloads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("a connection was opened"))
+    create_model("encnet_lite0", 3).save(tmp_path / "m.safetensors")
+    encnet.load(tmp_path / "m.safetensors")
+
+
+def test_files_that_are_no_checkpoint_are_named(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.safetensors").write_text("nothing of the kind")
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "cut.safetensors").write_bytes(saved.read_bytes()[:5000])
+    for name, message in (
+        ("missing.safetensors", "there is no checkpoint"),
+        ("text.safetensors", "not a readable safetensors file"),
+        ("cut.safetensors", "not a readable safetensors file"),
+        ("other.safetensors", "not a checkpoint of encnet"),
+        ("folder", "there is no checkpoint .*folder/model.safetensors"),
+    ):
+        with pytest.raises(InputError, match=message):
+            encnet.load(tmp_path / name)
+
+
+def test_hub_id_without_network_fails_with_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    with pytest.raises(
+        InputError, match="somebody/encnet is neither a file or folder here nor a repository on the hub"
+    ):
+        encnet.load("somebody/encnet")
