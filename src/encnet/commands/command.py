@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 WRONG_INPUT = 2
+INCOMPLETE = 1  # something was left out that the user probably meant
 INTERRUPTED = 130
 
 RENAMED: dict[str, str] = {

@@ -1,0 +1,80 @@
+"""The ledger of a command: every file that was found, and what became of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+NAMED: int = 3
+"""Number of files that a line of the ledger names."""
+
+
+@dataclass
+class LeftOut:
+    """The files that were left out for one reason."""
+
+    names: list[str] = field(default_factory=list)
+    """The files, in the order in which they were found."""
+    meant: bool = True
+    """Whether the user probably meant them to be used."""
+
+
+@dataclass
+class Ledger:
+    """What became of the files that a command found: each was used, or left out for a reason.
+
+    Attributes:
+        used: what files were used as ("photographs", "label maps", "annotation files") -> number of files.
+        left_out: reason -> files.
+    """
+
+    used: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+
+    def use(self, kind: str, number: int = 1) -> None:
+        """Counts files that are used.
+
+        Args:
+            kind: what they are used as, in the plural.
+            number: number of files.
+        """
+        self.used[kind] += number
+
+    def leave_out(self, reason: str, *names: str, meant: bool = True) -> None:
+        """Counts files that are left out.
+
+        Args:
+            reason: why, and what to do about it, as the end of the sentence "left out: ...".
+            names: the files, relative to the folder that the user gave.
+            meant: whether the user probably meant them to be used; the command then ends with status 1.
+        """
+        if names:
+            entry = self.left_out.setdefault(reason, LeftOut())
+            entry.names += names
+            entry.meant = meant
+
+    def merge(self, other: Ledger) -> None:
+        """Adds the files of another ledger to this one."""
+        self.used.update(other.used)
+        for reason, entry in other.left_out.items():
+            self.leave_out(reason, *entry.names, meant=entry.meant)
+
+    @property
+    def found(self) -> int:
+        """The number of files that were found."""
+        return self.used.total() + sum(len(entry.names) for entry in self.left_out.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether no file was left out that the user probably meant."""
+        return not any(entry.meant for entry in self.left_out.values())
+
+    def lines(self) -> list[str]:
+        """One line with the numbers of files, and one for each reason, which names the first three files."""
+        used = ", ".join(f"{number} {kind}" for kind, number in self.used.items() if number) or "none"
+        lines = [f"files: {self.found} found; used: {used}"]
+        for reason, entry in self.left_out.items():
+            number = len(entry.names)
+            named = ", ".join(entry.names[:NAMED]) + (", ..." if number > NAMED else "")
+            lines.append(f"left out: {number} {'file' if number == 1 else 'files'} ({named}): {reason}")
+        return lines
