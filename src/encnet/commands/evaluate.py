@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_engine, with_protocol_first
+from encnet.commands.data_set import say_ledger, say_origin
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -47,6 +48,7 @@ def prepared(words: list[str]) -> list[str]:
 def run(arguments: Any) -> int:
     from rich.console import Console
 
+    from encnet.data.accounting import account_for
     from encnet.data.formats import read_dataset
     from encnet.evaluation import evaluate
     from encnet.system.errors import InputError
@@ -57,6 +59,7 @@ def run(arguments: Any) -> int:
     if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
         keep_freed_memory()
     index = read_dataset(arguments.dataset, arguments.format)
+    say_origin(index)
     if arguments.choose_prior:
         return _choose_prior(arguments, index)
     report = evaluate(
@@ -74,7 +77,7 @@ def run(arguments: Any) -> int:
     if arguments.out is not None:
         report.save(arguments.out)
         print(f"wrote {arguments.out}")
-    return 0
+    return say_ledger(account_for(index))
 
 
 def _choose_prior(arguments: Any, index: Any) -> int:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from encnet.data.dataset import DatasetIndex, Sample
-from encnet.data.formats.archive import Archive, first_folder
-from encnet.data.formats.pairs import LABEL_SUFFIXES, files, read_names
+from encnet.data.formats.archive import Archive, first_file, first_folder
+from encnet.data.formats.matching import LABEL_SUFFIXES
+from encnet.data.formats.pairs import files, read_names
 from encnet.data.labels import LabelSet
 from encnet.data.matlab import INSTALL, MATLAB_SUFFIX, can_read_matlab
 from encnet.data.palette import Color
@@ -31,19 +32,22 @@ NAMES: tuple[str, ...] = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 
+STEM_PATTERN: str = "20[01][0-9]_[0-9][0-9][0-9][0-9][0-9][0-9]"
+"""Glob pattern of the names of VOC's photographs: year and number, 2007_000032."""
+
 _FOLDER = "VOC2012"
 _LISTS = "ImageSets/Segmentation"
 _SBD_FOLDER, _CONVERTED = "benchmark_RELEASE", "SegmentationClassAug"
 
 
-def detect(root: Path) -> bool:
-    """Whether ``root`` is or contains VOC2012/, or contains SBD."""
-    folder = find_devkit(root, _FOLDER)
-    parts = ("JPEGImages", "SegmentationClass", _LISTS)
-    # VOC2010/ has the same folders, with 21 classes for a fifth of its images; it counts as PASCAL Context.
-    name = root.resolve().name
-    inner = name == _FOLDER or (name != "VOC2010" and all((root / part).is_dir() for part in parts))
-    return folder != root or inner or (root / _SBD_FOLDER).is_dir()
+def recognise(root: Path) -> str | None:
+    """Why ``root`` is or contains VOC2012/, or contains SBD: the names of its files."""
+    kit = find_devkit(root, _FOLDER)
+    if kit == root and root.resolve().name == "VOC2010":  # the same folders; it counts as PASCAL Context
+        return None
+    folders = [kit / "SegmentationClass", *([kit / "JPEGImages"] if (kit / _LISTS).is_dir() else [])]
+    found = first_file(STEM_PATTERN + ".*", *folders) or first_file(f"dataset/*/{STEM_PATTERN}.*", root / _SBD_FOLDER)
+    return None if found is None else f"{found.parent.name}/ holds {found.name}"
 
 
 def read(root: Path) -> DatasetIndex:
