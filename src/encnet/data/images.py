@@ -9,7 +9,14 @@ from PIL import Image, ImageOps
 
 from encnet.system.errors import InputError
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES: frozenset[str] = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jp2"}
+)
+"""Suffixes of images that Pillow reads."""
+_PICTURES = {".heic", ".heif", ".hif", ".avif", ".jxl", ".psd", ".xcf", ".svg", ".eps", ".pdf", ".exr", ".tga"}
+_CAMERA_RAW = {".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f"}
+UNREAD_SUFFIXES: frozenset[str] = frozenset(_PICTURES | _CAMERA_RAW)
+"""Suffixes of pictures to convert first, because not every installation of Pillow reads them, or none does."""
 _GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 
 
@@ -28,11 +35,14 @@ def open_image(path: str | Path) -> Image.Image:
         raise InputError(f"there is no file {path}; restore it or correct the path") from error
     except Image.DecompressionBombError as error:
         raise InputError(
-            f"{path} has more pixels than Pillow considers safe; cut it into smaller images or set"
-            " PIL.Image.MAX_IMAGE_PIXELS"
+            f"{path} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, too many for a photograph; cut it into"
+            " smaller images, or predict it as a raster with `encnet predict --raster true`, which needs the extra"
+            " encnet[geo]"
         ) from error
     except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise InputError(f"cannot read {path} as an image: {error}; replace or remove the file") from error
+        unread = Path(path).suffix.lower() in UNREAD_SUFFIXES
+        way_out = "convert it to JPEG or PNG" if unread else "replace or remove the file"
+        raise InputError(f"cannot read {path} as an image: {error}; {way_out}") from error
 
 
 def read_image(path: str | Path) -> Image.Image:

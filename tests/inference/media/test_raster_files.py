@@ -11,7 +11,7 @@ from block_network import block_network
 from PIL import Image
 from rasters import field, rasterio, read_labels, same_labels, write_raster
 
-from encnet.inference.inputs import kind_of
+from encnet.inference.kinds import kind_of
 from encnet.inference.media import raster_files
 from encnet.inference.media.raster import predict_raster
 from encnet.inference.predictor import Predictor

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from block_network import block_network
+from listing import visible
 from PIL import Image
 from videos import FRAMES, HEIGHT, RATE, WIDTH, av, read_video, video_frames, write_video
 
@@ -37,7 +38,7 @@ def test_every_frame_is_predicted_as_an_image(film: Path, tmp_path: Path, predic
     )
     labels, lines, overlay, frames = written
     assert [path.name for path in written] == ["film_labels.mkv", "film.jsonl", "film_overlay.mp4", "film_frames"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in written)
+    assert visible(tmp_path / "out") == sorted(path.name for path in written)
     assert progress == [(i + 1, FRAMES) for i in range(FRAMES)]
     sources = read_video(film, "rgb24")[0]
     label_maps, rate, _ = read_video(labels, "gray")
@@ -83,7 +84,7 @@ def test_exported_models_predict_videos(film: Path, toy_onnx: Callable[..., Path
     pytest.importorskip("onnxruntime")
     model = toy_onnx()
     assert main(["predict", str(model), str(film), "--out", str(tmp_path / "out"), "--overlay", "false"]) == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["film.jsonl", "film_labels.mkv"]
+    assert visible(tmp_path / "out") == ["film.jsonl", "film_labels.mkv"]
     label_maps = read_video(tmp_path / "out/film_labels.mkv", "gray")[0]
     predictor = Predictor(model)
     for labels, pixels in zip(label_maps, read_video(film, "rgb24")[0], strict=True):
@@ -113,7 +114,7 @@ def test_an_interruption_leaves_no_files(
 
     with pytest.raises(type(error)):
         predict_video(predictor, film, tmp_path / "out", frames=True, progress=interrupt)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["film.jsonl"]
+    assert visible(tmp_path / "out") == ["film.jsonl"]
     assert (tmp_path / "out/film.jsonl").read_text() == "of an earlier run"
 
 
@@ -123,7 +124,7 @@ def test_label_maps_of_an_earlier_longer_video_are_deleted(film: Path, tmp_path:
     for name in ("000000.png", "000099.png", "notes.txt"):
         (folder / name).touch()
     predict_video(predictor, film, tmp_path / "out", frames=True)
-    assert sorted(path.name for path in folder.iterdir()) == [f"{i:06d}.png" for i in range(FRAMES)] + ["notes.txt"]
+    assert visible(folder) == [f"{i:06d}.png" for i in range(FRAMES)] + ["notes.txt"]
 
 
 def test_the_result_does_not_overwrite_its_source(tmp_path: Path, predictor: Predictor) -> None:
