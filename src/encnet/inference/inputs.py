@@ -16,7 +16,7 @@ from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
 from encnet.system.outputs import Records
 
-_SNIFFED = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000")
+_SNIFFED = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000")
 """Pillow's formats of photographs, by which files without a known suffix are recognised."""
 _PREVIEWS = frozenset({".thm", ".ico", ".icns", ".cur"})
 """Suffixes of pictures that nobody means."""
