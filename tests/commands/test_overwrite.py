@@ -11,7 +11,7 @@ from PIL import Image
 from encnet.checkpoint.create import create_model
 from encnet.cli import VERBS, _command, main
 from encnet.commands.command import make_parser
-from encnet.system.outputs import RECORD
+from encnet.system.files import RECORD
 
 WRITERS = {"benchmark", "convert", "demo", "evaluate", "explain", "export", "predict", "train"}
 
@@ -128,17 +128,6 @@ def test_an_input_is_never_replaced(
 def test_a_run_is_replaced_only_if_overwriting_is_allowed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = ["--model.variant", "encnet_tiny", "--data.crop", "[32,32]", "--data.workers", "0", "--epochs", "1"]
     settings += ["--accelerator", "cpu"]
-        "--model.variant",
-        "encnet_tiny",
-        "--data.crop",
-        "[32,32]",
-        "--data.workers",
-        "0",
-        "--accelerator",
-        "cpu",
-        "--epochs",
-        "1",
-    ]
     assert main(["train", "data", "--out", "run", *settings]) == 0
     first = Path("run/config.yaml").read_text()
     assert main(["train", "data", "--out", "run", *settings, "--seed", "5"]) == 2

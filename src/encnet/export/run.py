@@ -27,7 +27,8 @@ from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.preprocessing import Preprocessing
 from encnet.system.checks import require
 from encnet.system.errors import InputError, first_line
-from encnet.system.outputs import check_outputs, record
+from encnet.system.files import record
+from encnet.system.outputs import check_outputs
 from encnet.system.progress import progress_bar
 
 PARITY: str = ".parity.json"

@@ -1,7 +1,8 @@
-"""Writes files so that the final name never holds a half-written one."""
+"""Writes files so that the final name never holds a half-written one, and records what encnet wrote."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from encnet.system.errors import InputError
-from encnet.system.outputs import record
+
+RECORD: str = ".encnet"
+"""Name of the hidden file in a folder that records what encnet wrote there."""
 
 
 @contextmanager
@@ -21,7 +24,7 @@ def replacing(path: str | os.PathLike[str], recorded: bool = True) -> Iterator[P
 
     Args:
         path: the file to write.
-        recorded: whether to record the file as encnet's, see :mod:`encnet.system.outputs`.
+        recorded: whether to record that encnet wrote the file, see :func:`record`.
 
     Raises:
         InputError: the folder cannot be created or written to.
@@ -53,6 +56,24 @@ def write_text(path: str | os.PathLike[str], text: str, recorded: bool = True) -
     """Writes ``text`` to ``path`` as UTF-8, through :func:`replacing`."""
     with replacing(path, recorded) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def record(written: Path, target: Path) -> None:
+    """Records a finished file that is about to be renamed to ``target``, as a line of :data:`RECORD` in its folder.
+
+    Lines are only appended, so that several processes can write to one folder. The line comes before the file gets its
+    name, so that an interrupted run leaves no file without a line.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    with (target.parent / RECORD).open("ab", buffering=0) as file:
+        file.write(f"{record_line(target.name, written.stat())}\n".encode("ascii"))
+
+
+def record_line(name: str, stat: os.stat_result) -> str:
+    """The line of a file in :data:`RECORD`: name, without regard to case, size in bytes, time in ns of the last change."""
+    return json.dumps([name.casefold(), stat.st_size, stat.st_mtime_ns])
 
 
 def _unwritable(target: Path, error: OSError) -> InputError:

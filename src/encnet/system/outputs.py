@@ -1,23 +1,18 @@
 """Which files may be written: never an input, and no file of the user's unless overwriting is allowed.
 
-Each file that encnet writes is recorded in :data:`RECORD`, a hidden file beside it, as a line with its name, its size
-and the time of its last change. A file with such a line is encnet's, and the next run replaces it. Any other file is
-the user's, and so is a file that was changed, copied or restored since. Lines are only appended, so that several
-processes can write to one folder; the line comes before the file gets its name, so that an interrupted run leaves no
-file without a line.
+Each file that encnet writes is recorded in a hidden file beside it, see :func:`encnet.system.files.record`, with its
+name, its size and the time of its last change. A file of which all three are still the same is encnet's, and the next
+run replaces it. Any other file is the user's, and so is a file that was changed, copied or restored since.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from encnet.system.errors import InputError
-
-RECORD: str = ".encnet"
-"""Name of the file in an output folder that records what encnet wrote there."""
+from encnet.system.files import RECORD, record_line
 
 
 class Records:
@@ -37,19 +32,9 @@ class Records:
                 text = ""
             self._lines[path.parent] = frozenset(text.splitlines())
         try:
-            return bool(self._lines[path.parent]) and _line(path.name, path.lstat()) in self._lines[path.parent]
+            return bool(self._lines[path.parent]) and record_line(path.name, path.lstat()) in self._lines[path.parent]
         except OSError:
             return False
-
-
-def record(written: Path, target: Path) -> None:
-    """Records a finished file that is about to be renamed to ``target``.
-
-    Raises:
-        OSError: the folder cannot be written to.
-    """
-    with (target.parent / RECORD).open("ab", buffering=0) as file:
-        file.write(f"{_line(target.name, written.stat())}\n".encode("ascii"))
 
 
 def check_outputs(
@@ -72,8 +57,8 @@ def check_outputs(
             now, and ``overwrite`` is false.
     """
     targets = list(targets)
-    for folder in dict.fromkeys(target.parent for target in targets):
-        _require_folder(folder, argument)
+    for target in {target.parent: target for target in reversed(targets)}.values():
+        _require_folder(target, argument)
     existing = [target for target in targets if os.path.lexists(target)]
     if not existing:
         return
@@ -98,17 +83,15 @@ def check_outputs(
             )
 
 
-def _line(name: str, stat: os.stat_result) -> str:
-    return json.dumps([name.casefold(), stat.st_size, stat.st_mtime_ns])  # some file systems ignore case
-
-
-def _require_folder(folder: Path, argument: str) -> None:
-    """Raises InputError if the folder cannot be made, because it or a folder above it is a file."""
-    for path in (folder, *folder.parents):
+def _require_folder(target: Path, argument: str) -> None:
+    """Raises InputError if the folder of a target cannot be made, because it or one above it is a file."""
+    for path in target.parents:
         if path.is_dir():
             return
         if os.path.lexists(path):
-            raise InputError(f"{path} is a file, not a folder; choose another place for the output", argument)
+            raise InputError(
+                f"cannot write {target}: {path} is a file, not a folder; choose another place for the output", argument
+            )
 
 
 def _identities(inputs: Iterable[str | os.PathLike[str]]) -> dict[tuple[int, int], Path]:

@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.trainer.states import TrainerFn
 
 from encnet.metrics.scores import Scores
-from encnet.system.outputs import record
+from encnet.system.files import record
 from encnet.training.module import TrainingModule
 
 LAST_STATE = "last.ckpt"

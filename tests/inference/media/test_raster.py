@@ -145,7 +145,7 @@ def test_an_interruption_leaves_no_files(tmp_path: Path, predictor: Predictor) -
 
 def test_the_result_does_not_overwrite_its_source(tmp_path: Path, predictor: Predictor) -> None:
     source = write_raster(tmp_path / "field_labels.tif", field())
-    with pytest.raises(InputError, match="would overwrite"):
+    with pytest.raises(InputError, match="which is never replaced"):
         predict_raster(predictor, source, tmp_path, "field")
 
 

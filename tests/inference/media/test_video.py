@@ -19,6 +19,7 @@ from encnet.inference.media.context_memory import ContextMemory
 from encnet.inference.media.video import predict_video
 from encnet.inference.predictor import Predictor
 from encnet.system.errors import InputError
+from encnet.system.files import write_text
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_an_interruption_leaves_no_files(
             raise error
 
     with pytest.raises(type(error)):
-        predict_video(predictor, film, tmp_path / "out", frames=True, progress=interrupt)
+        predict_video(predictor, film, tmp_path / "out", frames=True, overwrite=True, progress=interrupt)
     assert visible(tmp_path / "out") == ["film.jsonl"]
     assert (tmp_path / "out/film.jsonl").read_text() == "of an earlier run"
 
@@ -121,16 +122,33 @@ def test_an_interruption_leaves_no_files(
 def test_label_maps_of_an_earlier_longer_video_are_deleted(film: Path, tmp_path: Path, predictor: Predictor) -> None:
     folder = tmp_path / "out/film_frames"
     folder.mkdir(parents=True)
-    for name in ("000000.png", "000099.png", "notes.txt"):
-        (folder / name).touch()
+    for name in ("000000.png", "000099.png"):
+        write_text(folder / name, "a label map")
+    for name in ("1.png", "2024_garden.png", "notes.txt"):
+        (folder / name).write_text("of the user")
     predict_video(predictor, film, tmp_path / "out", frames=True)
-    assert visible(folder) == [f"{i:06d}.png" for i in range(FRAMES)] + ["notes.txt"]
+    frames = [f"{i:06d}.png" for i in range(FRAMES)]
+    assert visible(folder) == [*frames, "1.png", "2024_garden.png", "notes.txt"]
+    assert (folder / "2024_garden.png").read_text() == "of the user"
+
+
+def test_frames_of_the_user_are_kept(film: Path, tmp_path: Path, predictor: Predictor) -> None:
+    folder = tmp_path / "out/film_frames"
+    folder.mkdir(parents=True)
+    for name in ("000003.png", "000099.png"):
+        (folder / name).write_text("extracted by the user")
+    with pytest.raises(InputError, match=r"000003\.png \(and 1 more\) exists, and encnet did not write it"):
+        predict_video(predictor, film, tmp_path / "out", frames=True)
+    assert visible(folder) == ["000003.png", "000099.png"]
+    predict_video(predictor, film, tmp_path / "out", frames=True, overwrite=True)
+    assert visible(folder) == [*(f"{i:06d}.png" for i in range(FRAMES)), "000099.png"]
+    assert (folder / "000099.png").read_text() == "extracted by the user"  # not a frame of this video
 
 
 def test_the_result_does_not_overwrite_its_source(tmp_path: Path, predictor: Predictor) -> None:
     source = write_video(tmp_path / "film_labels.mkv", video_frames(2), "ffv1")
     before = source.read_bytes()
-    with pytest.raises(InputError, match="would overwrite"):
+    with pytest.raises(InputError, match="which is never replaced"):
         predict_video(predictor, source, tmp_path, "film")
     assert source.read_bytes() == before
 

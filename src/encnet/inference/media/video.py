@@ -22,8 +22,8 @@ from encnet.inference.segmentation import Segmentation
 from encnet.reports.pictures import overlay as overlaid
 from encnet.system.checks import require
 from encnet.system.errors import InputError
-from encnet.system.files import replacing
-from encnet.system.outputs import Records, check_outputs, record
+from encnet.system.files import record, replacing
+from encnet.system.outputs import Records, check_outputs
 
 
 def predict_video(
