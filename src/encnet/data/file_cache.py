@@ -66,7 +66,7 @@ def read_cached(
         pool.shutdown(cancel_futures=True)
         if entries.keys() != known.keys():
             with suppress(InputError):  # a read-only home makes the next time slower, not wrong
-                write_text(cache_file, json.dumps({"version": version, "files": entries}))
+                write_text(cache_file, json.dumps({"version": version, "files": entries}), recorded=False)
     return results
 
 

@@ -41,11 +41,14 @@ def open_image(path: str | Path) -> Image.Image:
         raise InputError(f"there is no file {path}; restore it or correct the path") from error
     except Image.DecompressionBombError as error:
         raise InputError(
-            f"{path} has more pixels than Pillow considers safe; cut it into smaller images or set"
-            " PIL.Image.MAX_IMAGE_PIXELS"
+            f"{path} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, too many for a photograph; cut it into"
+            " smaller images, or predict it as a raster with `encnet predict --raster true`, which needs the extra"
+            " encnet[geo]"
         ) from error
     except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise InputError(f"cannot read {path} as an image: {error}; replace or remove the file") from error
+        unread = Path(path).suffix.lower() in UNREAD_SUFFIXES
+        way_out = "convert it to JPEG or PNG" if unread else "replace or remove the file"
+        raise InputError(f"cannot read {path} as an image: {error}; {way_out}") from error
 
 
 def open_label_map(path: str | Path) -> Image.Image:

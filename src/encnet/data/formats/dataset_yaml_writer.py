@@ -41,7 +41,8 @@ def write_dataset_yaml(
     if label_suffix:
         document["label_suffix"] = label_suffix
     document["splits"] = {split: dict(folders) for split, folders in splits.items()}
-    write_text(path, yaml.safe_dump(document, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120))
+    text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
+    write_text(path, text, recorded=False)  # a data set is the user's, to edit and to share
 
 
 def _plain(raw: int | Color) -> int | list[int]:
