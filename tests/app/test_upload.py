@@ -15,7 +15,7 @@ from PIL import Image
 
 from encnet.app.limits import Limits, RefusedError
 from encnet.app.upload import decoded, uploaded
-from encnet.data.images import read_image
+from encnet.data.source import read_image
 from encnet.system.errors import InputError
 
 LIMITS = Limits(max_megapixels=1, max_megabytes=1)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from encnet.data.images import open_image, read_image
+from encnet.data.images import as_photograph, open_image
+from encnet.data.source import read_image
 from encnet.system.errors import InputError
 
 ORIENTATION = 0x0112
@@ -49,17 +50,10 @@ def test_a_transparent_palette_gives_its_colors(tmp_path: Path) -> None:
     assert read_image(tmp_path / "a.png").getpixel((1, 1)) == (10, 20, 30)
 
 
-def test_sixteen_bit_grey_is_scaled_to_eight_bits(tmp_path: Path) -> None:
-    Image.fromarray(np.array([[0, 0x1234, 0xFFFF]], dtype=np.uint16)).save(tmp_path / "a.png")
-    pixels = np.asarray(read_image(tmp_path / "a.png"))
-    assert pixels.tolist() == [[[0] * 3, [0x12] * 3, [0xFF] * 3]]
-
-
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_32_bit_numbers_are_an_error(tmp_path: Path, mode: str) -> None:
-    Image.new(mode, (2, 2)).save(tmp_path / "a.tif")
-    with pytest.raises(InputError, match=r"a\.tif holds 32-bit numbers"):
-        read_image(tmp_path / "a.tif")
+@pytest.mark.parametrize(("mode", "numbers"), [("I;16", "uint16"), ("I", "int32"), ("F", "float32")])
+def test_other_numbers_than_bytes_are_an_error(mode: str, numbers: str) -> None:
+    with pytest.raises(InputError, match=f"^the image holds {numbers} numbers, not an 8-bit photograph"):
+        as_photograph(Image.new(mode, (2, 2)), "the image")
 
 
 def test_damaged_files_are_errors_that_name_them(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def run(arguments: Any) -> int:
     from rich.console import Console
 
     from encnet.data.formats import read_dataset
-    from encnet.data.images import read_image
+    from encnet.data.source import read_image
     from encnet.explanation.page import write_page
     from encnet.explanation.run import explain
     from encnet.explanation.use import codeword_use

@@ -11,7 +11,8 @@ from PIL import Image
 
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
-from encnet.data.images import IMAGE_SUFFIXES, read_image
+from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.source import read_image
 from encnet.inference.inputs import expand_inputs
 from encnet.inference.preprocessing import Preprocessing, pixels_of
 from encnet.model.info import ModelInfo

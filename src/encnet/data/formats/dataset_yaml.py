@@ -11,6 +11,11 @@ label_suffix: _gt                 # optional: the label map of a.jpg is a_gt.png
 splits:
   train: {images: images/train, labels: labels/train}
   val: {images: images/val, labels: labels/val, list: val.txt}  # list: optional, one file name or stem per line
+bands: [1, 2, 3, 4]               # optional: the bands that the network sees; default: 8-bit grey or RGB photographs
+value_range: [0, 4095]            # optional: values that become 0 and 255; a pair per band; {percentiles: [0.5, 99.5]}
+orientation: shown                # optional: how label maps of photographs that EXIF turns were drawn: shown or stored
+
+A file with only the last three keys changes how photographs are read, and nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +27,9 @@ from typing import Any
 import yaml
 
 from encnet.data.dataset import DatasetIndex, Sample
+from encnet.data.formats.image_settings import KEYS, image_source
 from encnet.data.formats.pairs import pair, read_list
+from encnet.data.formats.unique_yaml import load_yaml
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
 from encnet.system.errors import InputError
@@ -75,30 +82,13 @@ def _plain(raw: int | Color) -> int | list[int]:
     return raw if isinstance(raw, int) else list(raw)
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that occurs twice in one mapping, of which PyYAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"the key '{key}' occurs twice in one mapping")
-        return super().construct_mapping(node, deep)
-
-
 class _DatasetYaml:
     """Reads one file; the methods take the key that they read, for messages about mistakes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            document = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueKeyLoader)
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror or error}; correct its path or rights") from error
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date such as 2024-13-01
-            raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-        optional = {"name", "labels", "ignore", "undeclared", "label_suffix"}
-        self.document = self.mapping(document, "", required={"classes", "splits"}, optional=optional)
+        optional = {"name", "labels", "ignore", "undeclared", "label_suffix", *KEYS}
+        self.document = self.mapping(load_yaml(path), "", required={"classes", "splits"}, optional=optional)
 
     def mistake(self, key: str, text: str) -> InputError:
         return InputError(f"{self.path}: `{key}` {text}" if key else f"{self.path}: the file {text}")
@@ -135,7 +125,7 @@ class _DatasetYaml:
     def index(self) -> DatasetIndex:
         root = self.path.parent
         name = self.text(self.document.get("name", root.resolve().name), "name")
-        return DatasetIndex(name, root, self.labels(), self.splits())
+        return DatasetIndex(name, root, self.labels(), self.splits(), source=image_source(self.document, self.path))
 
     def labels(self) -> LabelSet:
         encoding = self.document.get("labels", "value")

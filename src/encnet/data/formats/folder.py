@@ -11,8 +11,10 @@ from pathlib import Path
 
 from encnet.data.dataset import SPLITS, DatasetIndex, Sample
 from encnet.data.formats.dataset_yaml import FILE_NAME, read_dataset_yaml
+from encnet.data.formats.image_settings import read_image_settings
 from encnet.data.formats.pairs import pair
 from encnet.data.formats.scan import scan_labels
+from encnet.data.source import PHOTOGRAPHS
 from encnet.system.errors import InputError
 
 _LABEL_FOLDERS = ("labels", "masks", "annotations")
@@ -30,8 +32,12 @@ def read(root: Path) -> DatasetIndex:
         InputError: dataset.yaml has a mistake, a folder is missing, or the label maps are of two kinds or have more
             values or colours than there can be classes.
     """
+    source = PHOTOGRAPHS
     if (root / FILE_NAME).is_file():
-        return read_dataset_yaml(root / FILE_NAME)
+        settings = read_image_settings(root / FILE_NAME)
+        if settings is None:
+            return read_dataset_yaml(root / FILE_NAME)
+        source = settings
     splits = {split: pair(images, labels) for split, (images, labels) in _split_folders(root).items()}
     flat = _flat_folders(root)
     if not splits and flat is not None:
@@ -42,7 +48,8 @@ def read(root: Path) -> DatasetIndex:
             f" images/{{train,val}} and labels/{{train,val}} or write a {FILE_NAME}"
         )
     maps = sorted({sample.label for samples in splits.values() for sample in samples if sample.label is not None})
-    return DatasetIndex(root.resolve().name, root, scan_labels([path for path in maps if path.is_file()], root), splits)
+    labels = scan_labels([path for path in maps if path.is_file()], root)
+    return DatasetIndex(root.resolve().name, root, labels, splits, source=source)
 
 
 def _split_folders(root: Path) -> dict[str, tuple[Path, Path | None]]:

@@ -1,0 +1,66 @@
+"""The keys of dataset.yaml that say how photographs are read: bands, value_range, orientation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from encnet.data.formats.unique_yaml import load_yaml
+from encnet.data.source import ImageSource, Orientation
+from encnet.system.errors import InputError
+
+KEYS: frozenset[str] = frozenset({"bands", "value_range", "orientation"})
+"""Keys of dataset.yaml that :func:`image_source` reads."""
+
+
+def image_source(document: Mapping[str, Any], path: Path) -> ImageSource:
+    """The source of photographs that a dataset.yaml describes.
+
+    Args:
+        document: the content of the file.
+        path: the file, for messages.
+
+    Raises:
+        InputError: a key has a mistake.
+    """
+    settings = {key: document[key] for key in KEYS if key in document}
+    for key, value in settings.items():
+        if value is None:
+            raise InputError(f"{path}: `{key}` is empty; give its value, or leave it out")
+    orientation = settings.get("orientation")
+    if orientation not in (None, *get_args(Orientation)):
+        raise InputError(f"{path}: `orientation` must be shown or stored, not {orientation!r}")
+    value_range, percentiles = settings.get("value_range"), None
+    if isinstance(value_range, dict):
+        value_range, percentiles = None, _percentiles(value_range, path)
+    bands = settings.get("bands")
+    if bands is not None and not isinstance(bands, list):
+        raise InputError(f"{path}: `bands` must be a list of band numbers, [1, 2, 3, 4] for example, not {bands!r}")
+    try:
+        return ImageSource(bands, value_range, percentiles, orientation)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def read_image_settings(path: Path) -> ImageSource | None:
+    """The source of photographs in a file that says nothing else; None if it describes classes and splits too.
+
+    Raises:
+        InputError: the file has a mistake.
+    """
+    document = load_yaml(path)
+    if not isinstance(document, dict) or not document or document.keys() - KEYS:
+        return None
+    return image_source(document, path)
+
+
+def _percentiles(value: dict[Any, Any], path: Path) -> tuple[float, float]:
+    percentiles = value.get("percentiles")
+    numbers = isinstance(percentiles, list) and all(type(number) in (int, float) for number in percentiles)
+    if set(value) != {"percentiles"} or not numbers or len(percentiles) != 2:
+        raise InputError(
+            f"{path}: `value_range` must be [low, high], one such pair per band, or {{percentiles: [0.5, 99.5]}}, not"
+            f" {value!r}"
+        )
+    return float(percentiles[0]), float(percentiles[1])
