@@ -42,7 +42,6 @@ def run(arguments: Any) -> int:
     from rich.console import Console
 
     from encnet.data.formats import read_dataset
-    from encnet.data.source import read_image
     from encnet.explanation.page import write_page
     from encnet.explanation.run import explain
     from encnet.explanation.use import codeword_use
@@ -51,15 +50,15 @@ def run(arguments: Any) -> int:
     from encnet.system.progress import progress_bar
 
     paths = expand_inputs(arguments.images)
+    predictor = Predictor(arguments.checkpoint, device=arguments.device)
     for path in [*paths, *([] if arguments.other is None else [arguments.other])]:
-        read_image(path)  # reports a damaged one before the data set is read
+        predictor.preprocessing.open(path)  # reports a damaged one before the data set is read
     require(arguments.limit is None or arguments.limit >= 1, "--limit", arguments.limit, "at least 1")
     samples, name = [], ""
     if arguments.dataset is not None:
         index = read_dataset(arguments.dataset, arguments.format)
         samples = [sample.image for sample in index.split(arguments.split)[: arguments.limit]]
         name = f"{index.name} {arguments.split}"
-    predictor = Predictor(arguments.checkpoint, device=arguments.device)
     use = None if arguments.dataset is None else codeword_use(predictor, samples, name, progress=True)
     page, stems, rows = Path(arguments.out, PAGE), output_stems(paths), []
 

@@ -36,7 +36,7 @@ class ImageFacts(NamedTuple):
     @property
     def shown_size(self) -> tuple[int, int]:
         """(width, height) of the upright image, in pixels."""
-        return self.size[::-1] if self.orientation >= 5 else self.size
+        return (self.size[1], self.size[0]) if self.orientation >= 5 else self.size
 
     @property
     def is_photograph(self) -> bool:
@@ -56,7 +56,7 @@ def describe_image(path: str | Path) -> ImageFacts:
     try:
         with Path(path).open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged tags, many pixels
-            pages = None
+            first, pages = None, None
             if file.read(4) in _TIFF_SIGNATURES:
                 first, pages = _directories(file)
             file.seek(0)
@@ -68,7 +68,7 @@ def describe_image(path: str | Path) -> ImageFacts:
                     orientation = _orientation_without_decoding(image, file)
                     return facts._replace(orientation=orientation, pages=getattr(image, "n_frames", 1))
             except (Image.UnidentifiedImageError, Image.DecompressionBombError):
-                if pages is None:
+                if first is None:
                     raise
                 return _tiff_facts(first, "")._replace(pages=pages)
     except FileNotFoundError as error:
@@ -85,7 +85,8 @@ def facts_of(image: Image.Image) -> ImageFacts:
     tags = getattr(image, "tag_v2", None)
     if image.format == "TIFF" and tags is not None:
         return _tiff_facts(tags, image.mode)
-    if image.format == "PNG" and image.tile and str(image.tile[0][3]) in ("RGB;16B", "RGBA;16B", "LA;16B"):
+    tiles = getattr(image, "tile", ())
+    if image.format == "PNG" and tiles and str(tiles[0][3]) in ("RGB;16B", "RGBA;16B", "LA;16B"):
         # Pillow would drop the low byte of each number.
         return ImageFacts(image.size, len(image.mode.rstrip("A")), "uint16", alpha=image.mode.endswith("A"))
     return mode_facts(image)

@@ -60,6 +60,11 @@ def _bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:
         return np.nan_to_num(scaled, nan=0).clip(0, 255).astype(np.uint8)
 
 
+def fill_of(mean: Sequence[float]) -> tuple[int, ...]:
+    """The mean colour of a network, (C,) in 0-1, as the bytes of pixels without data: they become 0 in the network."""
+    return tuple(round(255 * value) for value in mean)
+
+
 def as_pixels(array: np.ndarray) -> Pixels:
     """An array uint8 (H, W, C) as a Pillow image if it has three bands."""
     return Image.fromarray(array) if array.shape[2] == 3 else array

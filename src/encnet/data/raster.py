@@ -92,14 +92,14 @@ class RasterReader:
             values: the values of the bands in the window, (h, w, C), if they have been read already.
             options: as for :meth:`read`.
         """
-        valid = None
+        valid: np.ndarray | None = None
         if not self._complete:
             valid = np.all(self._read("read_masks", self._masks, window, options) > 0, axis=0)
         if self._floats:
             if values is None:
                 values = self._read("read", self.bands, window, options).transpose(1, 2, 0)
             finite = np.isfinite(values).all(axis=2)
-            valid = finite if valid is None else valid & finite
+            valid = finite if valid is None else np.logical_and(finite, np.asarray(valid))
         return valid
 
     def _masked_by_a_band_that_is_read(self, band: int) -> bool:

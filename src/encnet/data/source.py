@@ -74,6 +74,13 @@ class ImageSource:
         """Number of bands that the network sees."""
         return 3 if self.bands is None else len(self.bands)
 
+    def __str__(self) -> str:
+        """The settings in words, for people."""
+        bands = "one or three bands" if self.bands is None else f"bands {listed(self.bands)}"
+        if self.value_range is None:
+            return f"{bands} of 8 bits"
+        return f"{bands}, of which the values {_listed_pairs(self.value_range)} become 0 to 255"
+
     @property
     def is_default(self) -> bool:
         """Whether files are read as 8-bit grey or RGB photographs."""
@@ -117,9 +124,14 @@ class ImageSource:
             photograph = self._plain_photograph(path)
             if photograph is not None:
                 return photograph
+        if self.percentiles is not None:
+            raise InputError("the percentiles of value_range are not measured yet; give numbers", "value_range")
         values, valid, facts = self.values(path)
         if self.value_range is None and values.dtype != np.uint8:
             raise self._proposal(path, facts)
+        if values.dtype == np.uint8 and any(high > 255 for _, high in self.value_range or ()):
+            given = _listed_pairs(self.value_range or ())
+            raise InputError(f"{path} has {facts}, but value_range is {given}; read 8-bit files without", "value_range")
         fill = fill or (0,) * self.channels
         return Photograph(scaled(values, self.value_range, fill, valid), valid, facts)
 
@@ -217,8 +229,13 @@ def _pairs(value_range: Any) -> ValueRange:
     require(isinstance(pairs, Sequence) and len(pairs) > 0, "value_range", value_range, rule)
     for pair in pairs:
         numbers = isinstance(pair, Sequence) and len(pair) == 2 and all(_is_number(value, float) for value in pair)
-        require(numbers and np.isfinite(pair).all() and pair[0] < pair[1], "value_range", value_range, rule)
+        valid = numbers and bool(np.isfinite(pair).all()) and pair[0] < pair[1]
+        require(valid, "value_range", value_range, rule)
     return tuple((float(low), float(high)) for low, high in pairs)
+
+
+def _listed_pairs(value_range: ValueRange) -> str:
+    return ", ".join(f"{low:g} to {high:g}" for low, high in value_range)
 
 
 def _is_number(value: object, kind: type) -> bool:

@@ -58,14 +58,15 @@ def stored_values(path: str | Path, bands: Sequence[int], facts: ImageFacts) -> 
 def _by_pillow(path: str | Path, bands: Sequence[int]) -> StoredValues:
     image, facts = open_described(path)
     array = array_of(image)
-    values, valid = array[..., [band - 1 for band in bands]], None
+    values = array[..., [band - 1 for band in bands]]
+    valid: np.ndarray | None = None
     if facts.alpha and facts.bands + 1 not in bands:
         valid = array[..., -1] > 0
     if values.dtype.kind == "f" or facts.nodata is not None:
-        valued = np.isfinite(values).all(axis=2)
+        valued = np.asarray(np.isfinite(values).all(axis=2))
         if facts.nodata is not None:
             valued &= (values != facts.nodata).all(axis=2)
-        valid = valued if valid is None else valid & valued
+        valid = valued if valid is None else valued & valid
     return StoredValues(values, None if valid is None or valid.all() else valid, facts)
 
 

@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from encnet.data.labels import IGNORE
+from encnet.data.pixels import fill_of
 from encnet.data.scaled_crop import RandomScaledCrop
 
 
@@ -56,9 +57,9 @@ def training_transform(
         a transform of (``tv_tensors.Image`` uint8 (C, h, w) or Pillow RGB image, ``tv_tensors.Mask`` uint8 (h, w)) ->
         (float32 (C, height, width), uint8 (height, width)).
     """
-    fill = [round(255 * value) for value in mean]
-    # The crop comes before the rotation, with just enough margin for the corners that the rotation cuts off. It returns
-    # a Pillow image if it is RGB, whose colours Pillow changes several times faster than torchvision changes those of a tensor.
+    fill = fill_of(mean)
+    # The crop comes before the rotation, with just enough margin for the corners that the rotation cuts off. Of an
+    # RGB image it returns a Pillow image, whose colours Pillow changes several times faster than torchvision.
     steps: list[torch.nn.Module] = [
         RandomScaledCrop(_margin(crop, rotation), fill, scale, base_size, base_side, max_class_share)
     ]
