@@ -34,6 +34,19 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "a.png")), UPRIGHT[orientation](stored))
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16", "F"])
+@pytest.mark.parametrize("orientation", sorted(UPRIGHT))
+def test_tiffs_are_turned_too(tmp_path: Path, orientation: int, mode: str, compression: str | None) -> None:
+    stored = np.random.default_rng(orientation).integers(0, 256, (3, 5, len(Image.new(mode, (1, 1)).getbands())))
+    dtype = {"I;16": np.uint16, "F": np.float32}.get(mode, np.uint8)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    Image.fromarray(stored.astype(dtype).squeeze()).save(tmp_path / "a.tif", exif=exif, compression=compression)
+    turned = np.asarray(open_image(tmp_path / "a.tif"))
+    np.testing.assert_array_equal(turned.reshape(*turned.shape[:2], -1), UPRIGHT[orientation](stored))
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_every_kind_of_photograph_becomes_rgb(tmp_path: Path, mode: str) -> None:
     image = Image.new("RGB", (4, 3), (255, 255, 255)).convert(mode)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -54,8 +53,7 @@ def describe_image(path: str | Path) -> ImageFacts:
         InputError: there is no such file, or neither Pillow nor the header of a TIFF describes it.
     """
     try:
-        with Path(path).open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damaged tags, many pixels
+        with Path(path).open("rb") as file:
             first, pages = None, None
             if file.read(4) in _TIFF_SIGNATURES:
                 first, pages = _directories(file)
@@ -67,7 +65,7 @@ def describe_image(path: str | Path) -> ImageFacts:
                         return facts._replace(pages=pages)
                     orientation = _orientation_without_decoding(image, file)
                     return facts._replace(orientation=orientation, pages=getattr(image, "n_frames", 1))
-            except (Image.UnidentifiedImageError, Image.DecompressionBombError):
+            except (Image.UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning):
                 if first is None:
                     raise
                 return _tiff_facts(first, "")._replace(pages=pages)

@@ -30,6 +30,8 @@ def open_described(path: str | Path) -> tuple[Image.Image, ImageFacts]:
     try:
         with Image.open(path) as image:
             facts = facts_of(image)
+            if facts.orientation >= 5 and hasattr(image, "filename"):
+                image.filename = ""  # Pillow 12 reads TIFFs that it maps into memory as if they were not turned
             image.load()
             if image.format != "TIFF":  # Pillow turns TIFFs itself
                 facts = facts._replace(orientation=orientation_of(image))

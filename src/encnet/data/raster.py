@@ -92,15 +92,14 @@ class RasterReader:
             values: the values of the bands in the window, (h, w, C), if they have been read already.
             options: as for :meth:`read`.
         """
-        valid: np.ndarray | None = None
+        masks: list[np.ndarray] = []
         if not self._complete:
-            valid = np.all(self._read("read_masks", self._masks, window, options) > 0, axis=0)
+            masks.append(np.all(self._read("read_masks", self._masks, window, options) > 0, axis=0))
         if self._floats:
             if values is None:
                 values = self._read("read", self.bands, window, options).transpose(1, 2, 0)
-            finite = np.isfinite(values).all(axis=2)
-            valid = finite if valid is None else np.logical_and(finite, np.asarray(valid))
-        return valid
+            masks.append(np.all(np.isfinite(values), axis=2))
+        return np.logical_and.reduce(masks) if masks else None
 
     def _masked_by_a_band_that_is_read(self, band: int) -> bool:
         """Whether the mask of a band is an alpha band that is read as a band of the image, as some cameras store
@@ -143,16 +142,16 @@ def open_raster(
     rasterio = require_rasterio()
     for low, high in value_range or ():
         require(low < high, "value_range", listed((low, high)), "two numbers, the lower one first")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)  # such rasters are allowed
-        try:
-            dataset = rasterio.open(path, driver=driver)
-        except rasterio.errors.RasterioIOError as error:
-            raise InputError(f"cannot read {path} as a raster: {error}; replace or remove the file") from error
-        with dataset:
-            if dataset.count == 0:
-                raise InputError(f"{path} has no bands of its own; give one of its subdatasets")
-            yield RasterReader(path, dataset, bands, value_range, fill)
+    # Such rasters are allowed. Not with catch_warnings, which other threads that read images would disturb.
+    warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
+    try:
+        dataset = rasterio.open(path, driver=driver)
+    except rasterio.errors.RasterioIOError as error:
+        raise InputError(f"cannot read {path} as a raster: {error}; replace or remove the file") from error
+    with dataset:
+        if dataset.count == 0:
+            raise InputError(f"{path} has no bands of its own; give one of its subdatasets")
+        yield RasterReader(path, dataset, bands, value_range, fill)
 
 
 def require_rasterio() -> Any:

@@ -89,9 +89,7 @@ class Predictor:
         return self.batch([image])[0]
 
     def batch(self, images: Sequence[ImageInput]) -> list[Segmentation]:
-        """Predicts images of any sizes, images of one size together.
-
-        Images are never padded to a common size: padding would change the sums of the context encoding.
+        """Predicts images of any sizes, images of one size together; none is padded: that would change its context.
 
         Raises:
             InputError: as for one image.

@@ -57,10 +57,10 @@ def read_image_settings(path: Path) -> ImageSource | None:
 
 def _percentiles(value: dict[Any, Any], path: Path) -> tuple[float, float]:
     percentiles = value.get("percentiles")
-    numbers = isinstance(percentiles, list) and all(type(number) in (int, float) for number in percentiles)
-    if set(value) != {"percentiles"} or not numbers or len(percentiles) != 2:
+    pair = percentiles if isinstance(percentiles, list) else []
+    if set(value) != {"percentiles"} or len(pair) != 2 or not all(type(number) in (int, float) for number in pair):
         raise InputError(
             f"{path}: `value_range` must be [low, high], one such pair per band, or {{percentiles: [0.5, 99.5]}}, not"
             f" {value!r}"
         )
-    return float(percentiles[0]), float(percentiles[1])
+    return float(pair[0]), float(pair[1])
