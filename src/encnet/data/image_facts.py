@@ -13,7 +13,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from encnet.system.errors import InputError
 
 _ORIENTATION = 0x0112
-_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_SIGNATURES: tuple[bytes, ...] = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""First bytes of TIFFs and BigTIFFs."""
 _KINDS = {1: "uint", 2: "int", 3: "float", 5: "complex", 6: "complex"}  # of TIFF's tag SampleFormat
 _CONVERTED = frozenset({"P", "PA", "CMYK", "YCbCr", "HSV", "LAB"})  # modes that Pillow converts to RGB
 _NUMBERS = {"I;16": "uint16", "I;16L": "uint16", "I;16B": "uint16", "I;16N": "uint16", "I": "int32", "F": "float32"}
@@ -55,7 +56,7 @@ def describe_image(path: str | Path) -> ImageFacts:
     try:
         with Path(path).open("rb") as file:
             first, pages = None, None
-            if file.read(4) in _TIFF_SIGNATURES:
+            if file.read(4) in TIFF_SIGNATURES:
                 first, pages = _directories(file)
             file.seek(0)
             try:

@@ -89,14 +89,14 @@ class Preprocessing:
         Raises:
             InputError: the source has another number of bands than the network sees.
         """
-        source = source.completed(self.source)
-        if source.channels != len(self.fill):
-            bands = "red, green and blue" if source.bands is None else f"the bands {listed(source.bands)}"
+        bands = source.bands or self.source.bands
+        if len(bands or (1, 2, 3)) != len(self.fill):
+            given = "red, green and blue" if bands is None else f"the bands {listed(bands)}"
             raise InputError(
-                f"the network sees {len(self.fill)} bands, but the files give {bands}; give {len(self.fill)} bands",
+                f"the network sees {len(self.fill)} bands, but the files give {given}; give {len(self.fill)} bands",
                 "bands",
             )
-        return replace(self, source=source)
+        return replace(self, source=source.completed(self.source))
 
     def resized(self, image: Pixels) -> Pixels:
         """An image at the size that the network sees; the image itself if it has that size already.
