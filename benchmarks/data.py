@@ -22,9 +22,9 @@ from benchmarks.measure import machine, median_seconds
 from benchmarks.steps import sgd_step
 from encnet.checkpoint.create import create_model
 from encnet.data.formats import read_dataset
-from encnet.data.images import read_image
 from encnet.data.scenes import write_scenes
 from encnet.data.scenes.scene import MIN_HEIGHT, MIN_WIDTH
+from encnet.data.source import read_image
 from encnet.losses.encnet_loss import EncNetLoss
 from encnet.system.errors import InputError
 from encnet.system.files import write_text

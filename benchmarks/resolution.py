@@ -16,7 +16,7 @@ from rich.table import Table
 
 from encnet.checkpoint.loading import load
 from encnet.data.formats import read_dataset
-from encnet.data.images import read_image
+from encnet.data.source import read_image
 from encnet.inference.argmax import most_probable
 from encnet.inference.engines.pytorch import PyTorchEngine
 from encnet.inference.preprocessing import Preprocessing, filled

@@ -21,7 +21,7 @@ from benchmarks.networks import untrained
 from encnet.benchmark.drawn import drawn_images
 from encnet.benchmark.measure import PAUSE, SMALL_SIDE, interleaved, memory_of_run, timed
 from encnet.checkpoint.loading import load
-from encnet.data.images import read_image
+from encnet.data.source import read_image
 from encnet.inference.predictor import Predictor
 from encnet.inference.protocols.protocol import Protocol
 from encnet.inference.protocols.shared_context_images import scores_in_tiles

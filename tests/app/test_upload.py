@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from band_files import scaled_by_loops, write_bands
 from hypothesis import given
 from hypothesis import strategies as st
 from image_files import encoded
@@ -15,7 +16,7 @@ from PIL import Image
 
 from encnet.app.limits import Limits, RefusedError
 from encnet.app.upload import decoded, uploaded
-from encnet.data.images import read_image
+from encnet.data.source import ImageSource, read_image
 from encnet.system.errors import InputError
 
 LIMITS = Limits(max_megapixels=1, max_megabytes=1)
@@ -41,10 +42,34 @@ def test_photographs_are_turned_upright(photograph: Image.Image) -> None:
     assert np.array_equal(np.asarray(turned), np.rot90(np.asarray(photograph), k=-1))
 
 
-def test_16_bit_grey_keeps_its_upper_8_bits(tmp_path: Path) -> None:
+def test_16_bit_grey_needs_a_model_with_a_range_of_values() -> None:
     grey = np.arange(600, dtype=np.uint16).reshape(20, 30) * 109
-    image = decoded(encoded(Image.fromarray(grey), "PNG"), LIMITS)
-    assert np.array_equal(np.asarray(image)[..., 0], (grey >> 8).astype(np.uint8))
+    content = encoded(Image.fromarray(grey), "PNG")
+    image = decoded(content, LIMITS, ImageSource((1,), ((0, 65535),)))
+    assert np.array_equal(image, scaled_by_loops(grey[..., None], [(0, 65535)]))
+    with pytest.raises(InputError, match="the image holds uint16 numbers"):
+        decoded(content, LIMITS)
+
+
+@pytest.mark.parametrize(("name", "bands"), [("a.tif", 4), ("a.png", 3)])
+def test_bands_that_only_rasterio_reads(tmp_path: Path, name: str, bands: int) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (20, 30, bands)).astype(np.uint16)
+    content = write_bands(tmp_path / name, values).read_bytes()
+    image = decoded(content, LIMITS, ImageSource(tuple(range(1, bands + 1)), ((0, 4095),)))
+    assert np.array_equal(np.asarray(image), scaled_by_loops(values, [(0, 4095)]))
+    with pytest.raises(InputError, match=f"^the image has {bands} bands of uint16"):
+        decoded(content, LIMITS)
+    with pytest.raises(RefusedError):
+        decoded(content, Limits(max_megapixels=0.0001, max_megabytes=1))
+
+
+def test_files_that_name_other_files_are_not_followed(tmp_path: Path) -> None:
+    """GDAL would open the file that a VRT names."""
+    path = write_bands(tmp_path / "a.tif", np.ones((4, 5, 4), np.uint16))
+    band = f'<VRTRasterBand dataType="UInt16" band="1"><SimpleSource><SourceFilename>{path}</SourceFilename>'
+    text = f'<VRTDataset rasterXSize="5" rasterYSize="4">{band}</SimpleSource></VRTRasterBand></VRTDataset>'
+    with pytest.raises(InputError, match="not an image that can be read"):
+        decoded(text.encode(), LIMITS, ImageSource((1,), ((0, 4095),)))
 
 
 def png_of(width: int, height: int) -> bytes:

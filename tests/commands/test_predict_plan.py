@@ -75,7 +75,11 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["photos"], {"out": "photos", "overwrite": True}, "photos/a.png is an input, which is never replaced"),
         (["photos/*.png"], {"out": "photos/../photos"}, "is the input photos/a.png by another name"),
         (["photos/b.jpg"], {"out": "photos"}, "photos/b.json exists, and encnet did not write it"),
-        (["photos/b.jpg"], {"out": "photos/a.png"}, "cannot write photos/a.png/b.png: photos/a.png is a file, not a folder"),
+        (
+            ["photos/b.jpg"],
+            {"out": "photos/a.png"},
+            "cannot write photos/a.png/b.png: photos/a.png is a file, not a folder",
+        ),
         (["photos/b.jpg"], {"opacity": 2}, "--opacity is 2; it must be from 0 to 1"),
         (["photos", "none/*"], {}, "none/* matches no image"),
     ],

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from encnet.data.images import open_image, read_image
+from encnet.data.images import as_photograph, open_image
+from encnet.data.source import read_image
 from encnet.system.errors import InputError
 
 ORIENTATION = 0x0112
@@ -33,6 +34,19 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "a.png")), UPRIGHT[orientation](stored))
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16", "F"])
+@pytest.mark.parametrize("orientation", sorted(UPRIGHT))
+def test_tiffs_are_turned_too(tmp_path: Path, orientation: int, mode: str, compression: str | None) -> None:
+    stored = np.random.default_rng(orientation).integers(0, 256, (3, 5, len(Image.new(mode, (1, 1)).getbands())))
+    dtype = {"I;16": np.uint16, "F": np.float32}.get(mode, np.uint8)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    Image.fromarray(stored.astype(dtype).squeeze()).save(tmp_path / "a.tif", exif=exif, compression=compression)
+    turned = np.asarray(open_image(tmp_path / "a.tif"))
+    np.testing.assert_array_equal(turned.reshape(*turned.shape[:2], -1), UPRIGHT[orientation](stored))
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_every_kind_of_photograph_becomes_rgb(tmp_path: Path, mode: str) -> None:
     image = Image.new("RGB", (4, 3), (255, 255, 255)).convert(mode)
@@ -49,17 +63,10 @@ def test_a_transparent_palette_gives_its_colors(tmp_path: Path) -> None:
     assert read_image(tmp_path / "a.png").getpixel((1, 1)) == (10, 20, 30)
 
 
-def test_sixteen_bit_grey_is_scaled_to_eight_bits(tmp_path: Path) -> None:
-    Image.fromarray(np.array([[0, 0x1234, 0xFFFF]], dtype=np.uint16)).save(tmp_path / "a.png")
-    pixels = np.asarray(read_image(tmp_path / "a.png"))
-    assert pixels.tolist() == [[[0] * 3, [0x12] * 3, [0xFF] * 3]]
-
-
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_32_bit_numbers_are_an_error(tmp_path: Path, mode: str) -> None:
-    Image.new(mode, (2, 2)).save(tmp_path / "a.tif")
-    with pytest.raises(InputError, match=r"a\.tif holds 32-bit numbers"):
-        read_image(tmp_path / "a.tif")
+@pytest.mark.parametrize(("mode", "numbers"), [("I;16", "uint16"), ("I", "int32"), ("F", "float32")])
+def test_other_numbers_than_bytes_are_an_error(mode: str, numbers: str) -> None:
+    with pytest.raises(InputError, match=f"^the image holds {numbers} numbers, not an 8-bit photograph"):
+        as_photograph(Image.new(mode, (2, 2)), "the image")
 
 
 def test_damaged_files_are_errors_that_name_them(tmp_path: Path) -> None:

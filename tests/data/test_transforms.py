@@ -17,6 +17,7 @@ from torchvision.transforms.v2 import functional
 
 from encnet.data.labels import IGNORE
 from encnet.data.transforms import (
+    BandJitter,
     PhotometricDistortion,
     RandomRotation,
     evaluation_transform,
@@ -156,3 +157,36 @@ def test_the_given_share_of_the_images_is_blurred() -> None:
     sharp = sum(count == 2 for count in results)
     assert 10 <= sharp <= 32  # half of them, and those whose blur is too small for a whole byte
     assert max(results) > 2
+
+
+@pytest.mark.parametrize("bands", [1, 2, 4, 6])
+def test_other_bands_are_cropped_and_turned_like_grey_images(bands: int) -> None:
+    torch.manual_seed(0)
+    image = torch.randint(0, 256, (bands, 70, 90), dtype=torch.uint8)
+    label = tv_tensors.Mask(image[0] // 128)
+    mean = [0.2 + 0.1 * band for band in range(bands)]
+
+    def transformed(bytes_of_bands: torch.Tensor, means: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
+        torch.manual_seed(5)
+        return training_transform((40, 50), means, [0.5] * len(means))(tv_tensors.Image(bytes_of_bands), label)
+
+    found, mask = transformed(image, mean)
+    assert found.shape == (bands, 40, 50)
+    for band in range(bands):
+        grey, grey_mask = transformed(image[band : band + 1].expand(3, -1, -1), [mean[band]] * 3)
+        assert torch.equal(mask, grey_mask)
+        assert (found[band] - grey[0]).abs().max() <= 1.01 / 255 / 0.5  # one grey level
+
+
+def test_brightness_and_contrast_of_other_bands() -> None:
+    image = tv_tensors.Image(torch.tensor([[[10, 30]], [[100, 200]]], dtype=torch.uint8))
+    jitter = BandJitter((0.5, 1.5), (0.5, 1.5))
+    changed = jitter.transform(image, {"brightness": 1.2, "contrast": 0.5})
+    assert type(changed) is tv_tensors.Image
+    assert changed.tolist() == [[[18, 30]], [[150, 210]]]  # 12 and 36, 120 and 240, at half the distance of the mean
+    assert jitter.transform(image, {"brightness": 2.0, "contrast": 1.5}).max() == 255
+    never = BandJitter((0.5, 0.6), (0.5, 0.6), p=0.0)
+    assert torch.equal(never(image), image)
+    torch.manual_seed(0)
+    drawn = [jitter.make_params([])["contrast"] for _ in range(50)]
+    assert 0.5 <= min(drawn) < 0.7 and 1.3 < max(drawn) <= 1.5

@@ -11,7 +11,7 @@ import numpy as np
 import openvino
 
 from encnet.checkpoint.loading import load
-from encnet.data.images import read_image
+from encnet.data.source import read_image
 from encnet.export.onnx import save_onnx
 from encnet.export.openvino import read_onnx
 from encnet.export.parity import scores

@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision import tv_tensors
 
+from encnet.data.source import ImageSource
 from encnet.data.transforms import evaluation_transform
-from encnet.inference.preprocessing import Preprocessing, pixels_of, rgb_image
+from encnet.inference.memory_images import pixels_in_memory
+from encnet.inference.preprocessing import Preprocessing, pixels_of
 from encnet.model.info import ModelInfo
 from encnet.system.errors import InputError
 
@@ -87,21 +90,17 @@ def test_images_of_one_size_become_one_array() -> None:
     np.testing.assert_array_equal(array[1, 2, 3], (1, 2, 3))
 
 
-def test_16_bit_grey_is_scaled_to_8_bits() -> None:
-    grey = Image.fromarray(np.full((3, 4), 0x1234, np.uint16))
-    assert rgb_image(grey).getpixel((0, 0)) == (0x12,) * 3
-
-
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "HSV"])
 def test_eight_bit_modes_become_rgb(mode: str) -> None:
-    assert rgb_image(Image.new(mode, (4, 3))).mode == "RGB"
+    image = pixels_in_memory(Image.new(mode, (4, 3)))
+    assert isinstance(image, Image.Image) and image.mode == "RGB"
 
 
 def test_palette_with_transparency_becomes_rgb() -> None:
     image = Image.new("P", (4, 3))
     image.putpalette([10, 20, 30])
     image.info["transparency"] = bytes([0])
-    assert rgb_image(image).getpixel((0, 0)) == (10, 20, 30)
+    assert np.asarray(pixels_in_memory(image))[0, 0].tolist() == [10, 20, 30]
 
 
 def truncated() -> Image.Image:
@@ -117,21 +116,50 @@ def truncated() -> Image.Image:
         (pixels()[..., 0], r"shape \(3, 4\)"),
         (pixels()[:0], r"shape \(0, 4, 3\)"),
         (np.zeros((3, 4, 4), np.uint8), r"shape \(3, 4, 4\)"),
-        (Image.new("F", (2, 2)), "32-bit numbers"),
+        (Image.new("F", (2, 2)), "float32 numbers"),
+        (Image.fromarray(np.full((3, 4), 0x1234, np.uint16)), "uint16 numbers"),
         (truncated(), "cannot be decoded"),
         (None, "not NoneType"),
     ],
 )
 def test_unusable_images_are_errors(image: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        rgb_image(image)  # pyright: ignore[reportArgumentType]
+        pixels_in_memory(image)  # pyright: ignore[reportArgumentType]
 
 
 def test_the_model_determines_the_preprocessing() -> None:
     info = ModelInfo("encnet_tiny", {}, mean=[0.1, 0.2, 0.3], std=[1, 2, 3], long_side=64)
-    assert Preprocessing.of(info) == Preprocessing(64, multiple=8)
+    fill = (26, 51, 76)
+    assert Preprocessing.of(info) == Preprocessing(64, multiple=8, fill=fill)
     info.multiple_of = 14
-    assert Preprocessing.of(info) == Preprocessing(64, multiple=14)
-    assert Preprocessing.of(info, align_corners=True) == Preprocessing(64, multiple=1)
-    with pytest.raises(InputError, match="4 channels"):
-        Preprocessing.of(ModelInfo("encnet_tiny", {}, mean=[0.0] * 4, std=[1.0] * 4))
+    assert Preprocessing.of(info) == Preprocessing(64, multiple=14, fill=fill)
+    assert Preprocessing.of(info, align_corners=True) == Preprocessing(64, multiple=1, fill=fill)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({}, ImageSource((1, 2, 3, 4))),
+        ({"bands": [5, 4, 3, 2]}, ImageSource((5, 4, 3, 2))),
+        ({"value_range": [0, 9]}, ImageSource((1, 2, 3, 4), ((0, 9),))),
+    ],
+)
+def test_a_model_of_four_bands_reads_four_bands(source: dict[str, Any], expected: ImageSource) -> None:
+    info = ModelInfo("encnet_tiny", {}, mean=[0.0] * 4, std=[1.0] * 4, source=source)
+    preprocessing = Preprocessing.of(info)
+    assert preprocessing.source == expected
+    assert preprocessing.reading(ImageSource((4, 3, 2, 1), ((1, 2),))).source == ImageSource((4, 3, 2, 1), ((1, 2),))
+    with pytest.raises(InputError, match=r"sees 4 bands, but the files give the bands 1,2,3; give 4 bands"):
+        preprocessing.reading(ImageSource((1, 2, 3)))
+    with pytest.raises(InputError, match=r"shape \(3, 4, 3\).*give 4 bands as uint8 with shape \(height, width, 4\)"):
+        preprocessing.open(pixels())
+    with pytest.raises(InputError, match="have 3 bands, but the network sees 4"):
+        preprocessing.resized_array(pixels()[None])
+    opened = preprocessing.open(np.concatenate([pixels(), pixels()[..., :1]], axis=2))
+    np.testing.assert_array_equal(np.asarray(opened.image), pixels())
+    np.testing.assert_array_equal(pixels_of([opened.seen])[0, ..., 3], pixels()[..., 0])
+
+
+def test_a_source_of_other_bands_than_the_mean_is_refused() -> None:
+    with pytest.raises(InputError, match="sees 3 bands, but the files give the bands 1,2"):
+        Preprocessing.of(ModelInfo("encnet_tiny", {}, mean=[0.0] * 3, std=[1.0] * 3, source={"bands": [1, 2]}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -64,7 +65,19 @@ def test_missing_weights_are_refused(tmp_path: Path) -> None:
         create_model("encnet_resnet18", 3, pretrained=str(tmp_path / "nothing.pth"))
     with pytest.raises(InputError, match="only tf_efficientnet_lite0 has its weights in a package, not resnet18"):
         create_model("encnet_resnet18", 3, pretrained="package")
-    with pytest.raises(InputError, match="use 3 input channels"):
-        create_model(
-            "encnet_lite0", 3, pretrained="package", in_channels=1, mean=(0.5,), std=(0.5,), backbone_options=None
-        )
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 5])
+def test_the_first_convolution_is_adapted_to_other_bands_as_timm_does(tmp_path: Path, channels: int) -> None:
+    source = timm.create_model("resnet18")
+    torch.save(source.state_dict(), tmp_path / "w.pth")
+    settings: dict[str, Any] = {"in_channels": channels, "mean": (0.5,) * channels, "std": (0.5,) * channels}
+    model = create_model("encnet_resnet18", 3, pretrained=str(tmp_path / "w.pth"), backbone="resnet18", **settings)
+    rgb = source.state_dict()["conv1.weight"]
+    if channels == 1:
+        expected = rgb.sum(dim=1, keepdim=True)
+    else:
+        expected = torch.stack([rgb[:, band % 3] for band in range(channels)], dim=1) * 3 / channels
+    state = model.backbone.state_dict()
+    torch.testing.assert_close(state["network.conv1.weight"], expected)
+    torch.testing.assert_close(state["network.bn1.weight"], source.state_dict()["bn1.weight"])

@@ -129,7 +129,11 @@ def test_a_folder_of_inputs_stands_for_its_files(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "message"),
-    [("sub", "sub is a folder"), ("mine.txt/a.txt", "cannot write .*mine.txt/a.txt: .*mine.txt is a file"), ("mine.txt/deep/a.txt", "mine.txt is a")],
+    [
+        ("sub", "sub is a folder"),
+        ("mine.txt/a.txt", "cannot write .*mine.txt/a.txt: .*mine.txt is a file"),
+        ("mine.txt/deep/a.txt", "mine.txt is a"),
+    ],
 )
 def test_a_target_that_cannot_be_made_is_refused(folder: Path, target: str, message: str) -> None:
     (folder / "sub").mkdir()

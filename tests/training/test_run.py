@@ -61,16 +61,17 @@ def test_scale_context_stores_the_pixels_of_a_training_crop(squares: Path, setti
         build_model(index, settings)
 
 
-def test_other_images_than_rgb_are_refused_before_training(
+def test_networks_for_other_bands_than_those_of_the_data_set_are_refused(
     squares: Path, settings: TrainConfig, tmp_path: Path
 ) -> None:
-    expected = r"^model\.in_channels is 4; it must be 3, because the images of a data set are read as RGB photographs$"
+    expected = r"model\.in_channels is 4, but .*squares is read as RGB photographs; name 4 bands in dataset\.yaml"
     four = {"in_channels": 4, "mean": (0.5,) * 4, "std": (0.5,) * 4}
     settings.model = ModelConfig(variant="encnet_tiny", in_channels=4)  # without mean and std, which must fit too
     with pytest.raises(InputError, match=expected):
         train(squares, settings, tmp_path / "run", quiet=True)
     encnet.create_model("encnet_tiny", 2, **four).save(tmp_path / "four.safetensors")
     settings.model, settings.initial = ModelConfig(), str(tmp_path / "four.safetensors")
+    expected = r"the network takes images of 4, but .*squares is read as RGB photographs"
     with pytest.raises(InputError, match=expected):
         train(squares, settings, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()

@@ -43,7 +43,7 @@ class Service:
         Raises:
             InputError: see :func:`encnet.app.upload.decoded`.
         """
-        return self.predictor(decoded(content, self.limits))
+        return self.predictor(decoded(content, self.limits, self.predictor.preprocessing.source))
 
     def explain(self, content: bytes) -> Explanation:
         """Explains what the context encoding sees in the image in a file, in the thread of the caller.
@@ -53,7 +53,7 @@ class Service:
         """
         from encnet.explanation.run import explain
 
-        return explain(self.predictor, decoded(content, self.limits), groups=1)
+        return explain(self.predictor, decoded(content, self.limits, self.predictor.preprocessing.source), groups=1)
 
     async def run(self, job: Callable[[], _Result]) -> _Result:
         """Runs ``job`` in the next free thread, and returns its result.

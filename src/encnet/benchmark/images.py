@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from encnet.data.images import read_image
+from encnet.data.source import read_image
 
 Shape = tuple[int, int, int]
 """Images, height, width."""

@@ -24,11 +24,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Any) -> int:
     from rich.console import Console
 
+    from encnet.data.band_statistics import with_measured_range
     from encnet.data.check import check_dataset
     from encnet.data.formats import read_dataset
 
     console = Console()
-    index = read_dataset(arguments.dataset, arguments.format)
+    index = with_measured_range(read_dataset(arguments.dataset, arguments.format))
     say_origin(index)
     report = check_dataset(index, progress=True)
     for split, reason in index.absent.items():
@@ -43,6 +44,8 @@ def run(arguments: Any) -> int:
         return WRONG_INPUT
     console.print(index.labels.table(), markup=False, highlight=False)
     console.print(report.table())
+    if not index.source.is_default:
+        console.print(f"photographs: {index.source}", markup=False, highlight=False)
     splits = ", ".join(f"{len(samples)} in {name}" for name, samples in index.splits.items())
     status = say_ledger(report.ledger)
     if status == 0 and not report.warnings:

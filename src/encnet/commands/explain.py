@@ -45,7 +45,6 @@ def run(arguments: Any) -> int:
     from rich.console import Console
 
     from encnet.data.formats import read_dataset
-    from encnet.data.images import read_image
     from encnet.explanation.page import write_page
     from encnet.explanation.run import explain
     from encnet.explanation.use import codeword_use
@@ -57,8 +56,9 @@ def run(arguments: Any) -> int:
 
     ledger = Ledger()
     paths = expand_inputs(arguments.images, ledger, videos=False)
+    predictor = Predictor(arguments.checkpoint, device=arguments.device)
     for path in [*paths, *([] if arguments.other is None else [arguments.other])]:
-        read_image(path)  # reports a damaged one before the data set is read
+        predictor.preprocessing.open(path)  # reports a damaged one before the data set is read
     page, stems, rows = Path(arguments.out, PAGE), output_stems(paths), []
     arrays = [Path(arguments.out, f"{stem}.npz") for stem in stems] if arguments.arrays else []
     read = [arguments.checkpoint, *paths, *([] if arguments.other is None else [arguments.other])]
@@ -69,7 +69,6 @@ def run(arguments: Any) -> int:
         index = read_dataset(arguments.dataset, arguments.format)
         samples = [sample.image for sample in index.split(arguments.split)[: arguments.limit]]
         name = f"{index.name} {arguments.split}"
-    predictor = Predictor(arguments.checkpoint, device=arguments.device)
     use = None if arguments.dataset is None else codeword_use(predictor, samples, name, progress=True)
 
     def explained() -> Iterator[Explanation]:

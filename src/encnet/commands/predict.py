@@ -58,13 +58,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         " are georeferenced, very large, or not 8-bit RGB, and for photographs with too many pixels for Pillow",
     )
     parser.add_argument(
-        "--bands", type=_bands, default=None, help="rasters: the bands for red, green and blue, 4,3,2 for example"
+        "--bands",
+        type=_bands,
+        default=None,
+        help="the bands that the network sees, 4,3,2 for example; none takes those of the training",
     )
     parser.add_argument(
         "--value_range",
         type=_value_range,
         default=None,
-        help="rasters: the values of black and white, 0,3000 for example; 8-bit bands need none",
+        help="the values that become 0 and 255, 0,3000 for example; none takes those of the training",
     )
     parser.add_argument("--protocol", type=Protocol, default=Protocol())
     add_engine(parser)
@@ -78,6 +81,7 @@ def run(arguments: Any) -> int:
     from rich.console import Console
 
     from encnet.commands.predict_plan import make_plan
+    from encnet.data.source import ImageSource
     from encnet.inference import Predictor
     from encnet.inference.ranking import Ranking
     from encnet.system.memory import keep_freed_memory
@@ -89,7 +93,12 @@ def run(arguments: Any) -> int:
     for note in plan.notes():
         print(f"note: {note}", file=sys.stderr)
     predictor = Predictor(
-        arguments.checkpoint, arguments.protocol, arguments.device, arguments.precision, arguments.engine
+        arguments.checkpoint,
+        arguments.protocol,
+        arguments.device,
+        arguments.precision,
+        arguments.engine,
+        image_source=ImageSource(arguments.bands, arguments.value_range),
     )
     ranking = Ranking(predictor) if arguments.rank else None
     failures: list[InputError] = []
@@ -170,19 +179,19 @@ def _predict_raster(
 
 
 def _bands(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in _numbers(text, 3))
+    return tuple(int(number) for number in _numbers(text))
 
 
 def _value_range(text: str) -> tuple[float, ...]:
     return _numbers(text, 2)
 
 
-def _numbers(text: str, count: int) -> tuple[float, ...]:
+def _numbers(text: str, count: int | None = None) -> tuple[float, ...]:
     """Parses numbers with commas between them, with or without brackets."""
     try:
         numbers = tuple(float(part) for part in str(text).strip("()[] ").split(","))
     except ValueError:
         numbers = ()
-    if len(numbers) != count:
-        raise ArgumentTypeError(f"{text!r} is not {count} numbers with commas between them")
+    if len(numbers) != count and (count is not None or not numbers):
+        raise ArgumentTypeError(f"{text!r} is not {count or 'a list of'} numbers with commas between them")
     return numbers

@@ -12,9 +12,12 @@ import numpy as np
 from rich.table import Table
 
 from encnet.data.accounting import account_for
-from encnet.data.dataset import DatasetIndex, Sample, check_sizes
+from encnet.data.band_check import different_images, image_notes
+from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.findings import Findings, default_cache, read_findings
 from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.orientation import label_orientation
+from encnet.data.source import ImageSource
 from encnet.data.uniformity import disagreements
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
@@ -83,8 +86,9 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     """Reads every image and label map of a data set and lists everything that is wrong with it.
 
     Problems: a missing image or label map, a damaged file, an image and a label map of different sizes, undeclared
-    values or colours, a label map of the wrong kind, an empty split. Warnings: a class that never occurs in train, the
-    same image in two splits that are not ``combined``.
+    values or colours, a label map of the wrong kind, an empty split, images with other bands than most. Warnings: a
+    class that never occurs in train, the same image in two splits that are not ``combined``, alpha bands and further
+    pages that are not used.
 
     Args:
         index: the data set.
@@ -103,7 +107,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
         pixels = np.zeros(IGNORE + 1, dtype=np.int64)
         images = np.zeros(IGNORE + 1, dtype=np.int64)
         for sample in samples:
-            problems += _sample_problems(sample, findings)
+            problems += _sample_problems(sample, findings, index.source)
             if sample.label in findings.labels:
                 for target, count in findings.labels[sample.label].pixels:
                     pixels[target] += count
@@ -117,6 +121,9 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     warnings += _repeated_images(index, findings)
     warnings += _shared_label_maps(index)
     warnings += [Problem(file, message) for file, message in disagreements(index)]
+    facts = {path: finding.facts for path, finding in findings.images.items() if finding.facts is not None}
+    problems += [Problem(*different) for different in different_images(facts, index.source)]
+    warnings += [Problem(*note) for note in image_notes(facts, index.source)]
     return CheckReport(
         root=index.root,
         labels=index.labels,
@@ -137,10 +144,10 @@ def _read_all(index: DatasetIndex, cache: Path, progress: bool) -> Findings:
     cache_file = cache / f"{index.root.resolve().name}-{hashlib.sha256(root.encode()).hexdigest()[:16]}.json"
     with progress_bar(progress) as bar:
         task = bar.add_task("checking", total=len(images) + len(maps))
-        return read_findings(images, maps, index.labels, cache_file, on_file=lambda: bar.advance(task))
+        return read_findings(images, maps, index.labels, cache_file, lambda: bar.advance(task), index.source)
 
 
-def _sample_problems(sample: Sample, findings: Findings) -> list[Problem]:
+def _sample_problems(sample: Sample, findings: Findings, source: ImageSource) -> list[Problem]:
     image = findings.images.get(sample.image)
     if sample.label is None:
         label = None
@@ -158,9 +165,9 @@ def _sample_problems(sample: Sample, findings: Findings) -> list[Problem]:
     if sample.label is not None and label is not None:
         if label.problem:
             problems.append(Problem(sample.label, label.problem))
-        if image.size and label.size:
+        if image.facts and label.size:
             try:
-                check_sizes(sample, image.size, label.size)
+                label_orientation(sample.image, sample.label, image.facts, label.size, source.orientation)
             except InputError as error:
                 problems.append(Problem(sample.label, str(error)))
     return problems

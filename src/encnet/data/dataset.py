@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional
 
-from encnet.data.images import read_image
-from encnet.data.labels import LabelSet
+from encnet.data.image_facts import ImageFacts
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.orientation import label_orientation
+from encnet.data.pixels import UPRIGHT
+from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
 
@@ -49,6 +53,7 @@ class DatasetIndex:
         origin: as what it was read and why, as a sentence.
         notes: what was decided while it was read, and why, one sentence each.
         ledger: files that were left out while it was read.
+        source: how its photographs are read.
     """
 
     name: str
@@ -61,6 +66,7 @@ class DatasetIndex:
     origin: str = ""
     notes: tuple[str, ...] = ()
     ledger: Ledger = field(default_factory=Ledger)
+    source: ImageSource = PHOTOGRAPHS
 
     def split(self, name: str) -> tuple[Sample, ...]:
         """The samples of a split.
@@ -89,11 +95,14 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         samples: samples that have label maps.
         labels: the meaning of the label maps.
         transform: (image, label map) -> (image, label map), called as torchvision.transforms.v2 transforms are.
-            It gets a ``tv_tensors.Image`` uint8 (3, H, W), RGB in 0-255, and a ``tv_tensors.Mask`` uint8 (H, W) of
-            class indices and ``IGNORE``. None returns these two unchanged.
+            It gets a ``tv_tensors.Image`` uint8 (C, H, W), RGB in 0-255 or other bands, and a ``tv_tensors.Mask`` uint8
+            (H, W) of class indices and ``IGNORE``. None returns these two unchanged.
         seed: seed of the transform's random numbers.
-        pillow: give the transform a Pillow RGB image instead of a tensor. A transform that begins with a crop, such as
-            :func:`encnet.data.transforms.training_transform`, then does not copy the rest of a large image.
+        pillow: give the transform a Pillow RGB image instead of a tensor, if there are three bands. A transform that
+            begins with a crop, such as :func:`encnet.data.transforms.training_transform`, then does not copy the rest
+            of a large image.
+        source: how photographs are read.
+        fill: byte of each band for pixels without data; their label is ``IGNORE``. None is 0.
 
     Raises:
         InputError: a sample has no label map.
@@ -106,6 +115,8 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         transform: Callable[[Any, tv_tensors.Mask], tuple[Any, Any]] | None = None,
         seed: int = 0,
         pillow: bool = False,
+        source: ImageSource = PHOTOGRAPHS,
+        fill: Sequence[int] | None = None,
     ) -> None:
         for sample in samples:
             if sample.label is None:
@@ -115,6 +126,8 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         self.transform = transform
         self.seed = seed
         self.pillow = pillow
+        self.source = source
+        self.fill = fill
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -130,8 +143,8 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         """
         epoch, index = key if isinstance(key, tuple) else (0, key)
         index = range(len(self.samples))[index]
-        image, label = read_sample(self.samples[index], self.labels)
-        image = image if self.pillow else functional.to_image(image)
+        image, label = read_sample(self.samples[index], self.labels, self.source, self.fill)
+        image = functional.to_image(image) if isinstance(image, Image.Image) and not self.pillow else image
         if self.transform is None:
             return image, label
         with torch.random.fork_rng(devices=[]):
@@ -140,33 +153,50 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
             return self.transform(image, label)
 
 
-def load_sample(sample: Sample, labels: LabelSet) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
-    """Image uint8 (3, H, W), RGB in 0-255, and label map uint8 (H, W) of a sample, both upright.
+def load_sample(
+    sample: Sample, labels: LabelSet, source: ImageSource = PHOTOGRAPHS
+) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
+    """Image uint8 (C, H, W), RGB in 0-255 or other bands, and label map uint8 (H, W) of a sample, both upright.
 
     Raises:
         InputError: a file is missing or damaged, a label is undeclared, or the sizes differ.
     """
-    image, label = read_sample(sample, labels)
-    return functional.to_image(image), label
+    image, label = read_sample(sample, labels, source)
+    return functional.to_image(image) if isinstance(image, Image.Image) else image, label
 
 
-def read_sample(sample: Sample, labels: LabelSet) -> tuple[Image.Image, tv_tensors.Mask]:
-    """As :func:`load_sample`, but with the image as a Pillow RGB image."""
+def read_sample(
+    sample: Sample, labels: LabelSet, source: ImageSource = PHOTOGRAPHS, fill: Sequence[int] | None = None
+) -> tuple[Image.Image | tv_tensors.Image, tv_tensors.Mask]:
+    """As :func:`load_sample`, but with an image of three bands as a Pillow RGB image.
+
+    Args:
+        sample: the files.
+        labels: the meaning of the label map.
+        source: how the photograph is read.
+        fill: byte of each band for pixels without data; they are ignored in the label map.
+    """
     if sample.label is None:
         raise InputError(f"{sample.image} has no label map; choose a split that has label maps")
-    image = read_image(sample.image)
-    label = labels.load(sample.label)
-    check_sizes(sample, image.size, (label.shape[1], label.shape[0]))
-    return image, tv_tensors.Mask(torch.from_numpy(label))
+    pixels, valid, facts = source.read(sample.image, fill)
+    label = upright_label(sample, labels.load(sample.label), facts, source)
+    if valid is not None:
+        label = np.where(valid, label, np.uint8(IGNORE))
+    if isinstance(pixels, np.ndarray):
+        pixels = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))))
+    return pixels, tv_tensors.Mask(torch.from_numpy(label))
 
 
-def check_sizes(sample: Sample, image_size: tuple[int, int], label_size: tuple[int, int]) -> None:
-    """Raises InputError if the (width, height) of image and label map differ; the message names both."""
-    if image_size != label_size:
-        raise InputError(
-            f"{sample.image} is {image_size[0]} x {image_size[1]} pixels (width x height), but its label map"
-            f" {sample.label} is {label_size[0]} x {label_size[1]}; make them the same size"
-        )
+def upright_label(sample: Sample, label: np.ndarray, facts: ImageFacts, source: ImageSource) -> np.ndarray:
+    """A label map (H, W), turned onto its upright photograph.
+
+    Raises:
+        InputError: the sizes differ, or do not tell how the label map was drawn: see :func:`label_orientation`.
+    """
+    assert sample.label is not None
+    size = (label.shape[1], label.shape[0])
+    orientation = label_orientation(sample.image, sample.label, facts, size, source.orientation)
+    return label if orientation == 1 else np.ascontiguousarray(UPRIGHT[orientation](label))
 
 
 def _sample_seed(seed: int, epoch: int, index: int) -> int:

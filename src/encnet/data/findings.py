@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from encnet.data.images import read_image
+from encnet.data.image_facts import ImageFacts, describe_image
 from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
 
 _THREADS = 2  # decoding releases the interpreter's lock; no more, since a training may run at the same time
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 
 
 class Finding(NamedTuple):
@@ -34,6 +35,8 @@ class Finding(NamedTuple):
     """Hash of an image's bytes; empty for label maps and for images that cannot be read."""
     pixels: tuple[tuple[int, int], ...] = ()
     """(class or IGNORE, number of pixels) for each that occurs in a label map without a problem."""
+    facts: ImageFacts | None = None
+    """What the header of an image says; None for label maps and for images that cannot be read."""
 
 
 @dataclass
@@ -45,9 +48,14 @@ class Findings:
 
 
 def read_findings(
-    images: Iterable[Path], maps: Iterable[Path], labels: LabelSet, cache_file: Path, on_file: Callable[[], object]
+    images: Iterable[Path],
+    maps: Iterable[Path],
+    labels: LabelSet,
+    cache_file: Path,
+    on_file: Callable[[], object],
+    source: ImageSource = PHOTOGRAPHS,
 ) -> Findings:
-    """Reads images and label maps, except those in ``cache_file`` whose size, time and ``labels`` are unchanged.
+    """Reads images and label maps, except those in ``cache_file`` that are unchanged, read with the same settings.
 
     Args:
         images: image files.
@@ -55,9 +63,10 @@ def read_findings(
         labels: the meaning of the label maps.
         cache_file: findings of the last check; replaced by the new ones.
         on_file: called once for each file, from any thread.
+        source: how images are read.
     """
     read: dict[str, Callable[[Path], Finding]] = {
-        "image": inspect_image,
+        f"image {_hash(source)}": lambda path: inspect_image(path, source),
         f"labels {_fingerprint(labels)}": lambda path: inspect_label(path, labels),
     }
     known = _load(cache_file)
@@ -89,11 +98,15 @@ def read_findings(
     return findings
 
 
-def inspect_image(path: Path) -> Finding:
-    """Size and hash of an image, or the reason why it cannot be read."""
+def inspect_image(path: Path, source: ImageSource = PHOTOGRAPHS) -> Finding:
+    """Size, hash and facts of an image, or the reason why it cannot be read."""
     try:
-        size = read_image(path).size
-        return Finding(size, None, digest=hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest())
+        # Percentiles are not measured yet, but the values can be read.
+        facts = source.values(path).facts if source.percentiles else source.read(path).facts
+        if path.suffix.lower() in (".tif", ".tiff"):
+            facts = facts._replace(pages=describe_image(path).pages)
+        digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        return Finding(facts.shown_size, None, digest, facts=facts)
     except (InputError, OSError) as error:
         return Finding(None, str(error))
 
@@ -113,7 +126,11 @@ def inspect_label(path: Path, labels: LabelSet) -> Finding:
 def _fingerprint(labels: LabelSet) -> str:
     """Hash of the meaning of raw labels, which the findings on label maps depend on."""
     meaning = (labels.encoding, sorted(labels.raw.items(), key=repr), labels.undeclared, labels.num_classes)
-    return hashlib.blake2b(repr(meaning).encode(), digest_size=16).hexdigest()
+    return _hash(meaning)
+
+
+def _hash(settings: object) -> str:
+    return hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
 
 
 def _load(cache_file: Path) -> dict[str, Finding]:
@@ -124,9 +141,13 @@ def _load(cache_file: Path) -> dict[str, Finding]:
             return {}
         return {
             key: Finding(
-                size and (size[0], size[1]), problem, digest, tuple((target, count) for target, count in pixels)
+                size and (size[0], size[1]),
+                problem,
+                digest,
+                tuple((target, count) for target, count in pixels),
+                facts and ImageFacts((facts[0][0], facts[0][1]), *facts[1:]),
             )
-            for key, (size, problem, digest, pixels) in document["files"].items()
+            for key, (size, problem, digest, pixels, facts) in document["files"].items()
         }
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         return {}

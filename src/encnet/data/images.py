@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps
 
+from encnet.data.image_facts import ImageFacts, facts_of, mode_facts, orientation_of
 from encnet.system.errors import InputError
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
@@ -30,13 +30,27 @@ def open_image(path: str | Path) -> Image.Image:
     Raises:
         InputError: there is no such file, or it cannot be decoded to its end.
     """
+    return open_described(path)[0]
+
+
+def open_described(path: str | Path) -> tuple[Image.Image, ImageFacts]:
+    """As :func:`open_image`, with the facts of the file, except its number of pages.
+
+    Raises:
+        InputError: there is no such file, or it cannot be decoded to its end.
+    """
     try:
         with Image.open(path) as image:
             bits = grey_bits(image)
+            facts = facts_of(image)
+            if facts.orientation >= 5 and hasattr(image, "filename"):
+                image.filename = ""  # Pillow 12 reads TIFFs that it maps into memory as if they were not turned
             image.load()
+            if image.format != "TIFF":  # Pillow turns TIFFs itself
+                facts = facts._replace(orientation=orientation_of(image))
             image.info[GREY_BITS] = bits
             ImageOps.exif_transpose(image, in_place=True)  # else it would copy an image that is upright already
-            return image
+            return image, facts
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}; restore it or correct the path") from error
     except Image.DecompressionBombError as error:
@@ -92,29 +106,23 @@ def grey_bits(image: Image.Image) -> int | None:
     return int(depth[1]) if depth else 8
 
 
-def read_image(path: str | Path) -> Image.Image:
-    """A photograph as an upright 8-bit RGB image; transparency is dropped, 16-bit grey is scaled to 8 bits.
-
-    Raises:
-        InputError: the file is missing, damaged, or holds numbers that have no fixed range (32-bit integers or floats).
-    """
-    return as_photograph(open_image(path), str(path))
-
-
 def as_photograph(image: Image.Image, name: str) -> Image.Image:
-    """A decoded image as 8-bit RGB; transparency is dropped, 16-bit grey is scaled to 8 bits.
+    """A decoded image as 8-bit RGB; transparency is dropped.
 
     Args:
         image: an image of any mode.
         name: name of the image, for the message.
 
     Raises:
-        InputError: it holds numbers that have no fixed range (32-bit integers or floats).
+        InputError: its values are not 8-bit colours.
     """
-    if image.mode in _GREY_16_BIT:
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in {"I", "F"}:
-        raise InputError(f"{name} holds 32-bit numbers, not a photograph; save it with 8 bits per channel")
+    facts = mode_facts(image)
+    if facts.dtype != "uint8":
+        raise InputError(
+            f"{name} holds {facts.dtype} numbers, not an 8-bit photograph; give their value_range, or save it with 8"
+            " bits per channel",
+            "value_range",
+        )
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # Pillow warns if a transparent palette is converted straight to RGB
     return image if image.mode == "RGB" else image.convert("RGB")  # convert() would copy an RGB image

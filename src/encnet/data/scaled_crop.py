@@ -38,15 +38,15 @@ class RandomScaledCrop(v2.Transform):
 
     Args:
         size: (height, width) of the crop, in pixels.
-        fill: RGB colour, 0-255, of pixels beyond the image; they are ignored in the label map.
+        fill: byte of each band for pixels beyond the image; they are ignored in the label map.
         scale: range of the factor.
         base_size: length of ``base_side`` in pixels at factor 1; None: the image's own.
         base_side: "long" or "short".
         max_class_share: above 0; 1 accepts every crop.
 
     Shapes:
-        ``tv_tensors.Image`` uint8 (3, H, W) or Pillow RGB image -> Pillow image; ``tv_tensors.Mask`` uint8 (H, W) ->
-        (height, width).
+        ``tv_tensors.Image`` uint8 (3, H, W) or Pillow RGB image -> Pillow image; ``tv_tensors.Image`` uint8 (C, H, W)
+        with other bands -> (C, height, width); ``tv_tensors.Mask`` uint8 (H, W) -> (height, width).
     """
 
     _DRAWS = 10
@@ -87,6 +87,8 @@ class RandomScaledCrop(v2.Transform):
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         if isinstance(inpt, tv_tensors.Mask):
             return tv_tensors.Mask(crop_label(inpt, params["crop"]))
+        if isinstance(inpt, Tensor) and len(inpt) != 3:
+            return crop_bands(inpt, params["crop"], self.fill)
         return crop_image(inpt, params["crop"], self.fill)
 
     def _draw(self, full: tuple[int, int]) -> Crop:
@@ -100,7 +102,7 @@ class RandomScaledCrop(v2.Transform):
 
 
 def crop_image(image: Tensor | Image.Image, crop: Crop, fill: tuple[int, ...]) -> Image.Image:
-    """The crop of an RGB image (tensor uint8 (3, H, W) or Pillow image), bilinear and antialiased.
+    """The crop of an RGB or grey image (tensor uint8 (3 or 1, H, W) or Pillow image), bilinear and antialiased.
 
     It differs from the exact values by at most one grey level. A small image, or one that gets much smaller, is resized
     whole, since torchvision is faster per pixel. Of other images, only the pixels that the crop depends on are read.
@@ -120,9 +122,15 @@ def crop_image(image: Tensor | Image.Image, crop: Crop, fill: tuple[int, ...]) -
         inside = resized_region(image, crop)
     if (rows.length, columns.length) == crop.size:
         return inside
-    canvas = Image.new("RGB", (crop.size[1], crop.size[0]), fill)
+    canvas = Image.new(inside.mode, (crop.size[1], crop.size[0]), fill)
     canvas.paste(inside, (columns.offset, rows.offset))
     return canvas
+
+
+def crop_bands(image: Tensor, crop: Crop, fill: tuple[int, ...]) -> tv_tensors.Image:
+    """The crop of an image of any bands, uint8 (C, H, W), each band as :func:`crop_image` crops a grey image."""
+    bands = (crop_image(band[None].as_subclass(Tensor), crop, (byte,)) for band, byte in zip(image, fill, strict=True))
+    return tv_tensors.Image(torch.cat([functional.pil_to_tensor(band) for band in bands]))
 
 
 def resized_region(image: Tensor | Image.Image, crop: Crop) -> Image.Image:

@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from encnet.data.labels import IGNORE
+from encnet.data.pixels import fill_of
 from encnet.data.scaled_crop import RandomScaledCrop
 
 
@@ -34,12 +35,14 @@ def training_transform(
 ) -> v2.Compose:
     """The published augmentation: scale, crop, rotate, flip, change colours, normalise.
 
-    Pixels that a crop or a rotation adds around the image get the mean colour, and are ignored in the label map.
+    Pixels that a crop or a rotation adds around the image get the mean colour, and are ignored in the label map. Three
+    bands are treated as RGB. Of images with another number of bands, only brightness and contrast change: saturation
+    and hue are properties of colours.
 
     Args:
         crop: (height, width) of the output, in pixels.
-        mean: mean of each channel, for values in 0-1.
-        std: standard deviation of each channel.
+        mean: mean of each of the C bands, for values in 0-1.
+        std: standard deviation of each band.
         scale: range of the scale factor, which is drawn uniformly.
         rotation: largest angle in degrees to either side.
         flip: whether half of the images are mirrored.
@@ -51,12 +54,12 @@ def training_transform(
         blur: share of the images to blur, with a Gaussian whose standard deviation is up to one pixel.
 
     Returns:
-        a transform of (``tv_tensors.Image`` uint8 (3, h, w) or Pillow RGB image, ``tv_tensors.Mask`` uint8 (h, w)) ->
-        (float32 (3, height, width), uint8 (height, width)).
+        a transform of (``tv_tensors.Image`` uint8 (C, h, w) or Pillow RGB image, ``tv_tensors.Mask`` uint8 (h, w)) ->
+        (float32 (C, height, width), uint8 (height, width)).
     """
-    fill = [round(255 * value) for value in mean]
-    # The crop comes before the rotation, with just enough margin for the corners that the rotation cuts off. It returns
-    # a Pillow image, whose colours Pillow changes several times faster than torchvision changes those of a tensor.
+    fill = fill_of(mean)
+    # The crop comes before the rotation, with just enough margin for the corners that the rotation cuts off. Of an
+    # RGB image it returns a Pillow image, whose colours Pillow changes several times faster than torchvision.
     steps: list[torch.nn.Module] = [
         RandomScaledCrop(_margin(crop, rotation), fill, scale, base_size, base_side, max_class_share)
     ]
@@ -64,10 +67,12 @@ def training_transform(
         steps.append(RandomRotation(rotation, crop, fill))
     if flip:
         steps.append(v2.RandomHorizontalFlip())
+    rgb = len(mean) == 3
     if jitter:
-        steps.append(v2.ColorJitter(jitter, jitter, jitter))
+        change = (1 - jitter, 1 + jitter)
+        steps.append(v2.ColorJitter(jitter, jitter, jitter) if rgb else BandJitter(change, change))
     if photometric:
-        steps.append(PhotometricDistortion())
+        steps.append(PhotometricDistortion() if rgb else BandJitter((0.875, 1.125), (0.5, 1.5), p=0.5))
     steps.append(v2.ToImage())
     if blur:
         # Seven pixels cover three standard deviations to each side.
@@ -91,10 +96,10 @@ class RandomRotation(v2.Transform):
         degrees: largest angle to either side.
         size: (height, width) of the output, in pixels. The input should be larger by the :func:`_margin` that the
             rotation cuts off.
-        fill: RGB colour, 0-255, of pixels from outside the image; they are ignored in the label map.
+        fill: byte of each band for pixels from outside the image; they are ignored in the label map.
     """
 
-    _transformed_types = (Image.Image, tv_tensors.Mask)
+    _transformed_types = (Image.Image, tv_tensors.Image, tv_tensors.Mask)
 
     def __init__(self, degrees: float, size: tuple[int, int], fill: Sequence[int]) -> None:
         super().__init__()
@@ -110,6 +115,12 @@ class RandomRotation(v2.Transform):
             label = Image.fromarray(inpt.numpy())
             rotated = self._rotate(label, params["angle"], Image.Resampling.NEAREST, IGNORE)
             return tv_tensors.Mask(functional.pil_to_tensor(rotated)[0])
+        if isinstance(inpt, Tensor):  # each band as a grey image
+            bands = (
+                self._rotate(Image.fromarray(band.numpy()), params["angle"], Image.Resampling.BILINEAR, byte)
+                for band, byte in zip(inpt.as_subclass(Tensor), self.fill, strict=True)
+            )
+            return tv_tensors.Image(torch.cat([functional.pil_to_tensor(band) for band in bands]))
         return self._rotate(inpt, params["angle"], Image.Resampling.BILINEAR, self.fill)
 
     def _rotate(
@@ -135,6 +146,38 @@ class PhotometricDistortion(v2.RandomPhotometricDistort):
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         return {**super().make_params(flat_inputs), "channel_permutation": None}
+
+
+class BandJitter(v2.Transform):
+    """Multiplies brightness, then contrast, by random factors, for images of any bands, uint8 (C, H, W).
+
+    Contrast is the difference from the mean of each band. Values are limited to 0-255.
+
+    Args:
+        brightness: range of the factor of brightness.
+        contrast: range of the factor of contrast.
+        p: probability of each of the two changes.
+    """
+
+    _transformed_types = (tv_tensors.Image,)
+
+    def __init__(self, brightness: tuple[float, float], contrast: tuple[float, float], p: float = 1.0) -> None:
+        super().__init__()
+        self.brightness = brightness
+        self.contrast = contrast
+        self.p = p
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        return {
+            name: torch.empty(()).uniform_(*limits).item() if torch.rand(()) < self.p else 1.0
+            for name, limits in (("brightness", self.brightness), ("contrast", self.contrast))
+        }
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        values = (inpt.as_subclass(Tensor).float() * params["brightness"]).clamp_(0, 255)
+        mean = values.mean(dim=(1, 2), keepdim=True)
+        values = mean + params["contrast"] * (values - mean)
+        return tv_tensors.Image(values.round_().clamp_(0, 255).byte())
 
 
 class ResizeImage(v2.Transform):

@@ -60,7 +60,7 @@ def run_demo(folder: str | Path, overwrite: bool = False) -> Path:
     for sample in index.split("test")[:EXAMPLES]:
         segmentation = predictor(sample.image)
         segmentation.save(folder / "predictions", overwrite=overwrite)
-        examples.append(Example(segmentation, load_sample(sample, index.labels)[1].numpy()))
+        examples.append(Example(segmentation, load_sample(sample, index.labels, index.source)[1].numpy()))
     report = folder / "report.html"
     write_report(
         report,

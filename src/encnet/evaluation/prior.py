@@ -15,8 +15,8 @@ import torch
 from rich.table import Table
 
 from encnet.checkpoint.loading import load
-from encnet.data.dataset import DatasetIndex, check_sizes
-from encnet.evaluation.run import require_same_classes
+from encnet.data.dataset import DatasetIndex, upright_label
+from encnet.evaluation.run import read_as_trained, require_same_classes
 from encnet.inference.argmax import most_probable
 from encnet.inference.predictor import Predictor
 from encnet.inference.preprocessing import pixels_of
@@ -179,17 +179,19 @@ def choose_prior(
     if not predictor.description.presence:
         raise InputError(f"{checkpoint} does not predict presence, so it has no prior; give a model built with se")
     require_same_classes(predictor, index)
+    index = read_as_trained(predictor, index)
     samples = index.split(split)[:limit]
     if len(samples) < 2:
         raise InputError(
             f"the split '{split}' of {index.root} gives {len(samples)} images; two halves need at least 2", "split"
         )
     names, network = index.labels.names, engine.network
+    preprocessing = predictor.preprocessing.reading(index.source)
     halves = [[SegmentationMetrics(len(names), names, presence=False) for _ in strengths] for _ in range(2)]
     middle = (len(samples) + 1) // 2
     with (
         progress_bar(progress) as bar,
-        closing(predictor.preprocessing.open_ahead([sample.image for sample in samples], ahead=2)) as images,
+        closing(preprocessing.open_ahead([sample.image for sample in samples], ahead=2)) as images,
         engine.computing(),
     ):
         task = bar.add_task(f"{index.name} {split}", total=len(samples))
@@ -197,8 +199,9 @@ def choose_prior(
             if sample.label is None:
                 raise InputError(f"{sample.image} has no label map; choose a split with label maps", "split")
             opened, truth = future.result(), index.labels.load(sample.label)
+            assert opened.facts is not None  # as it is of a file
+            truth = opened.masked(upright_label(sample, truth, opened.facts, index.source))
             height, width = truth.shape
-            check_sizes(sample, opened.image.size, (width, height))
             network.info.presence_prior = 0.0
             pixels, covered = predictor.filled(pixels_of([opened.seen]), (height, width))
             output = network(engine.normalised(pixels), full_size=False)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from encnet.checkpoint.encnet import EncNet
+from encnet.data.band_statistics import with_measured_range
 from encnet.data.dataset import DatasetIndex, SegmentationDataset
+from encnet.data.pixels import as_pixels, picture
 from encnet.evaluation.examples import Example, WorstExamples
 from encnet.evaluation.image_scores import ImageScore
 from encnet.evaluation.report import EvaluationReport
@@ -69,13 +71,16 @@ def evaluate(
     require(limit is None or limit >= 1, "limit", limit, "at least 1")
     predictor = Predictor(model, protocol, device, precision, engine)
     require_same_classes(predictor, index)
+    index = read_as_trained(predictor, index)
     samples = index.split(split)[:limit]
     if not samples:
         raise InputError(
             f"the split '{split}' of {index.root} is empty; choose one of {', '.join(index.splits)}", "split"
         )
     loader = DataLoader(
-        _ErrorsAsItems(SegmentationDataset(samples, index.labels)),
+        _ErrorsAsItems(
+            SegmentationDataset(samples, index.labels, source=index.source, fill=predictor.preprocessing.fill)
+        ),
         batch_size=batch_size,
         num_workers=min(workers, len(samples)),
         collate_fn=list,
@@ -99,7 +104,7 @@ def evaluate(
                         None if presence is None else presence[i],
                         names,
                         predictor.palette,
-                        Image.fromarray(images[i]),
+                        picture(as_pixels(images[i])),
                         path,
                     )
                     score = _image_score(segmentation, confusions[i], index)
@@ -151,7 +156,7 @@ class _ErrorsAsItems(Dataset[Any]):
 def _same_size(
     batch: Sequence[tuple[Tensor, Tensor] | InputError],
 ) -> Iterator[tuple[Sequence[int], np.ndarray, Tensor]]:
-    """Groups a batch by size: yields places in the batch, images (B, H, W, 3) and label maps (B, H, W), uint8.
+    """Groups a batch by size: yields places in the batch, images (B, H, W, C) and label maps (B, H, W), uint8.
 
     Raises:
         InputError: an item of the batch is one.
@@ -183,6 +188,15 @@ def require_same_classes(predictor: Predictor, index: DatasetIndex) -> None:
             f"the model's classes are not those of {index.name}{_difference(model_names, data_names)};"
             " evaluate on data with the model's classes in the same order"
         )
+
+
+def read_as_trained(predictor: Predictor, index: DatasetIndex) -> DatasetIndex:
+    """The data set, read with the bands and the range of values of a model where it does not give its own.
+
+    Raises:
+        InputError: the bands of the data set are not as many as those of the model.
+    """
+    return with_measured_range(replace(index, source=predictor.preprocessing.reading(index.source).source))
 
 
 def _difference(model_names: Sequence[str], data_names: Sequence[str]) -> str:

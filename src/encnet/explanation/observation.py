@@ -6,10 +6,10 @@ import os
 from typing import NamedTuple
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from encnet.checkpoint.encnet import EncNet
+from encnet.data.pixels import Pixels, size_of
 from encnet.inference.engines.pytorch import PyTorchEngine
 from encnet.inference.predictor import Predictor
 from encnet.inference.preprocessing import pixels_of
@@ -71,11 +71,11 @@ class Observer:
         self.context: ContextEncoding = context
         """Context Encoding Module of the network."""
 
-    def __call__(self, seen: Image.Image) -> Observation:
-        """Observes an RGB image, which must have the size at which the network takes it."""
+    def __call__(self, seen: Pixels) -> Observation:
+        """Observes an image, which must have the size at which the network takes it."""
         network, semantics = self.network, self.context.semantics
         with self.engine.computing():
-            pixels, _ = self.predictor.filled(pixels_of([seen]), (seen.height, seen.width))
+            pixels, _ = self.predictor.filled(pixels_of([seen]), size_of(seen)[::-1])
             features = network.prepare(self.engine.normalised(pixels))
             X = features.features
             A = semantics.encoding.assign(semantics.projection(X).permute(0, 2, 3, 1).flatten(1, 2))

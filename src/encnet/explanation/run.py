@@ -37,7 +37,7 @@ def explain(
 
     Args:
         model: a model with a context encoding, a path or hub id as for ``encnet.load``, or a predictor.
-        image: a file, a PIL image, or a uint8 RGB array (H, W, 3).
+        image: a file, a PIL image, or a uint8 array (H, W, C): RGB, or the bands of the model.
         other: another image, of any size.
         use: use of the codewords over a data set, from :func:`encnet.explanation.use.codeword_use`.
         groups: number of groups of channels with similar γ, for :attr:`Explanation.group_contribution`; 1 to C.

@@ -52,7 +52,7 @@ def codeword_use(
 
     Args:
         model: a model with a context encoding, a path or hub id as for ``encnet.load``, or a predictor.
-        images: files, PIL images or uint8 RGB arrays (H, W, 3).
+        images: files, PIL images or uint8 arrays (H, W, C).
         name: name of the data set.
         device: as for :class:`encnet.Predictor`.
         progress: shows a progress bar on stderr.

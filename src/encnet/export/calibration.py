@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
-from encnet.data.images import IMAGE_SUFFIXES, read_image
+from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.pixels import resized
 from encnet.inference.inputs import expand_inputs
 from encnet.inference.preprocessing import Preprocessing, pixels_of
 from encnet.model.info import ModelInfo
@@ -62,7 +62,7 @@ def find_calibration(path: str | os.PathLike[str], count: int, format: str | Non
 def read_calibration_image(
     path: str | os.PathLike[str], info: ModelInfo, size: tuple[int, int] | None = None
 ) -> np.ndarray:
-    """A calibration image as input of the exported model, uint8 (1, H, W, 3).
+    """A calibration image as input of the exported model, uint8 (1, H, W, C).
 
     Args:
         path: file of the image.
@@ -72,12 +72,9 @@ def read_calibration_image(
     Raises:
         InputError: the file cannot be read as an image.
     """
-    image = read_image(Path(path))
-    if size is not None:
-        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    else:
-        image = Preprocessing.of(info).resized(image)
-    return pixels_of([image])
+    preprocessing = Preprocessing.of(info)
+    image = preprocessing.source.read(Path(path), preprocessing.fill).pixels
+    return pixels_of([preprocessing.resized(image) if size is None else resized(image, (size[1], size[0]))])
 
 
 def _holds_images(folder: Path) -> bool:

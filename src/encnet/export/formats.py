@@ -21,7 +21,7 @@ Precision = Literal["fp32", "bf16", "int8"]
 """Number formats to export for. A file for bf16 contains float32; the engine rounds it."""
 
 Writer = Callable[[ExportedProgram, Path, Mapping[str, str], Sequence[np.ndarray], bool], None]
-"""Writes a file: (graph, path, metadata, calibration images, show progress). The calibration images, uint8 (1, H, W, 3)
+"""Writes a file: (graph, path, metadata, calibration images, show progress). The calibration images, uint8 (1, H, W, C)
 each, are empty unless the precision is int8."""
 
 

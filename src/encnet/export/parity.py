@@ -122,7 +122,7 @@ def compare(
     Args:
         model: the original model, in eval mode, in fp32, on the CPU.
         engine: the exported model.
-        batches: pairs of content, see :attr:`Comparison.images`, and images, uint8 (B, H, W, 3).
+        batches: pairs of content, see :attr:`Comparison.images`, and images, uint8 (B, H, W, C).
         precision: precision of the exported model, which selects the tolerance.
         done: called after each batch.
 
@@ -167,7 +167,7 @@ def _largest_difference(exported: np.ndarray, expected: np.ndarray) -> float:
 
 @torch.inference_mode()
 def scores(model: EncNet, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Logits at the resolution of the head, and presence, of the original model for images, uint8 (B, H, W, 3)."""
+    """Logits at the resolution of the head, and presence, of the original model for images, uint8 (B, H, W, C)."""
     mean, std = torch.tensor(model.info.mean), torch.tensor(model.info.std)
     pixels = ((tensor_of(images) / 255 - mean) / std).permute(0, 3, 1, 2)
     output = model(pixels.contiguous(memory_format=torch.channels_last), full_size=False)
@@ -175,12 +175,18 @@ def scores(model: EncNet, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | 
     return output.logits.numpy(), presence
 
 
-def noise_batches(size: tuple[int, int] | None) -> Iterator[tuple[str, np.ndarray]]:
+def noise_batches(size: tuple[int, int] | None, bands: int = 3) -> Iterator[tuple[str, np.ndarray]]:
     """Batches of noise at several sizes; or, for a given size, batches of one and three images of that size."""
     shapes: Sequence[tuple[int, int, int]] = SIZES if size is None else ((1, *size), (3, *size))
     for seed, (batch, height, width) in enumerate(shapes):
         rng = np.random.default_rng(seed)
-        yield "noise", np.stack([photograph_like(rng, height, width) for _ in range(batch)])
+        yield "noise", np.stack([_noise(rng, height, width, bands) for _ in range(batch)])
+
+
+def _noise(rng: np.random.Generator, height: int, width: int, bands: int) -> np.ndarray:
+    """Noise, (height, width, bands) uint8: the bands of as many photographs as it takes."""
+    photographs = [photograph_like(rng, height, width) for _ in range(-(-bands // 3))]
+    return np.concatenate(photographs, axis=2)[..., :bands]
 
 
 def photograph_like(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

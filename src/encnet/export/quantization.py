@@ -23,7 +23,7 @@ def quantize(model: Any, images: Sequence[np.ndarray], progress: bool) -> Any:
 
     Args:
         model: an OpenVINO model with one input, ``images``; its constants are folded in place.
-        images: calibration images, uint8 (1, H, W, 3) each; their sizes may differ.
+        images: calibration images, uint8 (1, H, W, C) each; their sizes may differ.
         progress: whether to show the progress bars of NNCF, on standard error.
 
     Returns:

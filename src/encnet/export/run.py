@@ -25,6 +25,7 @@ from encnet.export.wrapper import ExportWrapper
 from encnet.inference.engines import open_engine
 from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.preprocessing import Preprocessing
+from encnet.model.info import ModelInfo
 from encnet.system.checks import require
 from encnet.system.errors import InputError, first_line
 from encnet.system.files import record
@@ -62,8 +63,8 @@ def export_model(
 ) -> Exported:
     """Exports a model for ONNX Runtime, OpenVINO or ``torch.export``, for any number and size of images.
 
-    The file takes ``images``, uint8 (N, H, W, 3), RGB, and gives ``logits`` (N, classes, h, w) and ``presence``
-    (N, classes), see :class:`encnet.export.wrapper.ExportWrapper`. Its metadata contain everything that
+    The file takes ``images``, uint8 (N, H, W, C), RGB or other bands, and gives ``logits`` (N, classes, h, w) and
+    ``presence`` (N, classes), see :class:`encnet.export.wrapper.ExportWrapper`. Its metadata contain everything that
     :class:`encnet.Predictor` needs. The file is first compared with the model on images of several sizes; if the two
     differ by more than :data:`encnet.export.parity.TOLERANCES`, nothing is written.
 
@@ -111,7 +112,7 @@ def export_model(
                     f"this network cannot be written in the format {format} ({first_line(error)}); choose another"
                 ) from error
         engine = open_engine(staged, target.engine, "cpu", "bf16" if precision == "bf16" else "fp32")
-        batches = [*noise_batches(size), *(("calibration", image) for image in images[:JUDGED])]
+        batches = [*noise_batches(size, len(model.info.mean)), *(("calibration", image) for image in images[:JUDGED])]
         with progress_bar(progress) as bar:
             task = bar.add_task("comparing with PyTorch", total=len(batches))
             parity = compare(model, engine, batches, precision, lambda: bar.advance(task))
@@ -188,7 +189,8 @@ def _metadata(description: Description) -> dict[str, str]:
     """The metadata of the file: the full description for encnet, and plain JSON for other programs."""
     info = description.info
     preprocessing = {
-        "images": "uint8 (N, H, W, 3), RGB; the graph normalises them itself, as (images / 255 - mean) / std",
+        "images": f"uint8 (N, H, W, {len(info.mean)}), {_bands(info)}; the graph normalises them itself, as"
+        " (images / 255 - mean) / std",
         "long_side": info.long_side,
         "mean": info.mean,
         "std": info.std,
@@ -199,6 +201,11 @@ def _metadata(description: Description) -> dict[str, str]:
         "palette": json.dumps(description.palette),
         "preprocessing": json.dumps(preprocessing),
     }
+
+
+def _bands(info: ModelInfo) -> str:
+    source = Preprocessing.of(info).source
+    return "RGB" if source.is_default else str(source)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from encnet.data.palette import Color
+from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.inference.argmax import most_probable
 from encnet.inference.engines import Description, Engine, EngineName, Precision, open_engine
 from encnet.inference.preprocessing import ImageInput, OpenedImage, Preprocessing, pixels_of
@@ -40,9 +41,10 @@ class Predictor:
         precision: "fp32"; "bf16"; or "fp16", on a GPU.
         engine: "pytorch", "compile" (PyTorch's compiler), "onnxruntime", "openvino", or "auto", by the type of the
             file: see :func:`encnet.inference.engines.open_engine`.
+        image_source: bands and range of values of image files, where they differ from those of the training.
 
     Raises:
-        InputError: the model, the protocol, the device, the precision or the engine cannot be used.
+        InputError: the model, protocol, device, precision, engine or source cannot be used.
 
     Attributes:
         source: path or name of the model; None for a model in memory.
@@ -56,6 +58,7 @@ class Predictor:
         device: str | torch.device = "auto",
         precision: Precision = "fp32",
         engine: EngineName = "auto",
+        image_source: ImageSource = PHOTOGRAPHS,
     ) -> None:
         self.source: str | None = str(model) if isinstance(model, str | os.PathLike) else None
         protocol = named_protocol(protocol) if isinstance(protocol, str) else protocol
@@ -64,7 +67,7 @@ class Predictor:
         self.protocol: Protocol = protocol.for_model(self.description.info)
         if not self.protocol.single_pass:
             self.require_pytorch(f"the protocol {self.protocol.name} with these settings takes")
-        preprocessing = Preprocessing.of(self.description.info, self.description.align_corners)
+        preprocessing = Preprocessing.of(self.description.info, self.description.align_corners).reading(image_source)
         if self.protocol.long_side is not None or self.protocol.short_side is not None:
             preprocessing = replace(preprocessing, long_side=None)  # the protocol resizes the image itself
         self.preprocessing: Preprocessing = preprocessing if self.protocol.fill else replace(preprocessing, multiple=1)
@@ -78,7 +81,7 @@ class Predictor:
         """Predicts one image.
 
         Args:
-            image: a path, a PIL image, or a uint8 RGB array (H, W, 3).
+            image: a path, a PIL image, or a uint8 array (H, W, C): RGB, or the bands of the model.
 
         Raises:
             InputError: the file cannot be read, or the image has another type or shape.
@@ -86,9 +89,7 @@ class Predictor:
         return self.batch([image])[0]
 
     def batch(self, images: Sequence[ImageInput]) -> list[Segmentation]:
-        """Predicts images of any sizes, images of one size together.
-
-        Images are never padded to a common size: the context encoding sums over all pixels, so padding would change it.
+        """Predicts images of any sizes, images of one size together; none is padded: that would change its context.
 
         Raises:
             InputError: as for one image.
@@ -124,7 +125,7 @@ class Predictor:
         """The most probable class of every pixel of images of one size, by the protocol.
 
         Args:
-            images: uint8 (B, H, W, 3), RGB.
+            images: uint8 (B, H, W, C): RGB, or the bands of the model.
             memory: for consecutive frames of a video: averages the context over time.
 
         Returns:
@@ -132,7 +133,7 @@ class Predictor:
             in the image, or None if the model does not predict it.
 
         Raises:
-            InputError: there is a memory, but the context cannot be replaced: see :meth:`require_context`.
+            InputError: the images have other bands; or there is a memory, and :meth:`require_context` fails.
         """
         if memory is not None:
             self.require_context()
@@ -156,7 +157,7 @@ class Predictor:
         """Class probabilities of the pixels of images of one size, by the protocol: 4 bytes per class and pixel.
 
         Args:
-            images: uint8 (B, 3, H, W), RGB.
+            images: uint8 (B, C, H, W): RGB, or the bands of the model.
 
         Returns:
             Probabilities (B, classes, H, W), and presence (B, classes) or None; on the device.
@@ -186,7 +187,7 @@ class Predictor:
         return self._tiles
 
     def splits(self, pixels: np.ndarray) -> bool:
-        """Whether images, (B, h, w, 3), are predicted in several tiles."""
+        """Whether images, (B, h, w, C), are predicted in several tiles."""
         return self._tile is not None and (pixels.shape[1] > self._tile[0] or pixels.shape[2] > self._tile[1])
 
     def _labels(
@@ -223,7 +224,7 @@ class Predictor:
         labels, presence = self._labels(pixels_of([image.seen for image in opened]), opened[0].image.size[::-1])
         presences = [None] * len(opened) if presence is None else presence
         return [
-            Segmentation(image_labels, image_presence, self.names, self.palette, image.image, image.path)
+            Segmentation(image.masked(image_labels), image_presence, self.names, self.palette, image.image, image.path)
             for image_labels, image_presence, image in zip(labels, presences, opened, strict=True)
         ]
 

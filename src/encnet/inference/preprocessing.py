@@ -1,4 +1,4 @@
-"""Opens images, converts them to RGB, resizes and fills them for a network. Nothing here needs PyTorch."""
+"""Opens images, reads their bands, resizes and fills them for a network. Nothing here needs PyTorch."""
 
 from __future__ import annotations
 
@@ -7,27 +7,38 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from encnet.data.images import as_photograph, read_image
+from encnet.data.image_facts import ImageFacts
+from encnet.data.labels import IGNORE
+from encnet.data.pixels import Pixels, as_pixels, fill_of, picture, resized, size_of
+from encnet.data.raster import listed
+from encnet.data.source import PHOTOGRAPHS, ImageSource
+from encnet.inference.memory_images import pixels_in_memory
 from encnet.model.info import ModelInfo
 from encnet.system.errors import InputError
 
 ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray
-"""A file, a PIL image, or a uint8 RGB array (H, W, 3)."""
+"""A file, a PIL image, or a uint8 array (H, W, C): RGB, or the bands of the model."""
 
 
 class OpenedImage(NamedTuple):
     """A decoded image."""
 
-    image: Image.Image  #: RGB, of its own size
-    seen: Image.Image  #: the image at the size that the network sees
+    image: Image.Image  #: an RGB picture of it, of its own size
+    seen: Pixels  #: the image at the size that the network sees: a PIL RGB image, or the bands of the model
     path: Path | None  #: file of the image; None if it was in memory
+    valid: np.ndarray | None = None  #: bool (H, W), the pixels with data; None if all of them have data
+    facts: ImageFacts | None = None  #: what the header of the file says; None for an image in memory
+
+    def masked(self, labels: np.ndarray) -> np.ndarray:
+        """Labels (H, W) of the image, with ``IGNORE`` for pixels without data."""
+        return labels if self.valid is None else np.where(self.valid, labels, np.uint8(IGNORE))
 
 
 class Filling(NamedTuple):
@@ -51,6 +62,10 @@ class Preprocessing:
     """Length in pixels to which the long side is resized, keeping the aspect ratio; None keeps the size."""
     multiple: int = 1
     """Height and width are filled to multiples of this number of pixels."""
+    source: ImageSource = PHOTOGRAPHS
+    """How files are read."""
+    fill: tuple[int, ...] = (0, 0, 0)
+    """Byte of each band for pixels without data: the mean colour of the network."""
 
     @classmethod
     def of(cls, info: ModelInfo, align_corners: bool = False) -> Preprocessing:
@@ -60,29 +75,53 @@ class Preprocessing:
         first to the last pixel of crops that seldom fit its strides.
 
         Raises:
-            InputError: the model does not take RGB images.
+            InputError: the source of the model has another number of bands than its mean.
         """
-        if len(info.mean) != 3 or len(info.std) != 3:
-            raise InputError(f"{info.variant} takes images of {len(info.mean)} channels; prediction needs an RGB model")
-        return cls(info.long_side, 1 if align_corners else info.image_multiple)
+        source = ImageSource.from_dict(info.source)
+        if source.bands is None and len(info.mean) != 3:
+            source = replace(source, bands=tuple(range(1, len(info.mean) + 1)))
+        multiple = 1 if align_corners else info.image_multiple
+        return cls(info.long_side, multiple, PHOTOGRAPHS, fill_of(info.mean)).reading(source)
 
-    def resized(self, image: Image.Image) -> Image.Image:
-        """An RGB image at the size that the network sees; the image itself if it has that size already.
+    def reading(self, source: ImageSource) -> Preprocessing:
+        """This preprocessing for files that are read by ``source``, completed by the source of the model.
+
+        Raises:
+            InputError: the source has another number of bands than the network sees.
+        """
+        bands = source.bands or self.source.bands
+        if len(bands or (1, 2, 3)) != len(self.fill):
+            given = "red, green and blue" if bands is None else f"the bands {listed(bands)}"
+            raise InputError(
+                f"the network sees {len(self.fill)} bands, but the files give {given}; give {len(self.fill)} bands",
+                "bands",
+            )
+        return replace(self, source=source.completed(self.source))
+
+    def resized(self, image: Pixels) -> Pixels:
+        """An image at the size that the network sees; the image itself if it has that size already.
 
         Shrinking averages pixels, as the bilinear filters of Pillow and torchvision do.
         """
-        long_side = max(image.size)
-        if self.long_side is None or self.long_side == long_side:
+        width, height = size_of(image)
+        if self.long_side in (None, max(width, height)):
             return image
-        scale = self.long_side / long_side
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        return image.resize(size, Image.Resampling.BILINEAR)
+        scale = self.long_side / max(width, height)
+        return resized(image, (max(1, round(width * scale)), max(1, round(height * scale))))
 
     def resized_array(self, images: np.ndarray) -> np.ndarray:
-        """:meth:`resized` for images of one size, uint8 (B, H, W, 3)."""
+        """:meth:`resized` for images of one size, uint8 (B, H, W, C).
+
+        Raises:
+            InputError: they have another number of bands than the network sees.
+        """
+        if images.shape[3] != len(self.fill):
+            raise InputError(
+                f"the images have {images.shape[3]} bands, but the network sees {len(self.fill)}; give as many"
+            )
         if self.long_side in (None, max(images.shape[1:3])):
             return images
-        return pixels_of([self.resized(rgb_image(image)) for image in images])
+        return pixels_of([self.resized(as_pixels(image)) for image in images])
 
     def filling(self, seen: Sequence[int], result: Sequence[int]) -> Filling:
         """The size to which images are filled.
@@ -101,7 +140,7 @@ class Preprocessing:
         """Filled images, and the height and width in pixels that their class scores cover.
 
         Args:
-            seen: uint8 (B, h, w, 3), already resized for the network.
+            seen: uint8 (B, h, w, C), already resized for the network.
             size: H and W of the result in pixels; scores beyond it belong to the filling.
         """
         filling = self.filling(seen.shape[1:3], size)
@@ -114,10 +153,10 @@ class Preprocessing:
             InputError: the file cannot be read, or the image has another type or shape.
         """
         if isinstance(image, str | os.PathLike):
-            opened, path = read_image(Path(image)), Path(image)
-        else:
-            opened, path = rgb_image(image), None
-        return OpenedImage(opened, self.resized(opened), path)
+            opened, valid, facts = self.source.read(Path(image), self.fill)
+            return OpenedImage(picture(opened), self.resized(opened), Path(image), valid, facts)
+        opened = pixels_in_memory(image, self.source)
+        return OpenedImage(picture(opened), self.resized(opened), None)
 
     def open_readable(
         self, images: Iterable[ImageInput], ahead: int, on_error: Callable[[InputError], None] | None
@@ -176,41 +215,18 @@ class Preprocessing:
 
 
 def filled(images: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """Fills images (B, H, W, 3) to a height and width, neither smaller, with copies of their last row and column."""
+    """Fills images (B, H, W, C) to a height and width, neither smaller, with copies of their last row and column."""
     below, beside = size[0] - images.shape[1], size[1] - images.shape[2]
     if (below, beside) == (0, 0):
         return images
     return np.pad(images, ((0, 0), (0, below), (0, beside), (0, 0)), mode="edge")
 
 
-def pixels_of(images: Sequence[Image.Image]) -> np.ndarray:
-    """RGB images of one size as one array, uint8 (B, H, W, 3)."""
-    pixels = np.empty((len(images), images[0].height, images[0].width, 3), np.uint8)
-    for array, image in zip(pixels, images, strict=True):
+def pixels_of(images: Sequence[Pixels]) -> np.ndarray:
+    """Images of one size as one array, uint8 (B, H, W, C)."""
+    first = np.asarray(images[0])
+    pixels = np.empty((len(images), *first.shape), np.uint8)
+    pixels[0] = first
+    for array, image in zip(pixels[1:], images[1:], strict=True):
         array[:] = np.asarray(image)
     return pixels
-
-
-def rgb_image(image: Image.Image | np.ndarray | object) -> Image.Image:
-    """Converts a PIL image or a uint8 RGB array (H, W, 3) to an RGB image.
-
-    Transparency is dropped, and 16-bit grey is scaled to 8 bits. An EXIF orientation is not applied.
-
-    Raises:
-        InputError: another type, shape or number format.
-    """
-    if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-            raise InputError(
-                f"the image array has shape {image.shape} and type {image.dtype};"
-                " give RGB as uint8 with shape (height, width, 3)"
-            )
-        return Image.fromarray(image)
-    if not isinstance(image, Image.Image):
-        raise InputError(f"an image is a path, a PIL image or a uint8 array, not {type(image).__name__}")
-    try:
-        image.load()  # Pillow decodes a file only now
-        photograph = as_photograph(image, "the image")
-    except OSError as error:
-        raise InputError(f"the image cannot be decoded: {error}; replace its file") from error
-    return photograph.copy() if photograph is image else photograph

@@ -25,7 +25,7 @@ class Segmentation:
     """The prediction of one image."""
 
     labels: np.ndarray
-    """(H, W) uint8 class indices, at the size of the image."""
+    """(H, W) uint8 class indices, at the size of the image; ``IGNORE`` for pixels without data."""
     presence: np.ndarray | None
     """(classes,) float32 probability, 0-1, that each class is in the image; None if the model does not predict it."""
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class Segmentation:
     palette: tuple[Color, ...]
     """RGB colour of each class, 0-255."""
     image: Image.Image
-    """The image, RGB."""
+    """The image as an RGB picture: of other bands the first three, or the first in grey."""
     path: Path | None = None
     """The file of the image; None if it was in memory."""
 

@@ -37,6 +37,9 @@ class ModelInfo:
     multiple_of: int | None = None
     """Preferred divisor of the height and width of images, in pixels (:class:`encnet.model.backbone.Backbone`). It is
     None in files of version 0.1, and then follows from the options."""
+    source: dict[str, Any] = field(default_factory=dict)
+    """Bands and range of values of image files (:class:`encnet.data.source.ImageSource` as JSON types); empty for 8-bit
+    grey and RGB photographs, and in files of version 0.1."""
 
     @property
     def image_multiple(self) -> int:

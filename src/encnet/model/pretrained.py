@@ -10,13 +10,14 @@ from pickle import UnpicklingError
 import timm
 import torch
 from safetensors.torch import load_file
+from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from encnet.system.errors import InputError, first_line
 
 
 def load_pretrained(network: nn.Module, name: str, source: str | os.PathLike[str]) -> None:
-    """Loads pretrained weights into a timm network, in place.
+    """Loads pretrained weights into a timm network, in place; those of RGB images also for other numbers of bands.
 
     Args:
         network: the network without its classifier.
@@ -33,6 +34,24 @@ def load_pretrained(network: nn.Module, name: str, source: str | os.PathLike[str
         _load_in_order(network, name, _read(_package_file(name)))
     else:
         _load_matching(network, _read(Path(source)), str(source))
+
+
+def with_input_channels(state: Mapping[str, Tensor], current: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """A state dict whose first convolution is adapted to the bands of a network, as timm does.
+
+    The weights of red, green and blue are repeated for further bands and scaled, so that the sum over the bands stays
+    as large; for one band they are summed.
+
+    Args:
+        state: weights of a network for RGB images.
+        current: state dict of the network that takes the weights; nothing changes if it takes RGB images too.
+    """
+    for name, tensor in current.items():
+        weight = state.get(name)
+        if weight is not None and weight.dim() == 4 and weight.shape != tensor.shape:
+            fits = weight.shape[1] == 3 and weight[:, 0].shape == tensor[:, 0].shape
+            return {**state, name: adapt_input_conv(tensor.shape[1], weight)} if fits else state
+    return state
 
 
 def _download(name: str) -> Mapping[str, Tensor]:
@@ -91,11 +110,12 @@ def _read(path: Path) -> Mapping[str, Tensor]:
 def _load_matching(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Loads tensors by name; tensors that the backbone does not have, of a classifier for example, are ignored."""
     current = network.state_dict()
+    state = with_input_channels(state, current)
     missing = [key for key, tensor in current.items() if key not in state or state[key].shape != tensor.shape]
     if missing:
         raise InputError(
             f"{source} does not fit the backbone: {len(missing)} of its {len(current)} tensors are missing or have "
-            f"another shape, first {missing[0]}; give weights of the same timm model with as many input channels",
+            f"another shape, first {missing[0]}; give weights of the same timm model",
             "pretrained",
         )
     network.load_state_dict({key: state[key] for key in current})
@@ -105,10 +125,10 @@ def _load_in_order(network: nn.Module, name: str, state: Mapping[str, Tensor]) -
     """Loads tensors by order: the package has timm's tensors in timm's order under other names, the classifier last."""
     tensors = list(state.values())
     current = network.state_dict()
-    pairs = dict(zip(current, tensors, strict=False))
+    pairs = with_input_channels(dict(zip(current, tensors, strict=False)), current)
     if len(tensors) < len(current) or any(current[key].shape != tensor.shape for key, tensor in pairs.items()):
         raise InputError(
-            f"the weights of the installed package do not fit {name} with these options; use 3 input channels",
+            f"the weights of the installed package do not fit {name} with these options; leave backbone_options out",
             "pretrained",
         )
     network.load_state_dict(pairs)

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 from encnet.data.dataset import DatasetIndex, SegmentationDataset
+from encnet.data.pixels import fill_of
 from encnet.data.transforms import evaluation_transform, training_transform
 from encnet.model.info import ModelInfo
 from encnet.training.config import DataConfig
@@ -51,7 +52,9 @@ class TrainingData(pl.LightningDataModule):
             blur=config.blur,
         )
         samples = self.index.split(config.train)
-        dataset = SegmentationDataset(samples, self.index.labels, transform, self.seed, pillow=True)
+        dataset = SegmentationDataset(
+            samples, self.index.labels, transform, self.seed, True, self.index.source, fill_of(self.info.mean)
+        )
         rank, processes = self._rank_and_processes()
         batches = EpochBatches(len(dataset), config.batch_size, self.seed, rank, processes)
         self._loader = TrainLoader(dataset, batches, self._workers(), pin_memory=torch.cuda.is_available())
@@ -75,7 +78,8 @@ class TrainingData(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Any]:
         """The loader of validation images: one by one, as their sizes may differ, and each in exactly one process."""
         transform = evaluation_transform(self.info.mean, self.info.std, self.config.long_side)
-        dataset = SegmentationDataset(self.index.split(self.config.val), self.index.labels, transform)
+        samples, source, fill = self.index.split(self.config.val), self.index.source, fill_of(self.info.mean)
+        dataset = SegmentationDataset(samples, self.index.labels, transform, source=source, fill=fill)
         rank, processes = self._rank_and_processes()
         share = Subset(dataset, range(rank, len(dataset), processes))
         return DataLoader(

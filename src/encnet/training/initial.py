@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from encnet.checkpoint.encnet import EncNet
 from encnet.checkpoint.loading import load
 from encnet.model.options import ModelOptions
+from encnet.model.pretrained import with_input_channels
 from encnet.system.errors import InputError
 
 
 def start_from(
-    checkpoint: str | os.PathLike[str], num_classes: int, changes: Mapping[str, Any]
+    checkpoint: str | os.PathLike[str],
+    num_classes: int,
+    changes: Mapping[str, Any],
+    inputs: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[EncNet, list[str]]:
     """Builds the network of a checkpoint for ``num_classes`` classes, and loads every weight that fits.
 
@@ -21,10 +26,12 @@ def start_from(
         checkpoint: path or hub identifier, as for ``encnet.load``.
         num_classes: number of classes; if the checkpoint has another number, the classifiers are initialised anew.
         changes: model options that replace those of the checkpoint.
+        inputs: in_channels, mean and std for the images; they replace those of the checkpoint if it takes another
+            number of bands. The first convolution of RGB weights is then adapted, as timm does.
 
     Returns:
-        The model, in training mode, with the normalisation of the checkpoint; and the names of the tensors that are
-        initialised anew.
+        The model, in training mode, with the normalisation of the checkpoint unless the bands differ; and the names of
+        the tensors that are initialised anew.
 
     Raises:
         InputError: the checkpoint cannot be read, or the options change its backbone.
@@ -33,12 +40,14 @@ def start_from(
     info = source.info
     normalisation = {"mean": tuple(info.mean), "std": tuple(info.std)}
     options = {name: value for name, value in info.options.items() if name != "num_classes"}
-    options = ModelOptions.of({**options, **normalisation, **changes}, info.variant)
+    if inputs.get("in_channels", len(info.mean)) == len(info.mean):
+        inputs = {}
+    options = ModelOptions.of({**options, **normalisation, **changes, **inputs}, info.variant)
     model = EncNet.from_options(options, num_classes, variant=info.variant)
     state = model.state_dict()
     fitting = {
         name: tensor
-        for name, tensor in source.state_dict().items()
+        for name, tensor in with_input_channels(source.state_dict(), state).items()
         if name in state and state[name].shape == tensor.shape
     }
     anew = [name for name in state if name not in fitting]

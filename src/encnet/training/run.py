@@ -20,15 +20,16 @@ from rich.console import Console
 
 from encnet.checkpoint.create import create_model
 from encnet.checkpoint.encnet import EncNet
+from encnet.data.band_statistics import with_measured_range
 from encnet.data.check import check_dataset
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
 from encnet.evaluation import scores_table
 from encnet.losses import build_loss
 from encnet.metrics.scores import Scores
-from encnet.system.checks import require
 from encnet.system.errors import InputError, first_line
 from encnet.system.memory import keep_freed_memory
+from encnet.training.bands import input_options, require_channels
 from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE, AveragedWeights, ResumableState, Validation
 from encnet.training.class_weights import FadingClassWeights, class_weights
 from encnet.training.compiled import CompiledSteps, check_compilable
@@ -101,6 +102,7 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
     index = read_dataset(dataset, config.data.format)
     for split in (config.data.train, config.data.val):
         index.split(split)
+    index = with_measured_range(index, config.data.train)
     report = check_dataset(index, progress=True)
     report.raise_if_problems()
     keep_freed_memory()
@@ -118,6 +120,10 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
     if trainer.is_global_zero and state is None:
         console.print(index.labels.table(), markup=False, highlight=False)
         console.print(report.table())
+        for warning in report.warnings:
+            console.print(f"warning: {warning.message}", markup=False, highlight=False, soft_wrap=True)
+        if not index.source.is_default:
+            console.print(f"photographs: {index.source}", markup=False, highlight=False)
         if config.initial:
             console.print(
                 f"starts from {config.initial}; initialised anew: {', '.join(anew) or 'nothing'}", highlight=False
@@ -157,15 +163,16 @@ def build_model(index: DatasetIndex, config: TrainConfig) -> tuple[EncNet, list[
         The network, and the names of the tensors that ``config.initial`` has no weights for.
 
     Raises:
-        InputError: a setting of the model does not fit, or the network does not take RGB images.
+        InputError: a setting of the model does not fit, or the network does not take the bands of the data set.
     """
     classes, changes, anew = index.labels.num_classes, config.model.changes(), []
-    _require_rgb(config.model.in_channels or 3)
+    inputs = input_options(index, config)
     if config.initial:
-        model, anew = start_from(config.initial, classes, changes)
+        model, anew = start_from(config.initial, classes, changes, inputs)
     else:
-        model = create_model(config.model.variant, classes, pretrained=config.model.pretrained, **changes)
-    _require_rgb(len(model.info.mean))
+        model = create_model(config.model.variant, classes, pretrained=config.model.pretrained, **{**changes, **inputs})
+    require_channels(len(model.info.mean), index)
+    model.info.source = index.source.to_dict()
     model.info.classes = list(index.labels.names)
     model.info.palette = [list(color) for color in index.labels.palette]
     model.info.long_side = config.data.long_side
@@ -183,11 +190,6 @@ def build_model(index: DatasetIndex, config: TrainConfig) -> tuple[EncNet, list[
         "seed": config.seed,
     }
     return model, anew
-
-
-def _require_rgb(in_channels: int) -> None:
-    required = "3, because the images of a data set are read as RGB photographs"
-    require(in_channels == 3, "model.in_channels", in_channels, required)
 
 
 def _trainer(

@@ -12,6 +12,10 @@ unpaired: leave_out               # photographs without label maps, and label ma
 splits:                           # default: the folders whose names say photographs, label maps, train, val and test
   train: {images: images/train, labels: labels/train}
   val: {images: images/val, labels: labels/val, list: val.txt}  # list: optional, one file name or stem per line
+bands: [1, 2, 3, 4]               # the bands that the network sees; default: 8-bit grey or RGB photographs
+value_range: [0, 4095]            # values that become 0 and 255; a pair per band; {percentiles: [0.5, 99.5]}
+orientation: shown                # how label maps of photographs that EXIF turns were drawn: shown or stored
+
 """
 
 from __future__ import annotations
@@ -20,12 +24,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.formats.arrangement import arrange
+from encnet.data.formats.image_settings import KEYS, image_source
 from encnet.data.formats.matching import without_unpaired
 from encnet.data.formats.pairs import pair, read_list
+from encnet.data.formats.unique_yaml import load_yaml
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
 from encnet.data.scanning import scan_labels
@@ -44,30 +48,13 @@ def read_dataset_yaml(path: Path) -> DatasetIndex:
     return _DatasetYaml(path).index()
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that occurs twice in one mapping, of which PyYAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"the key '{key}' occurs twice in one mapping")
-        return super().construct_mapping(node, deep)
-
-
 class _DatasetYaml:
     """Reads one file; the methods take the key that they read, for messages about mistakes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            document = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueKeyLoader)
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror or error}; correct its path or rights") from error
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date such as 2024-13-01
-            raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-        optional = {"name", "labels", "classes", "ignore", "undeclared", "label_suffix", "unpaired", "splits"}
-        self.document = self.mapping(document, "", required=set(), optional=optional)
+        optional = {"name", "labels", "classes", "ignore", "undeclared", "label_suffix", "unpaired", "splits", *KEYS}
+        self.document = self.mapping(load_yaml(path), "", required=set(), optional=optional)
         self.notes: list[str] = []
         self.ledger = Ledger()
 
@@ -112,7 +99,8 @@ class _DatasetYaml:
                 raise self.mistake("unpaired", f"must be leave_out, not {self.document['unpaired']!r}")
             splits = {split: without_unpaired(samples, root, self.ledger) for split, samples in splits.items()}
         labels = self.labels() if "classes" in self.document else self.scanned(splits, root)
-        return DatasetIndex(name, root, labels, splits, notes=tuple(self.notes), ledger=self.ledger)
+        source = image_source(self.document, self.path)
+        return DatasetIndex(name, root, labels, splits, notes=tuple(self.notes), ledger=self.ledger, source=source)
 
     def arranged(self, root: Path) -> dict[str, tuple[Sample, ...]]:
         """The samples in folders that are recognised by their names."""

@@ -26,7 +26,7 @@ class Description:
     """What an engine needs to know about a network beside its weights.
 
     Raises:
-        InputError: the number of names or colours differs from the number of classes, or the input is not RGB.
+        InputError: the number of names or colours differs from the number of classes.
     """
 
     info: ModelInfo
@@ -46,10 +46,6 @@ class Description:
             raise InputError(
                 f"the model has {self.num_classes} classes, but {names} class names and {colors} colours;"
                 " correct model.info.classes and model.info.palette"
-            )
-        if len(self.info.mean) != 3 or len(self.info.std) != 3:
-            raise InputError(
-                f"{self.info.variant} takes images of {len(self.info.mean)} channels; prediction needs an RGB model"
             )
 
     @classmethod

@@ -45,7 +45,7 @@ class Engine(Protocol):
         """Runs the network. The engine does the casting, the memory layout and the normalisation.
 
         Args:
-            images: uint8 (B, H, W, 3), RGB, already resized for the network.
+            images: uint8 (B, H, W, C), RGB or the bands of the model, already resized for the network.
         """
         ...
 
@@ -67,7 +67,7 @@ def require_size(path: Path, sides: Sequence[object], images: np.ndarray) -> Non
     Args:
         path: path of the file, for the message.
         sides: height and width that the file requires; a side that is not an integer is free.
-        images: (B, H, W, 3).
+        images: (B, H, W, C).
 
     Raises:
         InputError: the size differs.

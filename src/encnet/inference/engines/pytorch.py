@@ -81,7 +81,7 @@ class PyTorchEngine:
             return Scores(output.logits.float(), presence)
 
     def normalised(self, images: np.ndarray) -> Tensor:
-        """Images, uint8 (B, H, W, 3), as input of the network: float32 (B, 3, H, W), channels last, on the device."""
+        """Images, uint8 (B, H, W, C), as input of the network: float32 (B, C, H, W), channels last, on the device."""
         pixels = tensor_of(images).to(self._device).permute(0, 3, 1, 2)
         return self.network.normalised(pixels).contiguous(memory_format=torch.channels_last)
 

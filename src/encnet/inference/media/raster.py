@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
-from encnet.inference.media.raster_files import LabelRaster, RasterReader, listed, open_raster, require_rasterio
+from encnet.data.pixels import ValueRange, as_pixels, picture
+from encnet.data.raster import RasterReader, listed, open_raster, require_rasterio
+from encnet.data.source import ImageSource
+from encnet.inference.media.raster_files import LabelRaster
 from encnet.inference.predictor import Predictor
 from encnet.inference.protocols.protocol import TILE
 from encnet.inference.protocols.tile_grid import filled_reader
@@ -36,8 +38,8 @@ def predict_raster(
     folder: str | os.PathLike[str],
     stem: str | None = None,
     *,
-    bands: tuple[int, int, int] | None = None,
-    value_range: tuple[float, float] | None = None,
+    bands: tuple[int, ...] | None = None,
+    value_range: ValueRange | tuple[float, float] | None = None,
     overlay: bool = True,
     opacity: float = 0.5,
     overwrite: bool = False,
@@ -60,8 +62,11 @@ def predict_raster(
         path: the raster, in any format that rasterio reads.
         folder: folder for the results; it is created if needed.
         stem: stem of the names of the results; None takes that of the raster.
-        bands: as in :func:`encnet.inference.media.raster_files.open_raster`.
-        value_range: as in :func:`encnet.inference.media.raster_files.open_raster`.
+        bands: numbers, from 1, of the bands that the network sees; None takes those that it was trained on. For a model
+            of RGB photographs these are the bands that the file declares as red, green and blue, or else the first
+            three.
+        value_range: the values that become 0 and 255, one pair or one per band; None takes those of the training. 8-bit
+            bands need none.
         overlay: whether to write the overlay.
         opacity: opacity of the overlay's colours, 0-1.
         overwrite: whether to replace files that encnet did not write, or that were changed since.
@@ -75,7 +80,7 @@ def predict_raster(
             results cannot be written or would replace the raster or a file that encnet did not write, or the engine or
             the protocol of the predictor is another one.
     """
-    engine = predictor.require_pytorch("a raster takes", "predict it as a photograph if it is small")
+    engine = predictor.require_pytorch("a raster takes", "predict a small one as a photograph (raster false)")
     from encnet.inference.protocols.shared_context import SharedContextTiles
 
     protocol = predictor.protocol
@@ -85,9 +90,10 @@ def predict_raster(
     path = Path(path)
     written = result_files(folder, stem or path.stem, overlay)
     check_outputs(written, [path], overwrite, "folder")
-    mean = [round(255 * value) for value in predictor.description.info.mean]
+    preprocessing = predictor.preprocessing.reading(ImageSource(bands, value_range))  # pyright: ignore[reportArgumentType]
+    source = preprocessing.source
     with ExitStack() as stack:
-        raster = stack.enter_context(open_raster(path, bands, value_range, mean))
+        raster = stack.enter_context(open_raster(path, source.bands, source.value_range, preprocessing.fill))
         tile = protocol.crop if protocol.mode == "tiled" and protocol.crop is not None else TILE
         filling = predictor.preprocessing.filling(raster.size, raster.size)
         tiles = SharedContextTiles(engine, filling.size, tile, protocol.margin)
@@ -146,10 +152,10 @@ def _overview(raster: RasterReader, labels: Path, predictor: Predictor, presence
     rasterio = require_rasterio()
     scale = min(1, OVERVIEW / max(raster.size))
     height, width = (max(1, round(side * scale)) for side in raster.size)
-    pixels = raster.read(out_shape=(3, height, width)).pixels
+    pixels = picture(as_pixels(raster.read(out_shape=(height, width)).pixels))
     with rasterio.open(labels) as dataset:
         overview = dataset.read(1, out_shape=(height, width))
-    return Segmentation(overview, presence, predictor.names, predictor.palette, Image.fromarray(pixels), raster.path)
+    return Segmentation(overview, presence, predictor.names, predictor.palette, pixels, raster.path)
 
 
 def _report(

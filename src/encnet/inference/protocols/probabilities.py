@@ -26,7 +26,7 @@ def class_probabilities(
     Args:
         engine: engine with the network.
         tiles: shared-context tiles; None runs the network over whole images.
-        pixels: uint8 (B, h, w, 3), resized and filled for the network.
+        pixels: uint8 (B, h, w, C), resized and filled for the network.
         covered: height and width, in pixels of the result, that the class scores cover.
         size: H and W of the result in pixels.
 

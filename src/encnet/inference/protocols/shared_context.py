@@ -204,7 +204,8 @@ class SharedContextTiles:
     def _places_of(self, size: tuple[int, int]) -> tuple[int, int]:
         """Number of rows of the features and of the class scores of an image of a size."""
         with self.engine.computing():
-            features = self.engine.network.prepare(self.engine.normalised(np.zeros((1, *size, 3), np.uint8)))
+            images = np.zeros((1, *size, len(self.engine.description.info.mean)), np.uint8)
+            features = self.engine.network.prepare(self.engine.normalised(images))
             return features.features.shape[2], self.engine.network.classify(features, None).shape[2]
 
 

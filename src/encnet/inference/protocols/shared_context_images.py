@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from encnet.data.raster import Region
 from encnet.inference.engines.engine import Scores
 from encnet.inference.media.context_memory import ContextMemory
 from encnet.inference.protocols.shared_context import SharedContextTiles
-from encnet.inference.protocols.tile_grid import Read, Region
+from encnet.inference.protocols.tile_grid import Read
 
 
 def labels_in_tiles(
@@ -18,7 +19,7 @@ def labels_in_tiles(
 
     Args:
         tiles: tiles for the size of the images.
-        images: uint8 (B, h, w, 3), RGB, already resized for the network; they run one by one.
+        images: uint8 (B, h, w, C), already resized for the network; they run one by one.
         size: H and W of the label maps in pixels.
         memory: averages the context over the images.
 
@@ -51,5 +52,5 @@ def scores_in_tiles(tiles: SharedContextTiles, images: np.ndarray) -> Scores:
 
 
 def _reader(image: np.ndarray) -> Read:
-    """Reads regions of an image, uint8 (h, w, 3)."""
+    """Reads regions of an image, uint8 (h, w, C)."""
     return lambda rows, columns: Region(image[rows, columns])

@@ -43,7 +43,7 @@ def segment(
 
     Args:
         model: a model in eval mode.
-        images: (B, 3, H, W), normalised.
+        images: (B, C, H, W), normalised.
         protocol: a protocol completed by :meth:`Protocol.for_model`: with a crop, if it has sliding windows.
         size: (height, width) of the result; None is that of ``images``.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from encnet.data.raster import Region
 from encnet.inference.preprocessing import filled
 
 ALIGNMENT: int = 32
@@ -21,13 +22,6 @@ class Span(NamedTuple):
     start: int
     stop: int
     core: slice  #: the pixels of the image that count in this tile and in no other
-
-
-class Region(NamedTuple):
-    """A rectangular region of an image."""
-
-    pixels: np.ndarray  #: uint8 (h, w, 3), RGB
-    valid: np.ndarray | None = None  #: bool (h, w), the pixels that hold data; None if all of them do
 
 
 Read = Callable[[slice, slice], Region]
