@@ -75,7 +75,7 @@ def prepared(words: list[str]) -> list[str]:
 def run(arguments: Any) -> int:
     from rich.console import Console
 
-    from encnet.data.source import ImageSource
+    from encnet.data.source import PHOTOGRAPHS, ImageSource
     from encnet.inference import Predictor, expand_inputs, output_stems
     from encnet.inference.ranking import RANKING, Ranking
     from encnet.system.memory import keep_freed_memory
@@ -92,7 +92,8 @@ def run(arguments: Any) -> int:
         arguments.device,
         arguments.precision,
         arguments.engine,
-        image_source=ImageSource(arguments.bands, arguments.value_range),
+        # Beside rasters, which the flags are for, photographs are read as in the training.
+        image_source=PHOTOGRAPHS if files["raster"] else ImageSource(arguments.bands, arguments.value_range),
     )
     ranking = Ranking(predictor) if arguments.rank else None
     failures: list[InputError] = []

@@ -76,7 +76,7 @@ def predict_raster(
         InputError: rasterio is not installed, the raster cannot be read with these arguments, no pixel has data, the
             results cannot be written, or the engine or the protocol of the predictor is another one.
     """
-    engine = predictor.require_pytorch("a raster takes", "predict a small one as a photograph (raster false)")
+    engine = predictor.require_pytorch("a raster takes", "predict it as a photograph (raster false)")
     from encnet.inference.protocols.shared_context import SharedContextTiles
 
     protocol = predictor.protocol
