@@ -81,7 +81,7 @@ def run(arguments: Any) -> int:
     from rich.console import Console
 
     from encnet.commands.predict_plan import make_plan
-    from encnet.data.source import ImageSource
+    from encnet.data.source import PHOTOGRAPHS, ImageSource
     from encnet.inference import Predictor
     from encnet.inference.ranking import Ranking
     from encnet.system.memory import keep_freed_memory
@@ -98,7 +98,8 @@ def run(arguments: Any) -> int:
         arguments.device,
         arguments.precision,
         arguments.engine,
-        image_source=ImageSource(arguments.bands, arguments.value_range),
+        # Beside rasters, which the flags are for, photographs are read as in the training.
+        image_source=PHOTOGRAPHS if plan.of_kind("raster") else ImageSource(arguments.bands, arguments.value_range),
     )
     ranking = Ranking(predictor) if arguments.rank else None
     failures: list[InputError] = []

@@ -37,7 +37,7 @@ def image_source(document: Mapping[str, Any], path: Path) -> ImageSource:
     if bands is not None and not isinstance(bands, list):
         raise InputError(f"{path}: `bands` must be a list of band numbers, [1, 2, 3, 4] for example, not {bands!r}")
     try:
-        return ImageSource(bands, value_range, percentiles, orientation)
+        return ImageSource(None if bands is None else tuple(bands), value_range, percentiles, orientation)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

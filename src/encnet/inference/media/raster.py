@@ -80,7 +80,7 @@ def predict_raster(
             results cannot be written or would replace the raster or a file that encnet did not write, or the engine or
             the protocol of the predictor is another one.
     """
-    engine = predictor.require_pytorch("a raster takes", "predict a small one as a photograph (raster false)")
+    engine = predictor.require_pytorch("a raster takes", "predict it as a photograph (raster false)")
     from encnet.inference.protocols.shared_context import SharedContextTiles
 
     protocol = predictor.protocol
