@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-SUMMARY = "converts the export of a labelling tool (labelme, CVAT, COCO) to a data set"
+SUMMARY = "converts the export of a labelling tool (labelme, CVAT, COCO, YOLO, masks, ...) to a data set"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--order",
         type=Literal["tool", "area"] | None,
         default=None,
-        help="which area is on top: as in the tool, or the smallest area; none is area for coco, else tool",
+        help="which area is on top: as in the tool, or the smallest area; none is area for coco and yolo, else tool",
     )
 
 
@@ -62,6 +62,8 @@ def run(arguments: Any) -> int:
             order=arguments.order,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+    if imported.why:
+        print(f"read as {imported.format}, because {imported.why}")
     for kind, number in imported.left_out.items():
         print(f"note: left out, {number} x {kind}", file=sys.stderr)
     if imported.unlabelled:

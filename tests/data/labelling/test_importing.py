@@ -90,7 +90,7 @@ def test_labels_may_be_chosen_ignored_or_be_the_background(labelled: Path, tmp_p
     ("arguments", "message"),
     [
         ({"source": "nowhere"}, "there is no file or folder"),
-        ({"format": "yolo"}, "no format 'yolo' to import; choose one of labelme, cvat, coco"),
+        ({"format": "paper"}, "no format 'paper' to import; choose one of labelme, cvat, coco"),
         ({"format": "coco"}, "has no file that coco writes"),
         ({"val_share": 1.0}, "val_share is 1.0; it must be at least 0 and below 1"),
         ({"classes": ["hedge"]}, "no label 'hedge'; the labels are lawn, path"),
@@ -144,5 +144,5 @@ def test_the_command_prints_what_it_wrote_and_left_out(
 
 def test_every_tool_is_in_the_documentation() -> None:
     page = (Path(__file__).parents[3] / "docs/own_data.md").read_text(encoding="utf-8").lower()
-    assert set(READERS) == {"labelme", "cvat", "coco"}
+    assert {"labelme", "cvat", "coco"} <= set(READERS)
     assert all(name in page for name in READERS)

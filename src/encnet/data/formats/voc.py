@@ -11,6 +11,8 @@ VOCdevkit/. Images of VOC train keep VOC's label maps, which are finer.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from encnet.data.formats.pairs import LABEL_SUFFIXES, files, read_names
 from encnet.data.labels import LabelSet
 from encnet.data.matlab import INSTALL, MATLAB_SUFFIX, can_read_matlab
 from encnet.data.palette import Color
+from encnet.system.errors import InputError
 
 ARCHIVE: Archive = Archive(
     "PASCAL VOC 2012", "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/", {"": "VOCtrainval_11-May-2012.tar"}
@@ -33,16 +36,21 @@ NAMES: tuple[str, ...] = (
 
 _FOLDER = "VOC2012"
 _LISTS = "ImageSets/Segmentation"
+_CLASS_TABLE = "labelmap.txt"  # CVAT writes it beside masks in VOC's folders
+_STEM = re.compile(r"20(0[7-9]|1[0-2])_\d{6}")  # year and number of a photograph, as in 2007_000032
 _SBD_FOLDER, _CONVERTED = "benchmark_RELEASE", "SegmentationClassAug"
 
 
 def detect(root: Path) -> bool:
-    """Whether ``root`` is or contains VOC2012/, or contains SBD."""
+    """Whether ``root`` is or contains VOC2012/, contains SBD, or has masks of one's own in VOC's folders.
+
+    ``read`` does not read the last: it tells how to import them. If they were not detected here, the answer would be
+    that no format fits.
+    """
     folder = find_devkit(root, _FOLDER)
-    parts = ("JPEGImages", "SegmentationClass", _LISTS)
     # VOC2010/ has the same folders, with 21 classes for a fifth of its images; it counts as PASCAL Context.
     name = root.resolve().name
-    inner = name == _FOLDER or (name != "VOC2010" and all((root / part).is_dir() for part in parts))
+    inner = name == _FOLDER or (name != "VOC2010" and _has_folders(root)) or _has_table(root)
     return folder != root or inner or (root / _SBD_FOLDER).is_dir()
 
 
@@ -50,9 +58,15 @@ def read(root: Path) -> DatasetIndex:
     """The splits train, val, trainval and train_aug, and test (without label maps) if its list is there.
 
     Raises:
-        InputError: a folder or list of VOC2012/ is missing, or a list cannot be read.
+        InputError: a folder or list of VOC2012/ is missing, a list cannot be read, or the masks are one's own.
     """
     voc = find_devkit(root, _FOLDER)
+    if _has_table(voc) or (_has_folders(voc) and not _is_official(voc)):
+        reason = f"it has a {_CLASS_TABLE}" if _has_table(voc) else "no list names a photograph of VOC's"
+        raise InputError(
+            f"{voc} has the folders of PASCAL VOC, but is not PASCAL VOC: {reason}; import it by `encnet import-labels"
+            f" {shlex.quote(str(voc))} --out FOLDER`"
+        )
     ARCHIVE.require(voc, ["JPEGImages", "SegmentationClass", *(f"{_LISTS}/{split}.txt" for split in ("train", "val"))])
     lists = {split: voc / _LISTS / f"{split}.txt" for split in ("train", "val", "trainval", "test")}
     stems = {split: read_stems(path) for split, path in lists.items() if path.is_file()}
@@ -67,6 +81,21 @@ def read(root: Path) -> DatasetIndex:
         splits["test"] = samples(voc, stems["test"], lambda stem: None)
     labels = LabelSet.plain(NAMES, bit_palette(len(NAMES)))
     return DatasetIndex("voc", root, labels, splits, frozenset({"trainval", "train_aug"}), absent)
+
+
+def _has_folders(root: Path) -> bool:
+    return all((root / part).is_dir() for part in ("JPEGImages", "SegmentationClass", _LISTS))
+
+
+def _has_table(root: Path) -> bool:
+    return (root / _CLASS_TABLE).is_file() and (root / "SegmentationClass").is_dir()
+
+
+def _is_official(voc: Path) -> bool:
+    """Whether a folder is of a development kit: by its name, its lists of a class, or its names of photographs."""
+    if voc.resolve().name == _FOLDER or (voc / "ImageSets/Main/aeroplane_train.txt").is_file():
+        return True
+    return any(_STEM.fullmatch(stem) for path in sorted((voc / _LISTS).glob("*.txt")) for stem in read_stems(path)[:1])
 
 
 def find_devkit(root: Path, year: str) -> Path:

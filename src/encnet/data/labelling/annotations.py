@@ -62,6 +62,8 @@ class Annotations:
     """Whether small areas lie over large ones, because the file has no drawing order."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Kind of annotation without an area (point, line, ...) -> number of them."""
+    why: str = ""
+    """What showed that the files are of this format, as the end of a sentence; may be empty."""
 
 
 class Photographs:

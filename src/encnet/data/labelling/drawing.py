@@ -89,7 +89,7 @@ def _decoded(code: Any) -> np.ndarray:
 def require_pycocotools() -> Any:
     """The module ``pycocotools.mask``; raises InputError if it is not installed."""
     if importlib.util.find_spec("pycocotools") is None:
-        raise InputError("drawing the areas of COCO and CVAT needs pycocotools: `pip install 'encnet[coco]'`")
+        raise InputError("drawing these areas needs pycocotools: `pip install 'encnet[coco]'`")
     from pycocotools import mask
 
     return mask

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from encnet.data.labelling import coco, cvat, labelme
+from encnet.data.labelling import coco, cvat, labelme, masks, yolo
 from encnet.data.labelling.annotations import AnnotatedImage, Annotations
 from encnet.data.labelling.writing import Painting, write_images
 from encnet.data.labels import IGNORE, LabelSet
@@ -35,8 +35,10 @@ class Reader(Protocol):
         ...
 
 
-READERS: dict[str, Reader] = {"labelme": labelme, "cvat": cvat, "coco": coco}
+READERS: dict[str, Reader] = {"labelme": labelme, "cvat": cvat, "coco": coco, "yolo": yolo, "masks": masks}
 """Every tool by name."""
+SUFFIXES: frozenset[str] = frozenset({".json", ".xml", ".yaml", ".yml", ".txt", ".png"})
+"""Suffixes of the files that are shown to the tools' modules."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Imported:
     """Number of photographs left out because they have no area of a class."""
     left_out: Mapping[str, int]
     """Kind of annotation left out (no area, or area of a label that is not a class) -> number of them."""
+    why: str = ""
+    """What showed the format, as the end of a sentence; may be empty."""
 
 
 def import_labels(
@@ -85,7 +89,7 @@ def import_labels(
         ignore: labels whose areas are ignored; ``__ignore__`` always is.
         val_share: share of the images for the split val, if the tool has none; the choice depends on their names alone.
         order: ``tool`` draws areas over one another as the tool does, ``area`` draws small ones over large ones; None
-            means ``area`` for COCO, whose files have no order, and ``tool`` for the others.
+            means ``area`` for COCO and YOLO, whose files have no order, and ``tool`` for the others.
         progress: called after each image with the number done and the number of all.
 
     Raises:
@@ -122,7 +126,7 @@ def import_labels(
     left_out = Counter(annotations.left_out)
     for image in annotations.images:
         left_out.update(f"area of '{area.label}'" for area in image.areas if area.label not in values)
-    return Imported(out, name, labels.names, counts, len(annotations.images) - len(chosen), left_out)
+    return Imported(out, name, labels.names, counts, len(annotations.images) - len(chosen), left_out, annotations.why)
 
 
 def _unpacked(source: Path, folder: Path) -> Path:
@@ -139,7 +143,7 @@ def _read(source: Path, format: str | None, images: Path | None) -> tuple[str, A
     if images is not None and not images.is_dir():
         raise InputError(f"there is no folder of images {images}; correct the path", "images")
     if source.is_dir():
-        files = sorted(path for path in source.rglob("*") if path.suffix.lower() in (".json", ".xml"))
+        files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
         root = source
     elif source.is_file():
         files, root = [source], source.parent
@@ -153,7 +157,8 @@ def _read(source: Path, format: str | None, images: Path | None) -> tuple[str, A
     if format is not None:
         raise InputError(f"{source} has no file that {format} writes; export the labels again", "format")
     raise InputError(
-        f"{source} has no file of a known tool; export the labels as labelme's JSON, 'CVAT for images 1.1' or COCO JSON"
+        f"{source} has no file of a known tool; export the labels as labelme's JSON, 'CVAT for images 1.1', COCO JSON,"
+        " YOLO segmentation or masks with a labelmap.txt"
     )
 
 
