@@ -217,7 +217,7 @@ def test_a_damaged_mask_is_left_out_and_masks_of_objects_are_named(tmp_path: Pat
         ("lawn:1,2,300::\n", "'1,2,300' is not a colour of three numbers in 0-255"),
         ("lawn:1,2,3::\nlawn:1,2,4::\n", "line 2: the label 'lawn' is there twice"),
         ("lawn:1,2,3::\n\npath:1,2,3::\n", "line 3: 'path' and 'lawn' have the colour 1,2,3"),
-        ("# nothing\n", "gives no label a colour"),
+        ("# nothing\n", "has no label"),
         ("lawn:1,2,3::\n", r"nothing that labelmap\.txt lists, but colour \(\d+, \d+, \d+\), for example"),
     ],
 )

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from encnet.data.formats.voc import bit_palette
 from encnet.data.labels import IGNORE
 from encnet.data.palette import Color
 from encnet.data.raw_labels import pack_color
 from encnet.system.errors import InputError
 
 LABELMAP: str = "labelmap.txt"
-"""CVAT's table: a line ``label:red,green,blue:parts:actions`` for each class."""
+"""CVAT's table: a line ``label:red,green,blue:parts:actions`` for each class; without colours, VOC's palette holds."""
 CLASS_NAMES: str = "class_names.txt"
 """The table that labelme's converter writes: the class of value i is in line i; ``__ignore__`` does not count."""
 
@@ -69,8 +70,11 @@ def _labelmap(path: Path) -> ClassTable:
         labels[label] = color
         if color is not None:
             codes[pack_color(color)] = label
-    if not codes:
-        raise InputError(f"{path} gives no label a colour; export the masks again")
+    if not labels:
+        raise InputError(f"{path} has no label; export the masks again")
+    if not codes:  # Datumaro then paints the labels in the colours of PASCAL VOC
+        labels = dict(zip(labels, bit_palette(len(labels)), strict=True))
+        codes = {pack_color(color): label for label, color in labels.items() if color is not None}
     return ClassTable(labels, "color", codes, LABELMAP)
 
 

@@ -23,6 +23,7 @@ from encnet.data.labelling.finder import MISSING, Finder
 from encnet.data.labelling.yolo_folder import CLASSES, LABELS, Layout, is_layout, read_folder, read_layout
 from encnet.system.errors import InputError
 
+_BOX = "box without an area"
 _BOX_NUMBERS = (4, 5)  # centre, width and height; and the confidence, if a detector wrote the file
 _TOLERANCE = 0.05  # a corner may lie outside of the photograph by this share of its side; it is moved to the edge
 
@@ -58,14 +59,16 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             f"{files[0]} has YOLO's polygons, but nothing names their classes; write a {CLASSES} of one name per line"
             f" into {root}, class 0 first, and import that folder"
         )
-    left_out: Counter[str] = Counter()
+    left_out = Counter[str]()
     labels: dict[str, None] = {}
     annotated: list[AnnotatedImage] = []
     for layout in layouts:
         labels.update(dict.fromkeys(layout.names.values()))
         annotated += _images(layout, root, images, left_out)
+    if left_out[_BOX] and not any(image.areas for image in annotated):
+        raise InputError(f"{layouts[0].source} is of boxes alone, which have no areas; export polygons (segmentation)")
     why = "; ".join(f"{layout.source.name} names {len(layout.names)} classes" for layout in layouts)
-    return Annotations(tuple(annotated), labels, large_below=True, left_out=left_out, why=why)
+    return Annotations(tuple(annotated), labels, large_below=True, left_out=+left_out, why=why)
 
 
 def _images(layout: Layout, root: Path, images: Path | None, left_out: Counter[str]) -> list[AnnotatedImage]:
@@ -119,7 +122,7 @@ def _shape(line: str, names: Mapping[int, str]) -> Area | str:
     if number not in names:
         return f"area of class {number:g}, which has no name"
     if len(numbers) in _BOX_NUMBERS:
-        return "box without an area"
+        return _BOX
     if len(numbers) < 6 or len(numbers) % 2:
         return f"line of {len(numbers)} coordinates, which are no polygon"
     if not all(math.isfinite(value) and -_TOLERANCE <= value <= 1 + _TOLERANCE for value in numbers):
