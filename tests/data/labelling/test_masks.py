@@ -17,6 +17,7 @@ from encnet.data.labelling.masks import detect, read
 from encnet.data.labels import IGNORE
 from encnet.system.errors import InputError
 
+WRITTEN = Path(__file__).parents[2] / "fixtures/labelling/masks"
 COLORS = {"background": (0, 0, 0), "lawn": (48, 112, 32), "path": (200, 10, 255)}
 LABELMAP = "# label:color_rgb:parts:actions\n" + "".join(
     f"{name}:{','.join(map(str, color))}::\n" for name, color in COLORS.items()
@@ -64,6 +65,15 @@ def export(
 def drawn(out: Path) -> dict[str, np.ndarray]:
     """Stem -> label map that was written."""
     return {path.stem: np.asarray(Image.open(path)) for path in out.glob("labels/*/*.png")}
+
+
+def test_label_maps_equal_the_masks_that_datumaro_exported(tmp_path: Path) -> None:
+    imported = import_labels(WRITTEN / "export", tmp_path / "data")
+    assert imported.classes == ("background", "lawn", "path", "pond")
+    assert imported.images == {"train": 1, "val": 1}
+    for stem, labels in drawn(tmp_path / "data").items():
+        assert np.array_equal(labels, np.asarray(Image.open(WRITTEN / "drawn" / f"{stem}.png")))
+        assert set(np.unique(labels)) == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("kind", ["RGB", "RGBA", "P", "L"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from encnet.data.labelling import coco, cvat, labelme, masks, yolo
+from encnet.data.labelling import coco, cvat, label_studio, labelme, masks, yolo
 from encnet.data.labelling.annotations import AnnotatedImage, Annotations
 from encnet.data.labelling.writing import Painting, write_images
 from encnet.data.labels import IGNORE, LabelSet
@@ -35,7 +35,14 @@ class Reader(Protocol):
         ...
 
 
-READERS: dict[str, Reader] = {"labelme": labelme, "cvat": cvat, "coco": coco, "yolo": yolo, "masks": masks}
+READERS: dict[str, Reader] = {
+    "labelme": labelme,
+    "cvat": cvat,
+    "coco": coco,
+    "label_studio": label_studio,
+    "yolo": yolo,
+    "masks": masks,
+}
 """Every tool by name."""
 SUFFIXES: frozenset[str] = frozenset({".json", ".xml", ".yaml", ".yml", ".txt", ".png"})
 """Suffixes of the files that are shown to the tools' modules."""
