@@ -79,7 +79,11 @@ def test_a_photograph_may_be_inside_the_file_beside_it_or_elsewhere(folder: Path
 
 
 def test_lines_and_points_are_left_out(folder: Path) -> None:
-    shapes = [shape("post", [[4, 4]], "point"), shape("edge", [[0, 0], [9, 9]], "line"), shape("lawn", [[0, 0]] * 3)]
+    shapes = [
+        shape("post", [[4, 4]], "point"),
+        shape("edge", [[0, 0], [9, 9]], "line"),
+        shape("lawn", [[0, 0], [5, 0], [5, 5]]),
+    ]
     write(folder / "one.json", shapes)
     annotations = read([folder / "one.json"], folder, None)
     assert annotations.left_out == {"point": 1, "line": 1}
@@ -99,12 +103,12 @@ def test_folders_say_splits(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"shapes": [{"points": [[0, 0]] * 3, "shape_type": "polygon"}]}, "'label' is missing"),
-        ({"shapes": [shape("", [[0, 0]] * 3)]}, "has the label ''"),
-        ({"shapes": [shape("lawn", [[0, 0], [1, 1]])]}, "polygon of 2 points"),
-        ({"shapes": [shape("lawn", [[0, 0], [1]])]}, "not as labelme writes it"),
-        ({"shapes": [shape("lawn", [[0, 0]] * 4, "star")]}, "star of 4 points"),
-        ({"shapes": [shape("lawn", [[0, 0], [1, 1]], "mask", mask="!")]}, "not as labelme writes it"),
+        ({"shapes": [{"points": [[0, 0]] * 3, "shape_type": "polygon"}]}, r"1 x area without a label \(one\.json\)"),
+        ({"shapes": [shape("", [[0, 0]] * 3)]}, "1 x area without a label"),
+        ({"shapes": [shape("lawn", [[0, 0], [1, 1]])]}, r"1 x polygon of fewer than three corners \(one\.json: lawn\)"),
+        ({"shapes": [shape("lawn", [[0, 0], [1]])]}, "1 x damaged shape"),
+        ({"shapes": [shape("lawn", [[0, 0]] * 4, "star")]}, "1 x shape of the unknown kind 'star'"),
+        ({"shapes": [shape("lawn", [[0, 0], [1, 1]], "mask", mask="!")]}, "1 x mask whose PNG is damaged"),
         ({"shapes": 3}, "not as labelme writes it"),
         ({"imagePath": "nowhere.jpg"}, r"nowhere\.jpg, which is not in"),
         ({"imageWidth": 31}, "30 x 20 pixels, but was labelled at 31 x 20"),
