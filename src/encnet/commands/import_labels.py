@@ -42,9 +42,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=None,
         help="which area is on top: as in the tool, or the smallest area; none is area for coco and yolo, else tool",
     )
+    parser.add_argument(
+        "--orientation",
+        type=Literal["stored", "shown"] | None,
+        default=None,
+        help="on which pixels labels were drawn if the camera turned the photograph and sizes do not tell: as the file "
+        "stores them, or as the upright photograph is shown",
+    )
 
 
 def run(arguments: Any) -> int:
+    from encnet.commands.command import INCOMPLETE
     from encnet.data.labelling import import_labels
     from encnet.system.progress import progress_bar
 
@@ -60,15 +68,22 @@ def run(arguments: Any) -> int:
             ignore=arguments.ignore,
             val_share=arguments.val_share,
             order=arguments.order,
+            orientation=arguments.orientation,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if imported.why:
         print(f"read as {imported.format}, because {imported.why}")
     for kind, number in imported.left_out.items():
-        print(f"note: left out, {number} x {kind}", file=sys.stderr)
-    if imported.unlabelled:
-        print(f"note: left out, {imported.unlabelled} images in which nothing is labelled", file=sys.stderr)
+        examples = imported.examples.get(kind, ())
+        named = f" ({', '.join(examples)}{', ...' if number > len(examples) else ''})" if examples else ""
+        print(f"note: left out, {number} x {kind}{named}", file=sys.stderr)
+    for note in imported.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for warning in imported.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     splits = ", ".join(f"{number} in {split}" for split, number in imported.images.items())
     print(f"wrote {imported.root} from {imported.format}: {splits}; classes {', '.join(imported.classes)}")
+    for line in imported.ledger.lines():
+        print(line)
     print(f"next: `encnet check {imported.root}` or `encnet train {imported.root}`")
-    return 0
+    return 0 if imported.ledger.complete else INCOMPLETE

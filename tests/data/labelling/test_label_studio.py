@@ -68,7 +68,7 @@ def test_later_polygons_lie_over_earlier_ones(tmp_path: Path) -> None:
     root = export(tmp_path / "project", [task(polygon("path", SMALL), polygon("lawn", LARGE), polygon("path", SMALL))])
     imported = import_labels(root, tmp_path / "data")
     assert (imported.format, imported.classes) == ("label_studio", ("lawn", "path"))
-    assert imported.why == "export.json lists 1 task of Label Studio"
+    assert imported.why == "export.json lists tasks of Label Studio (1 task in all)"
     assert_drawn(drawn(tmp_path / "data"), [(pixels(LARGE), 0), (pixels(SMALL), 1)], IGNORE)
     import_labels(export(tmp_path / "two", [task(polygon("path", SMALL), polygon("lawn", LARGE))]), tmp_path / "more")
     assert_drawn(drawn(tmp_path / "more"), [(pixels(LARGE), 0)], IGNORE)
@@ -115,7 +115,7 @@ def test_labels_may_be_in_an_entry_of_their_own(tmp_path: Path) -> None:
         {"id": "q", "type": "polygon", "value": value, **sizes},
     ]
     imported = import_labels(export(tmp_path / "project", [task(*entries)]), tmp_path / "data")
-    assert imported.left_out == {"polygon without a label": 1}
+    assert imported.left_out == {"area without a label": 1}
     assert_drawn(drawn(tmp_path / "data"), [(pixels(LARGE), 0)], IGNORE)
 
 
@@ -203,16 +203,16 @@ def test_the_newest_annotation_that_was_not_cancelled_counts(
     ("changes", "kind"),
     [
         (polygon("lawn", SMALL[:2]), "polygon of fewer than three corners"),
-        (polygon("lawn", [SMALL[0]] * 4), "polygon of fewer than three corners"),
-        (polygon("lawn", [(300.0, 0.0), (400.0, 0.0), (400.0, 90.0)]), "shape far outside of its photograph"),
-        (polygon("lawn", [(math.nan, 0.0), (40.0, 0.0), (40.0, 90.0)]), "shape far outside of its photograph"),
-        (entry("polygon", "lawn"), "damaged polygonlabels (the key 'points' is missing)"),
-        (entry("polygon", None, points=LARGE), "polygon without a label"),
+        (polygon("lawn", [SMALL[0]] * 4), "area of zero size"),
+        (polygon("lawn", [(300.0, 0.0), (400.0, 0.0), (400.0, 90.0)]), "area outside of the image"),
+        (polygon("lawn", [(math.nan, 0.0), (40.0, 0.0), (40.0, 90.0)]), "area with a coordinate that is not a number"),
+        (entry("polygon", "lawn"), "damaged shape"),
+        (entry("polygon", None, points=LARGE), "area without a label"),
         (entry("polygon", ["lawn", "path"], points=LARGE), "polygon with several labels"),
-        (rectangle("lawn", 10, 10, 0, 20), "rectangle without a size"),
-        (rectangle("lawn", 10, 10, 30, 200), "shape far outside of its photograph"),
-        (entry("ellipse", "lawn", x=10, y=10, radiusX=0, radiusY=3), "ellipse without a size"),
-        (entry("brush", "lawn", format="rle", rle=[1, 2, 3]), "brush mask whose code is damaged"),
+        (rectangle("lawn", 10, 10, 0, 20), "area of zero size"),
+        (rectangle("lawn", 10, 10, 30, 200), "shape that reaches far out of the image (coordinates are percent)"),
+        (entry("ellipse", "lawn", x=10, y=10, radiusX=0, radiusY=3), "area of zero size"),
+        (entry("brush", "lawn", format="rle", rle=[1, 2, 3]), "mask whose run lengths do not fit"),
         (entry("brush", "lawn", format="png"), "brush mask in the format 'png'"),
         (entry("keypoint", "lawn", x=1, y=1), "keypointlabels without an area"),
         ({"type": "choices", "value": {"choices": ["good"]}}, "choices without an area"),
@@ -223,6 +223,8 @@ def test_a_bad_shape_among_others_is_left_out_and_named(tmp_path: Path, changes:
     root = export(tmp_path / "project", [task(polygon("path", SMALL), changes)])
     imported = import_labels(root, tmp_path / "data")
     assert imported.left_out == {kind: 1}
+    assert imported.examples == {kind: ["a.jpg"]}
+    assert imported.ledger.complete
     assert_drawn(drawn(tmp_path / "data"), [(pixels(SMALL), imported.classes.index("path"))], IGNORE)
 
 
@@ -233,9 +235,8 @@ def test_a_bad_shape_among_others_is_left_out_and_named(tmp_path: Path, changes:
         (task(image="/data/upload/1/b.jpg", annotations=[{"was_cancelled": True}]), "task without an annotation"),
         (task(data={"text": "no image"}), "task without an image"),
         (task(data={"image": ["a.jpg", "b.jpg"]}), "task without an image"),
-        (task(annotations=[3]), "task that is not as Label Studio writes it"),
-        ("nothing", "task that is not as Label Studio writes it"),
-        (task(polygon("lawn", LARGE), image="/data/upload/1/gone.jpg"), "photograph that is labelled, but not there"),
+        (task(annotations=[3]), "annotation that the export only numbers"),
+        ("nothing", "task without an image"),
     ],
 )
 def test_a_bad_task_among_others_is_left_out_and_named(tmp_path: Path, bad: Any, kind: str) -> None:
@@ -243,6 +244,15 @@ def test_a_bad_task_among_others_is_left_out_and_named(tmp_path: Path, bad: Any,
     imported = import_labels(root, tmp_path / "data")
     assert imported.left_out[kind] == 1
     assert imported.images == {"train": 1}
+
+
+def test_a_photograph_that_is_missing_is_in_the_ledger(tmp_path: Path) -> None:
+    tasks = [task(polygon("lawn", LARGE)), task(polygon("lawn", LARGE), image="/data/upload/1/gone.jpg")]
+    imported = import_labels(export(tmp_path / "project", tasks), tmp_path / "data")
+    assert imported.images == {"train": 1}
+    assert imported.ledger.left_out["the photograph is missing; copy it into the folder"].names == ["gone.jpg"]
+    assert not imported.ledger.complete
+    assert imported.ledger.used == {"annotation files": 1, "photographs": 1}
 
 
 def test_an_annotation_without_shapes_is_a_photograph_without_areas(tmp_path: Path) -> None:
@@ -272,6 +282,6 @@ def test_the_command_asks_for_the_folder_of_photographs(tmp_path: Path, capsys: 
     export(tmp_path / "project", [task(polygon("lawn", LARGE))], "../photographs/a.jpg")
     command = ["import-labels", str(tmp_path / "project/export.json"), "--out", str(tmp_path / "data")]
     assert main(command) == 2
-    assert "names the image 0a1b2c3d-a.jpg, which is not in" in " ".join(capsys.readouterr().err.split())
+    assert "names the image a.jpg, which is not in" in " ".join(capsys.readouterr().err.split())
     assert main([*command, "--images", str(tmp_path / "photographs")]) == 0
-    assert "read as label_studio, because export.json lists 1 task" in " ".join(capsys.readouterr().out.split())
+    assert "read as label_studio, because export.json lists tasks" in " ".join(capsys.readouterr().out.split())

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from encnet.cli import main
+from encnet.commands.command import INCOMPLETE
 from encnet.data.formats import read_dataset
 from encnet.data.labelling import import_labels
 from encnet.data.labelling.masks import detect, read
@@ -83,7 +84,9 @@ def test_label_maps_are_what_the_masks_say(tmp_path: Path, kind: str) -> None:
     imported = import_labels(export(tmp_path / "cvat", masks), tmp_path / "data", val_share=0)
     assert (imported.format, imported.classes, imported.images) == ("masks", tuple(COLORS), {"train": 3})
     assert imported.left_out == {}
-    assert imported.why == "cvat/SegmentationClass holds 3 masks, with the classes of labelmap.txt"
+    assert imported.ledger.used == {"annotation files": 4, "photographs": 3}
+    assert imported.ledger.left_out == {}
+    assert imported.why == "SegmentationClass holds masks, and their classes are from labelmap.txt"
     for stem, labels in drawn(tmp_path / "data").items():
         assert np.array_equal(labels, INDICES[stem])
     assert read_dataset(tmp_path / "data").labels.palette == tuple(COLORS.values())
@@ -158,25 +161,27 @@ def test_the_background_is_a_class_that_can_be_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lists", "images", "left_out"),
+    ("lists", "images", "said"),
     [
-        ({"train": "p0\np1", "val": "p2"}, {"train": 2, "val": 1}, {}),
-        ({"Train": "p0", "Validation": "p1", "Test": "p2"}, {"train": 1, "val": 1, "test": 1}, {}),
-        ({"train": '"p0"\np1 1\n', "val": "p2", "trainval": "p0\np1\np2"}, {"train": 2, "val": 1}, {}),
-        ({"train": "p0\np9", "val": "p1"}, {"train": 1, "val": 1}, {"without a mask": 1, "no list in": 1}),
-        ({"train": "p0\np1\np2", "val": "p2"}, {"train": 2, "val": 1}, {"in another split": 1}),
-        ({"train": "p0\np1\np2", "val": "p0\np1\np2"}, {"train": 2, "val": 1}, {"in another split": 3}),
+        ({"train": "p0\np1", "val": "p2"}, {"train": 2, "val": 1}, []),
+        ({"Train": "p0", "Validation": "p1", "Test": "p2"}, {"train": 1, "val": 1, "test": 1}, []),
+        ({"train": '"p0"\np1 1\n', "val": "p2", "trainval": "p0\np1\np2"}, {"train": 2, "val": 1}, []),
+        ({"train": "p0\np9", "val": "p1"}, {"train": 1, "val": 1}, ["it has no mask", "no list in"]),
+        ({"train": "p0\np1\np2", "val": "p2"}, {"train": 2, "val": 1}, ["1 image of the split train (p2)"]),
+        (
+            {"train": "p0\np1\np2", "val": "p0\np1\np2"},
+            {"train": 2, "val": 1},
+            ["3 images of the split val (p0, p1, p2)"],
+        ),
     ],
 )
-def test_lists_are_splits(
-    tmp_path: Path, lists: dict[str, str], images: dict[str, int], left_out: dict[str, int]
-) -> None:
+def test_lists_are_splits(tmp_path: Path, lists: dict[str, str], images: dict[str, int], said: list[str]) -> None:
     source = export(tmp_path / "cvat", {stem: rgb(i) for stem, i in INDICES.items()}, lists=lists)
     imported = import_labels(source, tmp_path / "data", val_share=0.34)
     assert imported.images == images
-    assert len(imported.left_out) == len(left_out)
-    for part, number in left_out.items():
-        assert [count for kind, count in imported.left_out.items() if part in kind] == [number]
+    lines = [line for line in (*imported.notes, *imported.ledger.lines()[1:]) if "JPEGImages" not in line]
+    assert len(lines) == len(said)
+    assert all(any(part in line for line in lines) for part in said)
 
 
 def test_stems_may_have_folders_and_spaces(tmp_path: Path) -> None:
@@ -199,10 +204,10 @@ def test_an_export_without_photographs_needs_their_folder(tmp_path: Path, capsys
     assert "give its folder (--images)" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "data").exists()
     (tmp_path / "photographs/p1.jpg").unlink()
-    main([*command, "--images", str(tmp_path / "photographs")])
-    said = capsys.readouterr()
-    assert "1 in train, 1 in val; classes background, lawn, path" in " ".join(said.out.split())
-    assert "1 x photograph that is labelled, but not there" in said.err
+    assert main([*command, "--images", str(tmp_path / "photographs")]) == INCOMPLETE
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 in train, 1 in val; classes background, lawn, path" in said
+    assert "left out: 1 file (SegmentationClass/p1.png): the photograph is missing" in said
 
 
 def test_a_damaged_mask_is_left_out_and_masks_of_objects_are_named(tmp_path: Path) -> None:
@@ -213,10 +218,12 @@ def test_a_damaged_mask_is_left_out_and_masks_of_objects_are_named(tmp_path: Pat
     (source / "SegmentationClass/p1.png").write_bytes(b"no picture")
     imported = import_labels(source, tmp_path / "data", val_share=0)
     assert imported.images == {"train": 2}
-    assert imported.left_out == {
-        "mask that cannot be read": 1,
-        "mask of SegmentationObject/, which tells objects apart, not classes": 3,
-    }
+    (damaged, objects, photographs) = imported.ledger.lines()[1:]
+    assert "left out: 1 file (SegmentationClass/p1.png): cannot read it as an image" in damaged
+    assert "left out: 3 files (SegmentationObject/p0.png, " in objects
+    assert "masks of objects; masks of classes are used" in objects
+    assert "left out: 1 file (JPEGImages/p1.jpg)" in photographs
+    assert not imported.ledger.complete
 
 
 @pytest.mark.parametrize(

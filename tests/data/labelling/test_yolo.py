@@ -13,6 +13,7 @@ from PIL import Image
 from pixel_areas import assert_drawn
 
 from encnet.cli import main
+from encnet.commands.command import INCOMPLETE
 from encnet.data.labelling import import_labels
 from encnet.data.labelling.yolo import detect, read
 from encnet.data.labels import IGNORE
@@ -111,7 +112,9 @@ def test_arrangements(
     assert imported.classes == (classes or ("lawn", "path"))
     assert imported.images == (images or {"train": 1, "val": 1})
     assert f"names {len(imported.classes)} classes" in imported.why
-    assert set(imported.left_out) <= {"test folder or list '../test/images' of data.yaml, which is not there or empty"}
+    assert imported.left_out == {}
+    assert set(imported.notes) <= {"data.yaml names '../test/images' as the split test, which is not there"}
+    assert imported.ledger.found == imported.ledger.used.total()
     # small areas lie over large ones, whatever their order
     assert_drawn(drawn(tmp_path / "data", "a"), [(pixels(LARGE), 0), (pixels(SMALL), 1)], IGNORE)
     assert_drawn(drawn(tmp_path / "data", "b"), [(pixels(LARGE), 1)], IGNORE)
@@ -130,13 +133,13 @@ def test_photographs_and_text_files_may_be_side_by_side(tmp_path: Path) -> None:
         ("0 0.5 0.5 0.2 0.2", "box without an area", False),
         ("0 0.5 0.5 0.2 0.2 0.93", "box without an area", False),
         ("0 0.1 0.1 0.9 0.9 0.5", "box without an area", False),
-        ("0 0.1 0.1 0.9 0.9 0.5 0.3 0.2", "line of 7 coordinates, which are no polygon", False),
-        ("0", "line of 0 coordinates, which are no polygon", False),
+        ("0 0.1 0.1 0.9 0.9 0.5 0.3 0.2", "polygon with an odd number of coordinates", False),
+        ("0", "polygon of fewer than three corners", False),
         ("lawn 0.1 0.1 0.9 0.1 0.5 0.9", "line that is not numbers", False),
-        ("0 0.1 0.1 0.9 nan 0.5 0.9", "polygon far outside of its photograph", False),
-        ("0 6 4 54 4 30 36", "polygon far outside of its photograph", False),
-        ("0 -0.4 0.1 0.9 0.1 0.5 0.9", "polygon far outside of its photograph", False),
-        ("0 0.1 0.1 0.1 0.1 0.5 0.9", "polygon of fewer than three corners", False),
+        ("0 0.1 0.1 0.9 nan 0.5 0.9", "area with a coordinate that is not a number", False),
+        ("0 6 4 54 4 30 36", "area outside of the image", False),
+        ("0 -0.4 0.1 0.9 0.1 0.5 0.9", "polygon that reaches far out of the image", False),
+        ("0 0.1 0.1 0.1 0.1 0.5 0.9", "area of zero size", False),
         ("2 0.1 0.1 0.9 0.1 0.5 0.9", "area of class 2, which has no name", False),
         ("0.5 0.1 0.1 0.9 0.1 0.5 0.9", "area of class 0.5, which has no name", False),
         ("0.0 0.1 0.1 0.9 0.1 0.5 0.9", None, True),
@@ -168,7 +171,8 @@ def test_empty_text_files_are_photographs_without_areas_and_missing_ones_are_nam
     imported = import_labels(root, tmp_path / "data", background="path", val_share=0)
     assert imported.images == {"train": 2}
     assert (drawn(tmp_path / "data", "empty") == 1).all()
-    assert imported.left_out == {"photograph without a text file (an empty one says that it has no areas)": 1}
+    (line,) = imported.ledger.lines()[1:]
+    assert line.startswith("left out: 1 file (images/forgotten.jpg): it has no text file of polygons; write an empty")
     (root / "labels/forgotten.txt").touch()  # what the note says
     assert import_labels(root, tmp_path / "more", background="path", val_share=0).images == {"train": 3}
 
@@ -189,23 +193,27 @@ def test_an_export_without_photographs_needs_their_folder(tmp_path: Path, capsys
     assert main(command) == 2
     assert "give its folder (--images)" in " ".join(capsys.readouterr().err.split())
     (tmp_path / "photographs/c.jpg").unlink()
-    main([*command, "--images", str(tmp_path / "photographs")])
-    said = capsys.readouterr()
-    assert "read as yolo, because data.yaml names 2 classes" in said.out
-    assert "left out, 1 x photograph that is labelled, but not there" in said.err
+    assert main([*command, "--images", str(tmp_path / "photographs")]) == INCOMPLETE
+    said = " ".join(capsys.readouterr().out.split())
+    assert "read as yolo, because data.yaml names 2 classes" in said
+    assert "left out: 1 file (labels/train/c.txt): the photograph is missing" in said
     assert_drawn(drawn(tmp_path / "data", "a"), [(pixels(LARGE), 0), (pixels(SMALL), 1)], IGNORE)
 
 
 @pytest.mark.parametrize(
     ("val", "images", "twice"),
-    [("images/train", {"train": 3, "val": 1}, 4), ("val.txt", {"train": 3, "val": 1}, 1)],
+    [
+        ("images/train", {"train": 3, "val": 1}, "4 images of the split val (labels/train/a.txt, "),
+        ("val.txt", {"train": 3, "val": 1}, "1 image of the split train (labels/train/c.txt): in another"),
+    ],
 )
-def test_photographs_in_two_splits_are_in_one(tmp_path: Path, val: str, images: dict[str, int], twice: int) -> None:
+def test_photographs_in_two_splits_are_in_one(tmp_path: Path, val: str, images: dict[str, int], twice: str) -> None:
     texts = {f"labels/train/{stem}.txt": POLYGONS for stem in "abcd"}
     texts |= {"data.yaml": document(train="images/train", val=val), "val.txt": "images/train/c.jpg"}
     imported = import_labels(make(tmp_path / "yolo", texts), tmp_path / "data")
     assert imported.images == images
-    assert sum(imported.left_out.values()) == twice
+    (note,) = imported.notes
+    assert note.startswith(twice)
     assert (tmp_path / "data/images/val/c.jpg").is_file() or val != "val.txt"
 
 

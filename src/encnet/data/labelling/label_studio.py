@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,24 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.labelling.annotations import (
+    DAMAGED,
     AnnotatedImage,
     Annotations,
     Area,
+    LeftOutShapes,
+    counted,
     read_bytes,
-    reason,
+    read_json,
     relative_name,
+    shown_name,
     split_named,
 )
 from encnet.data.labelling.drawing import require_pycocotools
-from encnet.data.labelling.finder import MISSING, Finder
-from encnet.data.labelling.label_studio_shapes import ShapeError, read_area
+from encnet.data.labelling.label_studio_shapes import read_area
+from encnet.data.labelling.photographs import PhotographError, Photographs
+from encnet.data.labelling.shapes import kind_of
 from encnet.system.errors import InputError
+from encnet.system.ledger import Ledger
 
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-")  # Label Studio puts it before the name of an uploaded file
 _ANNOTATIONS = ("annotations", "completions")  # completions: before version 1.0
@@ -55,26 +60,47 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
         images: folder of the photographs; None searches below ``root``.
 
     Raises:
-        InputError: pycocotools is not installed, a file cannot be read or is not Label Studio's JSON, or all
-            photographs are missing.
+        InputError: pycocotools is not installed, no file can be used, or all photographs are missing.
     """
     require_pycocotools()
-    left_out: Counter[str] = Counter()
-    photographs = Finder(images or root)
+    left_out, ledger = LeftOutShapes(), Ledger()
+    photographs = Photographs(images or root)
     annotated: list[AnnotatedImage] = []
+    errors: list[InputError] = []
     number = 0
     for path in files:
-        tasks = _tasks(path)
+        source = shown_name(path, root)
+        try:
+            tasks = _tasks(path)
+        except InputError as error:
+            errors.append(error)
+            ledger.leave_out(str(error).replace(f"{path} ", "it "), source)
+            continue
         number += len(tasks)
-        missing: list[str] = []
-        found = [_image(task, path, root, photographs, left_out, missing) for task in tasks]
-        annotated += [image for image in found if image is not None]
-        if missing:
-            photographs.require(len(annotated), path, missing[0])
-            left_out[MISSING] += len(missing)
+        for task in tasks:
+            names = _names(task)
+            annotation = _newest(task, source, left_out) if names else None
+            if not names or annotation is None:
+                kind = "task without an annotation" if names else "task without an image"
+                left_out.add(kind, source, names[-1] if names else None)
+                continue
+            try:
+                file = _find(photographs, names, path)
+            except PhotographError as error:
+                errors.append(error)
+                ledger.leave_out(error.reason, names[-1])
+                continue
+            name = shown_name(file, images or root)
+            size, areas = _areas(annotation, name, left_out)
+            split = split_named(*name.split("/")[:-1])
+            annotated.append(AnnotatedImage(name, partial(read_bytes, file), size, areas, split, source))
+    if errors and not annotated:
+        raise errors[0]
     labels = sorted({area.label for image in annotated for area in image.areas})
-    why = f"{files[0].name} lists {number} {'task' if number == 1 else 'tasks'} of Label Studio"
-    return Annotations(tuple(annotated), dict.fromkeys(labels), left_out=left_out, why=why)
+    why = f"{shown_name(files[0], root)} lists tasks of Label Studio ({counted(number, 'task')} in all)"
+    return Annotations(
+        tuple(annotated), dict.fromkeys(labels), False, left_out.numbers, left_out.examples, ledger, (), why=why
+    )
 
 
 def _is_task(task: Any) -> bool:
@@ -86,60 +112,37 @@ def _is_short(task: Any) -> bool:
 
 
 def _tasks(path: Path) -> list[Any]:
-    try:
-        tasks = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not valid JSON: {error}; export it again") from error
-    if not isinstance(tasks, list) or not tasks:
-        raise InputError(f"{path} is not a list of tasks of Label Studio; export the project as JSON")
-    if _is_short(tasks[0]):
+    tasks = read_json(path)
+    if isinstance(tasks, list) and tasks and _is_short(tasks[0]):
         raise InputError(
-            f"{path} is Label Studio's export JSON-MIN, which leaves out how shapes belong together; export the project"
-            " as JSON"
+            f"{path} is Label Studio's export JSON-MIN, which leaves out what an import needs; export the project as"
+            " JSON"
         )
-    if not _is_task(tasks[0]):
+    if not isinstance(tasks, list) or not tasks or not _is_task(tasks[0]):
         raise InputError(f"{path} is not a list of tasks of Label Studio; export the project as JSON")
     return tasks
 
 
-def _image(
-    task: Any, path: Path, root: Path, photographs: Finder, left_out: Counter[str], missing: list[str]
-) -> AnnotatedImage | None:
-    """The photograph of a task and its areas; None if it has none of both, which is counted."""
-    try:
-        names = _names(task["data"])
-        annotation = _newest(task, left_out)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        left_out["task that is not as Label Studio writes it"] += 1
-        return None
-    if not names:
-        left_out["task without an image"] += 1
-        return None
-    if annotation is None:
-        left_out["task without an annotation"] += 1
-        return None
-    file = photographs.find(path, *names)
-    if file is None:
-        missing.append(names[0])
-        return None
-    size, areas = _areas(annotation, left_out)
-    inside = next((folder for folder in photographs.folders if file.is_relative_to(folder)), root)
-    name = file.relative_to(inside)
-    return AnnotatedImage(name.as_posix(), partial(read_bytes, file), size, areas, split_named(*name.parts[:-1]))
-
-
-def _newest(task: dict[str, Any], left_out: Counter[str]) -> dict[str, Any] | None:
+def _newest(task: dict[str, Any], source: str, left_out: LeftOutShapes) -> dict[str, Any] | None:
     """The newest annotation of a task that was not cancelled; counts the others, and predictions."""
-    everything = [entry for key in _ANNOTATIONS for entry in task.get(key) or []]
-    usable = [entry for entry in everything if not entry.get("was_cancelled")]
-    for kind, number in (
-        ("annotation that was cancelled (skipped) in Label Studio", len(everything) - len(usable)),
-        ("annotation of a task that has a newer one", max(len(usable) - 1, 0)),
-        ("prediction, which nobody has accepted as an annotation", len(task.get("predictions") or [])),
-    ):
-        if number:
-            left_out[kind] += number
-    return max(reversed(usable), key=_time, default=None)  # the last one of those that are equally new
+    entries = [entry for key in _ANNOTATIONS for entry in _list(task.get(key))]
+    usable = [entry for entry in entries if isinstance(entry, dict) and not entry.get("was_cancelled")]
+    newest = max(reversed(usable), key=_time, default=None)  # the last one of those that are equally new
+    name = f"task {task.get('id')}"
+    for entry in entries:
+        if not isinstance(entry, dict):
+            left_out.add("annotation that the export only numbers", source, name)
+        elif entry.get("was_cancelled"):
+            left_out.add("annotation that was cancelled (skipped) in Label Studio", source, name)
+        elif entry is not newest:
+            left_out.add("annotation of a task that has a newer one", source, name)
+    for _ in _list(task.get("predictions")):
+        left_out.add("prediction, which nobody has accepted as an annotation", source, name)
+    return newest
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _time(annotation: dict[str, Any]) -> str:
@@ -147,23 +150,26 @@ def _time(annotation: dict[str, Any]) -> str:
     return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
-def _areas(annotation: dict[str, Any], left_out: Counter[str]) -> tuple[tuple[int, int] | None, tuple[Area, ...]]:
-    """(height, width) at which the photograph was labelled, if the annotation says, and its areas."""
-    results = [entry for entry in annotation.get("result") or [] if isinstance(entry, dict)]
+def _areas(
+    annotation: dict[str, Any], name: str, left_out: LeftOutShapes
+) -> tuple[tuple[int, int] | None, tuple[Area, ...]]:
+    """(height, width) at which a photograph was labelled, if the annotation says, and its areas."""
+    results = [entry for entry in _list(annotation.get("result")) if isinstance(entry, dict)]
     labels_of = {str(entry.get("id")): entry["value"]["labels"] for entry in results if _has_only_labels(entry)}
-    sizes = [(entry.get("original_height"), entry.get("original_width")) for entry in results]
-    size = next(((int(height), int(width)) for height, width in sizes if height and width), None)
+    size = next((size for size in map(_size, results) if size is not None), None)
     areas: list[Area] = []
     for entry in results:
-        if _has_only_labels(entry):
-            continue
-        try:
-            areas.append(read_area(entry, labels_of, size))
-        except ShapeError as error:
-            left_out[str(error)] += 1
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            left_out[f"damaged {entry.get('type')} ({reason(error)})"] += 1
+        if not _has_only_labels(entry):
+            try:
+                areas.append(read_area(entry, labels_of, size))
+            except DAMAGED as error:
+                left_out.add(kind_of(error), name, None)
     return size, tuple(areas)
+
+
+def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
+    height, width = entry.get("original_height"), entry.get("original_width")
+    return (height, width) if isinstance(height, int) and isinstance(width, int) and height and width else None
 
 
 def _has_only_labels(entry: dict[str, Any]) -> bool:
@@ -171,9 +177,20 @@ def _has_only_labels(entry: dict[str, Any]) -> bool:
     return entry.get("type") == "labels" and isinstance(entry.get("value"), dict) and "labels" in entry["value"]
 
 
-def _names(data: dict[str, Any]) -> list[str]:
-    """The names that the photograph of a task may have on this machine, the most exact one first."""
-    texts = {key: value for key, value in data.items() if isinstance(value, str)}
+def _find(photographs: Photographs, names: list[str], source: Path) -> Path:
+    """The photograph of the first of these names that is there."""
+    for name in names[:-1]:
+        try:
+            return photographs.find(name, source)
+        except PhotographError:
+            continue
+    return photographs.find(names[-1], source)
+
+
+def _names(task: Any) -> list[str]:
+    """The names that the photograph of a task may have on this machine, the most exact one first; none without one."""
+    data = task.get("data") if isinstance(task, dict) else None
+    texts = {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
     address = texts.get("image") or next(filter(_is_image, texts.values()), None)
     if address is None:
         return []

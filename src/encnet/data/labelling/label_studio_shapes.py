@@ -12,14 +12,20 @@ import numpy as np
 from encnet.data.labelling.annotations import Area
 from encnet.data.labelling.brush_code import decode_brush
 from encnet.data.labelling.drawing import Points, rings_mask
+from encnet.data.labelling.shapes import (
+    NO_LABEL,
+    NO_SIZE,
+    RUN_LENGTHS,
+    ShapeError,
+    check_inside,
+    checked_coordinates,
+    checked_polygon,
+)
 
 _SHAPES = ("polygon", "brush", "rectangle", "ellipse")
 _CORNERS = 180  # of the polygon that approximates an ellipse
 _FAR = 5.0  # percent of a side that a corner may lie outside of the photograph; what lies outside is cut off
-
-
-class ShapeError(ValueError):
-    """A shape that is left out; the message is its kind, in the singular."""
+_WHOLE = (100, 100)
 
 
 def read_area(result: dict[str, Any], labels_of: dict[str, list[str]], size: tuple[int, int] | None) -> Area:
@@ -32,7 +38,7 @@ def read_area(result: dict[str, Any], labels_of: dict[str, list[str]], size: tup
         size: (height, width) of the photograph in pixels, if the annotation says.
 
     Raises:
-        ShapeError: it has no area, no label or several, or is damaged.
+        ShapeError: it has no area, no label or several, or is not as Label Studio writes it.
     """
     kind = str(result.get("type"))
     shape = kind.removesuffix("labels")
@@ -41,36 +47,36 @@ def read_area(result: dict[str, Any], labels_of: dict[str, list[str]], size: tup
     value = result["value"]
     labels = value.get(kind) or value.get("labels") or labels_of.get(str(result.get("id")), [])
     if len(labels) != 1 or not isinstance(labels[0], str) or not labels[0]:
-        raise ShapeError(f"{shape} with several labels" if len(labels) > 1 else f"{shape} without a label")
+        raise ShapeError(f"{shape} with several labels" if len(labels) > 1 else NO_LABEL)
     if result.get("image_rotation"):
         raise ShapeError(f"{shape} on a photograph that was rotated in Label Studio")
     return Area(labels[0], _READERS[shape](value, size))
 
 
 def _polygon(value: dict[str, Any], size: tuple[int, int] | None) -> Callable[[int, int], np.ndarray]:
-    points: Points = [(float(x), float(y)) for x, y in value["points"]]
-    _check(points)
-    if len(set(points)) < 3:
-        raise ShapeError("polygon of fewer than three corners")
+    points = checked_polygon(value["points"], _WHOLE)
+    _check_near(points)
     return partial(_percent_mask, points)
 
 
 def _rectangle(value: dict[str, Any], size: tuple[int, int] | None) -> Callable[[int, int], np.ndarray]:
     x, y, width, height = (float(value[key]) for key in ("x", "y", "width", "height"))
     degrees = float(value.get("rotation") or 0)
+    checked_coordinates([(x, y), (width, height), (degrees, 0)])
+    if not (width > 0 and height > 0):
+        raise ShapeError(NO_SIZE)
     if degrees == 0:
-        _check([(x, y), (x + width, y + height)])
-    if not (width > 0 and height > 0) or not math.isfinite(x + y + width + height + degrees):
-        raise ShapeError("rectangle without a size")
+        _check_near([(x, y), (x + width, y + height)])
     return partial(_rectangle_mask, x, y, width, height, degrees)
 
 
 def _ellipse(value: dict[str, Any], size: tuple[int, int] | None) -> Callable[[int, int], np.ndarray]:
     x, y, across, down = (float(value[key]) for key in ("x", "y", "radiusX", "radiusY"))
     degrees = float(value.get("rotation") or 0)
-    _check([(x, y)])
-    if not (across > 0 and down > 0) or not math.isfinite(across + down + degrees):
-        raise ShapeError("ellipse without a size")
+    checked_coordinates([(x, y), (across, down), (degrees, 0)])
+    if not (across > 0 and down > 0):
+        raise ShapeError(NO_SIZE)
+    check_inside([(x - across, y - down), (x + across, y + down)] if degrees == 0 else [(x, y)], _WHOLE)
     return partial(_ellipse_mask, x, y, across, down, degrees)
 
 
@@ -82,9 +88,9 @@ def _brush(value: dict[str, Any], size: tuple[int, int] | None) -> Callable[[int
     try:
         mask = decode_brush(value["rle"], *size)  # finds damaged codes before anything is written
     except ValueError as error:
-        raise ShapeError("brush mask whose code is damaged") from error
+        raise ShapeError(RUN_LENGTHS) from error
     if not mask.any():
-        raise ShapeError("brush mask without a pixel")
+        raise ShapeError(NO_SIZE)
     packed = np.packbits(mask)  # an eighth of the memory: the masks of all photographs are kept until they are drawn
     return partial(_unpacked, packed, *size)
 
@@ -92,9 +98,11 @@ def _brush(value: dict[str, Any], size: tuple[int, int] | None) -> Callable[[int
 _READERS = {"polygon": _polygon, "rectangle": _rectangle, "ellipse": _ellipse, "brush": _brush}
 
 
-def _check(points: Points) -> None:
-    if not all(math.isfinite(number) and -_FAR <= number <= 100 + _FAR for point in points for number in point):
-        raise ShapeError("shape far outside of its photograph")
+def _check_near(points: Points) -> None:
+    """Raises ShapeError if a corner is far outside of the photograph: its coordinates are hardly percent."""
+    check_inside(points, _WHOLE)
+    if not all(-_FAR <= number <= 100 + _FAR for point in points for number in point):
+        raise ShapeError("shape that reaches far out of the image (coordinates are percent)")
 
 
 def _percent_mask(points: Points, height: int, width: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from encnet.data.images import open_image
+from encnet.data.labelling.annotations import counted
 from encnet.data.labelling.class_table import LABELMAP, ClassTable
 from encnet.data.labels import IGNORE
 from encnet.data.palette import MAX_CLASSES, Color
@@ -22,7 +24,9 @@ from encnet.data.raw_labels import (
     unpack_color,
 )
 from encnet.system.errors import InputError
+from encnet.system.ledger import NAMED
 
+_NAMED = 5  # colours that a table lacks and that are named one by one; smoothed edges have thousands
 _GREY_MODES = VALUE_MODES - {"P"}
 
 
@@ -112,3 +116,42 @@ def _add_palette(palette: dict[int, tuple[Color, Path]], image: Image.Image, val
                 f" with one palette, or write a {LABELMAP} beside their folder, with a line 'label:red,green,blue::'"
                 " for each colour"
             )
+
+
+class Unknown:
+    """The values or colours in masks that their table lacks."""
+
+    def __init__(self) -> None:
+        self._pixels: Counter[int] = Counter()
+        self._masks: dict[int, list[str]] = {}
+
+    def add(self, code: int, pixels: int, mask: str) -> None:
+        """Counts the pixels of a value, or of a packed colour, in a mask."""
+        self._pixels[code] += pixels
+        self._masks.setdefault(code, []).append(mask)
+
+    def kinds(self, table: ClassTable) -> dict[str, tuple[int, list[str]]]:
+        """Kind -> number of pixels, and the first masks; the most frequent colours by name, the others together."""
+        kinds = {}
+        often = self._pixels.most_common()
+        for code, pixels in often[:_NAMED]:
+            masks = self._masks[code]
+            kind = f"pixel of {_name(code, table)} in {counted(len(masks), 'mask')}, which {table.source} lacks"
+            kinds[kind] = (pixels, masks[:NAMED])
+        if len(often) > _NAMED:
+            kind = f"pixel of {len(often) - _NAMED} other colours or values, which {table.source} lacks"
+            masks = dict.fromkeys(mask for code, _ in often[_NAMED:] for mask in self._masks[code])
+            kinds[kind] = (sum(pixels for _, pixels in often[_NAMED:]), list(masks)[:NAMED])
+        return kinds
+
+    def require_known(self, table: ClassTable, folder: Path) -> None:
+        """Raises InputError if there is a value or colour; for masks in which nothing is known."""
+        for code, _ in self._pixels.most_common(1):
+            raise InputError(
+                f"the masks in {folder} have nothing that {table.source} lists, but {_name(code, table)}, for example;"
+                f" correct {table.source}"
+            )
+
+
+def _name(code: int, table: ClassTable) -> str:
+    return f"colour {unpack_color(code)}" if table.encoding == "color" else f"value {code}"

@@ -9,25 +9,31 @@ colours themselves become classes. The lists ``ImageSets/Segmentation/{train,val
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from encnet.data.images import open_image
-from encnet.data.labelling.annotations import AnnotatedImage, Annotations, Area, read_bytes, split_named
-from encnet.data.labelling.class_table import CLASS_NAMES, LABELMAP, ClassTable, read_lines, read_table
-from encnet.data.labelling.finder import MISSING, Finder
-from encnet.data.labelling.mask_scan import contents, encoding_of, raw, scan_masks
+from encnet.data.labelling.annotations import (
+    AnnotatedImage,
+    Annotations,
+    Area,
+    read_bytes,
+    shown_name,
+    split_named,
+)
+from encnet.data.labelling.class_table import CLASS_NAMES, LABELMAP, read_lines, read_table
+from encnet.data.labelling.mask_scan import Unknown, contents, encoding_of, raw, scan_masks
+from encnet.data.labelling.photographs import PhotographError, Photographs
 from encnet.data.labelling.splits import one_split
 from encnet.data.palette import Color
-from encnet.data.raw_labels import unpack_color
 from encnet.system.errors import InputError
+from encnet.system.ledger import Ledger
 
 _MASKS, _OBJECTS, _PHOTOGRAPHS = "SegmentationClass", "SegmentationObject", "JPEGImages"
 _LISTS = "ImageSets/Segmentation"
-_NAMED_COLORS = 5  # of those that a table lacks; smoothed edges have thousands
 
 
 def detect(path: Path) -> bool:
@@ -50,21 +56,34 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             a table are of two kinds or have too many values.
     """
     folders = dict.fromkeys(_export_of(path) for path in files)
-    left_out: Counter[str] = Counter()
-    annotated: list[AnnotatedImage] = []
+    exports = [_Export(folder, root, images) for folder in folders]
     labels: dict[str, Color | None] = {}
-    reasons = []
-    for folder in folders:
-        masks = {path.relative_to(folder / _MASKS).with_suffix("").as_posix(): path for path in _pngs(folder / _MASKS)}
-        if not masks:
-            raise InputError(f"{folder / _MASKS} has no mask; export the masks again, as PNG")
-        table = read_table(folder) or scan_masks(masks.values(), folder / _MASKS)
-        for label, color in table.labels.items():
+    for export in exports:
+        export.read()
+        for label, color in export.table.labels.items():
             labels[label] = labels.get(label) or color
-        photographs = Finder(images or folder / _PHOTOGRAPHS)
-        annotated += _Export(folder, table, photographs, left_out).images(masks)
-        reasons.append(f"{folder.name}/{_MASKS} holds {len(masks)} masks, with the classes of {table.source}")
-    return Annotations(tuple(annotated), labels, left_out=left_out, why="; ".join(reasons))
+    annotated = [image for export in exports for image in export.images]
+    if not annotated:
+        raise next(error for export in exports for error in export.errors)
+    ledger = Ledger()
+    left_out: Counter[str] = Counter()
+    examples: dict[str, list[str]] = {}
+    for export in exports:
+        ledger.merge(export.ledger)
+        for kind, (number, names) in export.unknown.kinds(export.table).items():
+            left_out[kind] += number
+            examples[kind] = names
+    return Annotations(
+        tuple(annotated),
+        labels,
+        False,
+        left_out,
+        examples,
+        ledger,
+        tuple(path for export in exports for path in export.lists),
+        tuple(note for export in exports for note in export.notes),
+        "; ".join(export.why for export in exports),
+    )
 
 
 def _export_of(path: Path) -> Path:
@@ -80,68 +99,77 @@ def _pngs(folder: Path) -> list[Path]:
 
 
 class _Export:
-    """One folder with masks: its table, its photographs and the notes on what is left out."""
+    """One folder with masks."""
 
-    def __init__(self, folder: Path, table: ClassTable, photographs: Finder, left_out: Counter[str]) -> None:
+    def __init__(self, folder: Path, root: Path, images: Path | None) -> None:
         self._folder = folder
-        self._table = table
-        self._photographs = photographs
-        self._left_out = left_out
-        self._labels = list(table.labels)
-        self._unknown: dict[int, tuple[int, int]] = {}  # value or colour -> pixels, files
+        self._root = root
+        self._photographs = Photographs(images or folder / _PHOTOGRAPHS)
+        self._masks = {
+            path.relative_to(folder / _MASKS).with_suffix("").as_posix(): path for path in _pngs(folder / _MASKS)
+        }
+        if not self._masks:
+            raise InputError(f"{folder / _MASKS} has no mask; export the masks again, as PNG")
+        self.table = read_table(folder) or scan_masks(self._masks.values(), folder / _MASKS)
+        self.lists = sorted((folder / _LISTS).glob("*.txt")) if (folder / _LISTS).is_dir() else []
+        self.images: list[AnnotatedImage] = []
+        self.unknown = Unknown()
+        self.ledger = Ledger()
+        self.errors: list[InputError] = []
+        self.notes: tuple[str, ...] = ()
+        self.why = f"{shown_name(folder / _MASKS, root)} holds masks, and their classes are from {self.table.source}"
         # The areas of an image are drawn one after the other: its mask is decoded once for all.
         self._raw: Callable[[Path, str], np.ndarray] = lru_cache(maxsize=1)(_decoded)
 
-    def images(self, masks: dict[str, Path]) -> list[AnnotatedImage]:
-        """The photographs of these masks; stem -> mask."""
-        splits = _splits(self._folder / _LISTS, masks, self._left_out)
-        found: list[AnnotatedImage] = []
-        missing = 0
-        for stem, mask in masks.items():
-            if splits is not None and stem not in splits:
-                self._left_out[f"mask that no list in {_LISTS} names"] += 1
-                continue
-            photograph = self._photographs.find(mask, stem)
-            if photograph is None:
-                missing += 1
+    def read(self) -> None:
+        """Reads all masks into ``images``, and notes those that cannot be used."""
+        splits = self._splits()
+        for stem, mask in self._masks.items():
+            name = shown_name(mask, self._root)
+            if self.lists and stem not in splits:
+                self.ledger.leave_out(f"no list in {_LISTS} names it", name)
                 continue
             try:
-                size, areas = self._areas(mask)
-            except (InputError, ValueError):
-                self._left_out["mask that cannot be read"] += 1
+                photograph = self._photographs.find_stem(stem, mask)
+                size, areas = self._areas(mask, name)
+            except PhotographError as error:
+                self.errors.append(error)
+                self.ledger.leave_out(error.reason, name)
                 continue
-            name = f"{stem}{photograph.suffix}"
-            split = splits[stem] if splits is not None else None
-            found.append(AnnotatedImage(name, partial(read_bytes, photograph), size, areas, split))
-        if missing:
-            self._photographs.require(len(found), self._folder / _MASKS, next(iter(masks)))
-            self._left_out[MISSING] += missing
-        if without := (splits or {}).keys() - masks.keys():
-            self._left_out[f"photograph in {_LISTS} without a mask"] += len(without)
-        if objects := _pngs(self._folder / _OBJECTS):
-            self._left_out[f"mask of {_OBJECTS}/, which tells objects apart, not classes"] += len(objects)
-        if self._unknown and not any(image.areas for image in found):
-            raise InputError(
-                f"the masks in {self._folder / _MASKS} have nothing that {self._table.source} lists, but"
-                f" {self._named(next(iter(self._unknown)))}, for example; correct {self._table.source}"
-            )
-        self._count_unknown()
-        return found
+            except (InputError, ValueError) as error:  # ValueError: a colour image whose classes are values
+                self.errors.append(InputError(f"{mask}: {error}; save it as the other masks"))
+                self.ledger.leave_out(str(error).replace(f"{mask}", "it"), name)
+                continue
+            file, read = f"{stem}{photograph.suffix}", partial(read_bytes, photograph)
+            self.images.append(AnnotatedImage(file, read, size, areas, splits.get(stem), name))
+        self.ledger.leave_out(
+            "the lists name it, but it has no mask; draw one", *(stem for stem in splits if stem not in self._masks)
+        )
+        objects = [shown_name(path, self._root) for path in _pngs(self._folder / _OBJECTS)]
+        self.ledger.leave_out("masks of objects; masks of classes are used", *objects, meant=False)
+        if self.images and not any(image.areas for image in self.images):
+            self.unknown.require_known(self.table, self._folder / _MASKS)
 
-    def _areas(self, mask: Path) -> tuple[tuple[int, int], tuple[Area, ...]]:
+    def _splits(self) -> dict[str, str | None]:
+        """Stem -> split, of all stems that a list names."""
+        named: dict[str | None, list[str]] = {}
+        for path in self.lists:
+            stems = [_stem(line, self._masks) for line in read_lines(path) if line]
+            named.setdefault(split_named(path.stem), []).extend(stems)
+        splits, self.notes = one_split(named)
+        return splits
+
+    def _areas(self, mask: Path, name: str) -> tuple[tuple[int, int], tuple[Area, ...]]:
         """(height, width) of a mask, and an area for each label in it."""
         image = open_image(mask)
-        encoding = encoding_of(image, self._table)
+        encoding = encoding_of(image, self.table)
+        labels = list(self.table.labels)
         areas = []
         for code, pixels in contents(image, encoding).items():
-            if encoding == "position":
-                label = self._labels[code]
-            elif code in self._table.codes:
-                label = self._table.codes[code]
-            else:
-                known_pixels, known_files = self._unknown.get(code, (0, 0))
-                self._unknown[code] = (known_pixels + pixels, known_files + 1)
+            if encoding != "position" and code not in self.table.codes:
+                self.unknown.add(code, pixels, name)
                 continue
+            label = labels[code] if encoding == "position" else self.table.codes[code]
             if label is not None:
                 areas.append(Area(label, partial(self._mask, mask, encoding, code)))
         return (image.height, image.width), tuple(areas)
@@ -155,34 +183,12 @@ class _Export:
             )
         return mask
 
-    def _named(self, code: int) -> str:
-        return f"colour {unpack_color(code)}" if self._table.encoding == "color" else f"value {code}"
-
-    def _count_unknown(self) -> None:
-        """Counts the pixels of colours that the table lacks, the most frequent colours by name."""
-        often = sorted(self._unknown.items(), key=lambda entry: -entry[1][0])
-        for code, (pixels, number) in often[:_NAMED_COLORS]:
-            files = "1 mask" if number == 1 else f"{number} masks"
-            self._left_out[f"pixel of {self._named(code)} in {files}, which {self._table.source} lacks"] += pixels
-        if len(often) > _NAMED_COLORS:
-            kind = f"pixel of {len(often) - _NAMED_COLORS} other colours or values, which {self._table.source} lacks"
-            self._left_out[kind] += sum(pixels for _, (pixels, _) in often[_NAMED_COLORS:])
-
 
 def _decoded(path: Path, encoding: str) -> np.ndarray:
     return raw(open_image(path), encoding)
 
 
-def _splits(folder: Path, masks: dict[str, Path], left_out: Counter[str]) -> dict[str, str | None] | None:
-    """Stem -> split, of all stems that a list names; None if there is no list."""
-    lists = sorted(folder.glob("*.txt")) if folder.is_dir() else []
-    named: dict[str | None, list[str]] = {}
-    for path in lists:
-        named.setdefault(split_named(path.stem), []).extend(_stem(line, masks) for line in read_lines(path) if line)
-    return one_split(named, left_out) if lists else None
-
-
-def _stem(line: str, masks: dict[str, Path]) -> str:
+def _stem(line: str, masks: Container[str]) -> str:
     """The stem in a line of a list: the whole line, the text in its quotes, or its first word (VOC adds a flag)."""
     candidates = (line, line.strip('"'), line.split()[0])
     return next((stem for stem in candidates if stem in masks), candidates[1])

@@ -9,19 +9,35 @@ no drawing order: small areas are drawn over large ones. https://docs.ultralytic
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from encnet.data.labelling.annotations import AnnotatedImage, Annotations, Area, read_bytes
+from encnet.data.labelling.annotations import (
+    AnnotatedImage,
+    Annotations,
+    Area,
+    LeftOutShapes,
+    read_bytes,
+    shown_name,
+)
 from encnet.data.labelling.class_table import read_lines
 from encnet.data.labelling.drawing import Points, require_pycocotools, rings_mask
-from encnet.data.labelling.finder import MISSING, Finder
-from encnet.data.labelling.yolo_folder import CLASSES, LABELS, Layout, is_layout, read_folder, read_layout
+from encnet.data.labelling.photographs import PhotographError, Photographs
+from encnet.data.labelling.shapes import ShapeError, checked_polygon
+from encnet.data.labelling.yolo_folder import (
+    CLASSES,
+    LABELS,
+    Entry,
+    Layout,
+    is_layout,
+    read_folder,
+    read_layout,
+)
 from encnet.system.errors import InputError
+from encnet.system.ledger import Ledger
 
 _BOX = "box without an area"
 _BOX_NUMBERS = (4, 5)  # centre, width and height; and the confidence, if a detector wrote the file
@@ -59,79 +75,101 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             f"{files[0]} has YOLO's polygons, but nothing names their classes; write a {CLASSES} of one name per line"
             f" into {root}, class 0 first, and import that folder"
         )
-    left_out = Counter[str]()
-    labels: dict[str, None] = {}
-    annotated: list[AnnotatedImage] = []
+    reading = _Reading(root, images)
     for layout in layouts:
-        labels.update(dict.fromkeys(layout.names.values()))
-        annotated += _images(layout, root, images, left_out)
-    if left_out[_BOX] and not any(image.areas for image in annotated):
+        reading.add(layout)
+    if reading.errors and not reading.images:
+        raise reading.errors[0]
+    left_out = reading.left_out
+    if _BOX in left_out.numbers and not any(image.areas for image in reading.images):
         raise InputError(f"{layouts[0].source} is of boxes alone, which have no areas; export polygons (segmentation)")
-    why = "; ".join(f"{layout.source.name} names {len(layout.names)} classes" for layout in layouts)
-    return Annotations(tuple(annotated), labels, large_below=True, left_out=+left_out, why=why)
+    labels = dict.fromkeys(name for layout in layouts for name in layout.names.values())
+    named = (f"{shown_name(layout.source, root)} names {len(layout.names)} classes" for layout in layouts)
+    return Annotations(
+        tuple(reading.images),
+        labels,
+        True,
+        left_out.numbers,
+        left_out.examples,
+        reading.ledger,
+        (*reading.sources, *(path for layout in layouts for path in layout.lists)),
+        tuple(note for layout in layouts for note in layout.notes),
+        "; ".join(named),
+    )
 
 
-def _images(layout: Layout, root: Path, images: Path | None, left_out: Counter[str]) -> list[AnnotatedImage]:
-    photographs = Finder(images or root)
-    found: list[AnnotatedImage] = []
-    missing = []
-    left_out.update(layout.absent)
-    for entry in layout.entries:
-        if not entry.labels.is_file():
-            left_out["photograph without a text file (an empty one says that it has no areas)"] += 1
-            continue
-        file = entry.image if entry.image is not None and images is None else None
-        file = file or photographs.find(entry.labels, entry.name, entry.name.rsplit("/", 1)[-1])
-        if file is None:
-            missing.append(entry)
-            continue
-        areas = _areas(entry.labels, layout.names, left_out)
-        if areas is not None:
-            # The text files hold no size: shares of the sides fit whatever size the upright photograph has.
-            name = f"{entry.name}{file.suffix}"
-            found.append(AnnotatedImage(name, partial(read_bytes, file), None, tuple(areas), entry.split))
-    if missing:
-        photographs.require(len(found), missing[0].labels, missing[0].name)
-        left_out[MISSING] += len(missing)
-    return found
+class _Reading:
+    """What was read so far."""
+
+    def __init__(self, root: Path, images: Path | None) -> None:
+        self.images: list[AnnotatedImage] = []
+        self.left_out = LeftOutShapes()
+        self.ledger = Ledger()
+        self.errors: list[PhotographError] = []
+        self.sources: list[Path] = []
+        self._root = root
+        self._folder = images
+        self._photographs = Photographs(images or root)
+
+    def add(self, layout: Layout) -> None:
+        """Reads the photographs and polygons of a data.yaml or classes.txt."""
+        for entry in layout.entries:
+            source = shown_name(entry.labels, self._root)
+            if not entry.labels.is_file():
+                name = entry.name if entry.image is None else shown_name(entry.image, self._root)
+                reason = "it has no text file of polygons; write an empty one if there is nothing on it"
+                self.ledger.leave_out(reason, name)
+                continue
+            try:
+                file = entry.image if entry.image is not None and self._folder is None else self._find(entry)
+            except PhotographError as error:
+                self.errors.append(error)
+                self.ledger.leave_out(error.reason, source)
+                continue
+            try:
+                lines = read_lines(entry.labels)
+            except InputError as error:
+                self.ledger.leave_out(str(error).replace(f"{entry.labels}", "it"), source)
+                continue
+            self.sources.append(entry.labels)
+            areas = self._areas(lines, layout.names, source)
+            # The text files hold no size: shares of the sides fit whatever size the photograph has.
+            name, read = f"{entry.name}{file.suffix}", partial(read_bytes, file)
+            self.images.append(AnnotatedImage(name, read, None, areas, entry.split, source))
+
+    def _find(self, entry: Entry) -> Path:
+        try:
+            return self._photographs.find_stem(entry.name, entry.labels)
+        except PhotographError:
+            return self._photographs.find_stem(entry.name.rsplit("/", 1)[-1], entry.labels)
+
+    def _areas(self, lines: list[str], names: Mapping[int, str], source: str) -> tuple[Area, ...]:
+        areas = []
+        for line in filter(None, lines):
+            try:
+                areas.append(_area(line, names))
+            except ShapeError as error:
+                self.left_out.add(str(error), source, None)
+        return tuple(areas)
 
 
-def _areas(path: Path, names: Mapping[int, str], left_out: Counter[str]) -> list[Area] | None:
-    """The areas in a text file; None if it is not a text file."""
-    try:
-        lines = read_lines(path)
-    except InputError:
-        left_out["file of polygons that is not a text file"] += 1
-        return None
-    areas = []
-    for line in filter(None, lines):
-        shape = _shape(line, names)
-        if isinstance(shape, str):
-            left_out[shape] += 1
-        else:
-            areas.append(shape)
-    return areas
-
-
-def _shape(line: str, names: Mapping[int, str]) -> Area | str:
-    """The area of a line, or the kind of mistake in it."""
+def _area(line: str, names: Mapping[int, str]) -> Area:
+    """The area of a line; raises ShapeError if it has none."""
     try:
         number, *numbers = (float(word) for word in line.split())
-    except ValueError:
-        return "line that is not numbers"
+    except ValueError as error:
+        raise ShapeError("line that is not numbers") from error
     if number not in names:
-        return f"area of class {number:g}, which has no name"
+        raise ShapeError(f"area of class {number:g}, which has no name")
     if len(numbers) in _BOX_NUMBERS:
-        return _BOX
-    if len(numbers) < 6 or len(numbers) % 2:
-        return f"line of {len(numbers)} coordinates, which are no polygon"
-    if not all(math.isfinite(value) and -_TOLERANCE <= value <= 1 + _TOLERANCE for value in numbers):
-        return "polygon far outside of its photograph (coordinates are shares from 0 to 1)"
-    numbers = [min(max(value, 0.0), 1.0) for value in numbers]
-    corners: Points = list(zip(numbers[::2], numbers[1::2], strict=True))
-    if len(set(corners)) < 3:
-        return "polygon of fewer than three corners"
-    return Area(names[int(number)], partial(_mask, corners))
+        raise ShapeError(_BOX)
+    if len(numbers) % 2:
+        raise ShapeError("polygon with an odd number of coordinates")
+    corners = checked_polygon(zip(numbers[::2], numbers[1::2], strict=True), (1, 1))
+    if not all(-_TOLERANCE <= number <= 1 + _TOLERANCE for corner in corners for number in corner):
+        raise ShapeError("polygon that reaches far out of the image (coordinates are shares from 0 to 1)")
+    inside = [(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)) for x, y in corners]
+    return Area(names[int(number)], partial(_mask, inside))
 
 
 def _mask(corners: Points, height: int, width: int) -> np.ndarray:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,7 +11,7 @@ import yaml
 
 from encnet.data.dataset import SPLITS
 from encnet.data.images import IMAGE_SUFFIXES
-from encnet.data.labelling.annotations import relative_name, split_named
+from encnet.data.labelling.annotations import relative_name, shown_name, split_named
 from encnet.data.labelling.class_table import read_lines
 from encnet.data.labelling.splits import one_split
 from encnet.system.errors import InputError
@@ -44,8 +43,10 @@ class Layout:
     names: Mapping[int, str]
     """Number of a class -> its name."""
     entries: tuple[Entry, ...]
-    absent: Counter[str] = field(default_factory=Counter)
-    """Kind of what data.yaml names, but is not there -> number of them."""
+    lists: tuple[Path, ...] = ()
+    """The lists of photographs that were read."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what data.yaml names, but is not there, and about images in several splits."""
 
 
 def is_layout(path: Path) -> bool:
@@ -76,14 +77,18 @@ def read_layout(path: Path) -> Layout:
     if not splits:
         return Layout(path, names, tuple(_beside(path.parent, path.parent)))
     base = path.parent / str(document.get("path") or ".")
-    absent: Counter[str] = Counter()
-    entries: dict[Path, Entry] = {}
-    named: dict[str | None, list[Path]] = {}
+    entries: dict[str, Entry] = {}
+    named: dict[str | None, list[str]] = {}
+    lists: list[Path] = []
+    absent: list[str] = []
     for split, places in splits.items():
         for place in places if isinstance(places, list) else [places]:
-            found = {entry.labels: entry for entry in _at(str(place), [base, path.parent])}
-            if not found:
-                absent[f"{split} folder or list '{place}' of {path.name}, which is not there or empty"] += 1
+            candidate = _place(str(place), [base, path.parent])
+            if candidate is None:
+                absent.append(f"{path.name} names '{place}' as the split {split}, which is not there")
+                continue
+            lists += [candidate] if candidate.is_file() else []
+            found = {shown_name(entry.labels, path.parent): entry for entry in _at(candidate, [base, path.parent])}
             entries.update(found)
             named.setdefault(split, []).extend(found)
     if not entries:
@@ -91,8 +96,9 @@ def read_layout(path: Path) -> Layout:
             f"{path} names {' and '.join(str(place) for place in splits.values())}, which are not below {path.parent};"
             " correct its `path`"
         )
-    split_of = one_split(named, absent)
-    return Layout(path, names, tuple(replace(entries[key], split=split_of[key]) for key in entries), absent)
+    split_of, notes = one_split(named)
+    chosen = tuple(replace(entry, split=split_of[text]) for text, entry in entries.items())
+    return Layout(path, names, chosen, tuple(lists), (*absent, *notes))
 
 
 def read_folder(path: Path) -> Layout:
@@ -121,19 +127,22 @@ def _split(key: Any) -> str | None:
     return split if split in SPLITS and str(key).isalpha() else None
 
 
-def _at(place: str, bases: list[Path]) -> Iterator[Entry]:
-    """The entries of a folder, or of a list of photographs."""
+def _place(place: str, bases: list[Path]) -> Path | None:
+    """The folder or list that data.yaml names; None if it is not there."""
     # Roboflow writes ../train/images for train/images beside data.yaml; data.yaml may come from another machine.
     shortened = place.removeprefix("../").removeprefix("./")
-    for candidate in dict.fromkeys(base / part for part in (place, shortened) for base in bases):
-        labels = _labels_of(candidate)
-        if candidate.is_file():
-            for line in filter(None, read_lines(candidate)):
-                yield _listed(relative_name(line), [candidate.parent, *bases])
-            return
-        if candidate.is_dir() or labels.is_dir():
-            yield from _beside(candidate, labels if labels.is_dir() else candidate)
-            return
+    candidates = dict.fromkeys(base / part for part in (place, shortened) for base in bases)
+    return next((path for path in candidates if path.exists() or _labels_of(path).is_dir()), None)
+
+
+def _at(place: Path, bases: list[Path]) -> Iterator[Entry]:
+    """The entries of a folder, or of a list of photographs."""
+    labels = _labels_of(place)
+    if place.is_file():
+        for line in filter(None, read_lines(place)):
+            yield _listed(relative_name(line), [place.parent, *bases])
+    else:
+        yield from _beside(place, labels if labels.is_dir() else place)
 
 
 def _beside(images: Path, labels: Path) -> Iterator[Entry]:
