@@ -14,12 +14,13 @@ SUMMARY = "converts the export of a labelling tool (labelme, CVAT, COCO, YOLO, m
 def add_arguments(parser: ArgumentParser) -> None:
     from typing import Literal
 
-    from encnet.data.labelling import READERS
-    from encnet.data.labelling.importing import DEFAULT_VAL_SHARE
+    from encnet.data.labelling.importing import DEFAULT_VAL_SHARE, FORMATS
 
-    parser.add_argument("source", type=str, help="the export: a file, a folder of files, or a .zip")
+    parser.add_argument(
+        "source", type=str, help="the export: a file, a folder of files, a .zip, or the id of a Hugging Face data set"
+    )
     parser.add_argument("--out", type=str, required=True, help="folder to create: images/, labels/ and dataset.yaml")
-    parser.add_argument("--format", type=str | None, default=None, help=f"one of {', '.join(READERS)}; none detects it")
+    parser.add_argument("--format", type=str | None, default=None, help=f"one of {', '.join(FORMATS)}; none detects it")
     parser.add_argument(
         "--images", type=str | None, default=None, help="folder of the photographs, if they are not in the export"
     )
@@ -49,6 +50,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="on which pixels labels were drawn if the camera turned the photograph and sizes do not tell: as the file "
         "stores them, or as the upright photograph is shown",
     )
+    parser.add_argument(
+        "--columns",
+        type=list[str],
+        default=[],
+        help="huggingface: the columns of images and of label maps, if their names do not tell, as [image,label]",
+    )
 
 
 def run(arguments: Any) -> int:
@@ -69,6 +76,7 @@ def run(arguments: Any) -> int:
             val_share=arguments.val_share,
             order=arguments.order,
             orientation=arguments.orientation,
+            columns=arguments.columns,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if imported.why:

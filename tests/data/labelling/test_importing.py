@@ -13,7 +13,7 @@ from PIL import Image
 from encnet.cli import main
 from encnet.data.check import check_dataset
 from encnet.data.formats import read_dataset
-from encnet.data.labelling import READERS, import_labels
+from encnet.data.labelling import FORMATS, READERS, import_labels
 from encnet.data.labels import IGNORE
 from encnet.system.errors import InputError
 
@@ -142,5 +142,5 @@ def test_the_command_prints_what_it_wrote_and_left_out(
 
 def test_every_tool_is_in_the_documentation() -> None:
     page = (Path(__file__).parents[3] / "docs/own_data.md").read_text(encoding="utf-8").lower()
-    assert {"labelme", "cvat", "coco"} <= set(READERS)
-    assert all(name.replace("_", " ") in page for name in READERS)
+    assert {"labelme", "cvat", "coco", "huggingface"} <= {*READERS, *FORMATS}
+    assert all(name.replace("_", " ") in page for name in FORMATS)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from encnet.data.labelling import coco, cvat, label_studio, labelme, masks, yolo
+from encnet.data.labelling import coco, cvat, huggingface, label_studio, labelme, masks, yolo
 from encnet.data.labelling.annotations import shown_name
 from encnet.data.labelling.orientation import Orientation
 from encnet.data.labelling.plan import make_plan
-from encnet.data.labelling.survey import Reader, account, survey_source
+from encnet.data.labelling.survey import Reader, Survey, account, survey_source
 from encnet.data.labelling.writing import write_images
 from encnet.system.checks import require
 from encnet.system.errors import InputError
@@ -30,6 +30,8 @@ READERS: dict[str, Reader] = {
     "masks": masks,
 }
 """Every tool by name."""
+FORMATS: tuple[str, ...] = (*READERS, huggingface.FORMAT)
+"""Names of all formats: those of files, and data sets of a library."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def import_labels(
     val_share: float = DEFAULT_VAL_SHARE,
     order: Literal["tool", "area"] | None = None,
     orientation: Orientation | None = None,
+    columns: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
     """Writes a data set from the export of a labelling tool.
@@ -81,9 +84,10 @@ def import_labels(
     cannot be used are left out and listed in the result. The folder gets its name once everything in it is written.
 
     Args:
-        source: the tool's file, a folder of its files, or the .zip that it exports.
+        source: the tool's file, a folder of its files, or the .zip that it exports; for ``huggingface`` a folder or the
+            id of a data set on the Hub.
         out: the folder to make.
-        format: one of ``READERS``; None detects it.
+        format: one of ``FORMATS``; None detects it.
         images: folder of the photographs, if they are not where the tool puts them.
         classes: labels that become classes, in this order; if empty, all labels in the tool's order.
         background: class of pixels outside all areas, a new one or one of the labels; None ignores these pixels.
@@ -93,6 +97,7 @@ def import_labels(
             means ``area`` for COCO and YOLO, whose files have no order, and ``tool`` for the others.
         orientation: on which pixels areas were drawn if the camera turned a photograph and the labelled size does not
             tell: ``shown`` means the upright photograph, ``stored`` the pixels as the file stores them.
+        columns: for ``huggingface``, the names of the columns of images and of label maps, if they do not tell.
         progress: called after each image with the number done and the number of all.
 
     Raises:
@@ -102,8 +107,8 @@ def import_labels(
     """
     source, out = Path(source), Path(out)
     folder = None if images is None else Path(images)
-    if format is not None and format not in READERS:
-        raise InputError(f"there is no format '{format}' to import; choose one of {', '.join(READERS)}", "format")
+    if format is not None and format not in FORMATS:
+        raise InputError(f"there is no format '{format}' to import; choose one of {', '.join(FORMATS)}", "format")
     require(0 <= val_share < 1, "val_share", val_share, "at least 0 and below 1")
     require(orientation in (None, "stored", "shown"), "orientation", orientation, "'stored' or 'shown'")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -115,8 +120,12 @@ def import_labels(
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as staging:
             unpacked = _unpacked(source, Path(staging) / "unpacked") if source.suffix.lower() == ".zip" else source
-            survey = survey_source(unpacked, format, READERS)
-            annotations = READERS[survey.format].read(survey.files, survey.root, folder)
+            if format == huggingface.FORMAT or (format is None and huggingface.detect(unpacked)):
+                survey = Survey(huggingface.FORMAT, [], unpacked)
+                annotations = huggingface.read(unpacked, columns, Path(staging) / "cache")
+            else:
+                survey = survey_source(unpacked, format, READERS)
+                annotations = READERS[survey.format].read(survey.files, survey.root, folder)
             survey.ledger.merge(annotations.ledger)
             plan = make_plan(source, annotations, survey, classes, background, ignore, order, orientation, out)
             written = write_images(Path(staging) / "data", plan.images, plan.painting, val_share, target.name, progress)
