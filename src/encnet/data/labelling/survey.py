@@ -14,6 +14,8 @@ from encnet.system.ledger import Ledger
 
 ANNOTATION_SUFFIXES = frozenset({".json", ".xml"})
 """Suffixes of the files that readers are asked about."""
+_DOCUMENTS = {".json": read_json, ".xml": read_xml}
+"""Suffixes of files that are annotations if they are of a labelling tool, and nothing that is used if they are not."""
 
 _EXPORT = "export the labels as labelme's JSON, 'CVAT for images 1.1' or COCO JSON"
 
@@ -74,17 +76,17 @@ def survey_source(source: Path, format: str | None, readers: Mapping[str, Reader
     hidden = [path for path in paths if is_hidden(path.relative_to(source))]
     visible = [path for path in paths if not is_hidden(path.relative_to(source))]
     candidates = [path for path in visible if path.suffix.lower() in ANNOTATION_SUFFIXES]
+    documents = [path for path in visible if path.suffix.lower() in _DOCUMENTS]
     ledger = Ledger()
     for name in readers if format is None else [format]:
         files = [path for path in candidates if readers[name].detect(path)]
         if files:
-            others = sorted(set(visible) - set(candidates))
-            for path in candidates:
-                if path not in files:
-                    _leave_out(path, source, name, format is None, readers, ledger)
+            others = sorted(set(visible) - {*files, *documents})
+            for path in sorted(set(documents) - set(files)):
+                _leave_out(path, source, name, format is None, readers, ledger)
             ledger.leave_out("hidden", *(shown_name(path, source) for path in hidden), meant=False)
             return Survey(name, files, source, others, ledger)
-    faults = [(path, *_fault(path)) for path in candidates]
+    faults = [(path, *_fault(path)) for path in documents]
     damaged = [f"{shown_name(path, source)} is {fault}" for path, fault, meant in faults if meant]
     if damaged:
         more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
@@ -110,7 +112,8 @@ def _leave_out(
 def _fault(path: Path) -> tuple[str, bool]:
     """Why no tool wrote a file, and whether its owner probably means it to be read."""
     try:
-        (read_json if path.suffix.lower() == ".json" else read_xml)(path)
+        if path.suffix.lower() in _DOCUMENTS:
+            _DOCUMENTS[path.suffix.lower()](path)
     except InputError as error:
         return str(error).removeprefix(f"{path} is "), True
     return "not an annotation file of a known tool", False
