@@ -25,6 +25,7 @@ NO_NUMBER = "area with a coordinate that is not a number"
 HUGE = "area with a coordinate beyond a million pixels"
 NO_LABEL = "area without a label"
 RUNS = "mask whose run lengths do not fit"
+LARGER = "mask that is larger than its image"
 DAMAGED = "damaged shape"
 
 LABELME: list[tuple[Any, str]] = [
@@ -70,7 +71,10 @@ CVAT: list[tuple[str, str]] = [
     ('<mask label="lawn" rle="1, x" left="0" top="0" width="2" height="2"/>', RUNS),
     ('<mask label="lawn" rle="4" left="0" top="0" width="2" height="2"/>', NO_SIZE),
     ('<mask label="lawn" rle="0, 4" left="40" top="0" width="2" height="2"/>', OUTSIDE),
-    ('<mask label="lawn" rle="0, 4" left="0" top="0" width="90000" height="90000"/>', "mask that is larger than its image"),
+    (
+        '<mask label="lawn" rle="0, 4" left="0" top="0" width="90000" height="90000"/>',
+        LARGER,
+    ),
     ('<heptagon label="lawn" points="0,0;9,9;0,9"/>', "shape of the unknown kind 'heptagon'"),
 ]
 
@@ -179,7 +183,8 @@ def test_polygons_that_touch_the_image_are_good(corners: list[tuple[float, float
 
 
 @pytest.mark.parametrize(
-    ("left", "top", "good"), [(0, 0, True), (29, 19, True), (30, 0, False), (-2, 0, False), (-1, 0, True), (0, -3, False)]
+    ("left", "top", "good"),
+    [(0, 0, True), (29, 19, True), (30, 0, False), (-2, 0, False), (-1, 0, True), (0, -3, False)],
 )
 def test_a_patch_needs_a_pixel_in_the_image(left: int, top: int, good: bool) -> None:
     patch = np.ones((2, 2), bool)

@@ -100,13 +100,12 @@ def _leave_out(
     path: Path, root: Path, chosen: str, guessed: bool, readers: Mapping[str, Reader], ledger: Ledger
 ) -> None:
     """Notes why an annotation file is not one of the chosen tool."""
+    reason, meant = _fault(path)
     other = next((name for name, reader in readers.items() if name != chosen and reader.detect(path)), None)
-    if other is not None:
+    if other is not None and not meant:
         reason = f"a file of {other} beside files of {chosen}; import it alone with the format '{other}'"
-        ledger.leave_out(reason, shown_name(path, root), meant=guessed)
-    else:
-        reason, meant = _fault(path)
-        ledger.leave_out(reason, shown_name(path, root), meant=meant)
+        meant = guessed
+    ledger.leave_out(reason, shown_name(path, root), meant=meant)
 
 
 def _fault(path: Path) -> tuple[str, bool]:
