@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from labelled_exports import (
+    LAWN,
+    coco,
+    coco_box,
+    cvat,
+    cvat_box,
+    drawn,
+    label_names,
+    labelme,
+    labelme_box,
+    labelme_folder,
+    left_out,
+    photograph,
+)
 
+from encnet.data.labelling import import_labels
 from encnet.data.labelling.annotations import relative_name
 from encnet.data.labelling.photographs import PhotographError, Photographs, is_hidden
+from encnet.system.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -64,3 +82,60 @@ def test_a_photograph_that_is_not_one_is_an_error_and_a_reason(
 )
 def test_hidden_files_and_those_of_archives_are_known(path: str, hidden: bool) -> None:
     assert is_hidden(Path(path)) is hidden
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return labelme_folder(tmp_path / "in")
+
+
+def of_another_kind(folder: Path) -> None:
+    labelme(folder / "new.json", [labelme_box("lawn", LAWN)], imagePath="new.heic")
+    (folder / "new.heic").write_bytes(b"ftypheic")
+
+
+def without_photograph(folder: Path) -> None:
+    labelme(folder / "new.json", [labelme_box("lawn", LAWN)])
+
+
+def convert(folder: Path) -> None:
+    photograph(folder / "new.png")
+
+
+def restore(folder: Path) -> None:
+    photograph(folder / "elsewhere/new.png")
+
+
+@pytest.mark.parametrize(("add", "repair"), [(of_another_kind, convert), (without_photograph, restore)])
+def test_the_way_out_that_the_ledger_names_works(
+    folder: Path, tmp_path: Path, add: Callable[[Path], None], repair: Callable[[Path], None]
+) -> None:
+    add(folder)
+    repair(folder)
+    imported = import_labels(folder, tmp_path / "data")
+    assert imported.ledger.complete
+    assert np.array_equal(label_names(tmp_path / "data")["new"], drawn(("lawn", LAWN)))
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".JPG"])
+def test_other_suffixes_of_jpeg_files_are_read(folder: Path, tmp_path: Path, suffix: str) -> None:
+    photograph(folder / "new.jpg").rename(folder / f"new{suffix}")
+    labelme(folder / "new.json", [labelme_box("lawn", LAWN)], imagePath=f"new{suffix}")
+    assert import_labels(folder, tmp_path / "data").ledger.complete
+    assert np.array_equal(label_names(tmp_path / "data")["new"], drawn(("lawn", LAWN)))
+
+
+@pytest.mark.parametrize("tool", ["coco", "cvat"])
+def test_one_missing_photograph_of_many_is_left_out_and_all_are_an_error(tmp_path: Path, tool: str) -> None:
+    (tmp_path / "in").mkdir()
+    if tool == "coco":
+        coco(tmp_path / "in/labels.json", {name: [("lawn", coco_box(LAWN))] for name in ("one.png", "two.png")})
+    else:
+        cvat(tmp_path / "in/labels.xml", {name: cvat_box("lawn", LAWN) for name in ("one.png", "two.png")})
+    with pytest.raises(InputError, match=r"names the image one\.png, which is not in"):
+        import_labels(tmp_path / "in", tmp_path / "data")
+    photograph(tmp_path / "in/two.png")
+    imported = import_labels(tmp_path / "in", tmp_path / "data")
+    assert left_out(imported.ledger) == {"one.png": "the photograph is missing; copy it into the folder"}
+    assert not imported.ledger.complete
+    assert set(label_names(tmp_path / "data")) == {"two"}
