@@ -99,8 +99,8 @@ class _File:
             self.categories = {_number(entry["id"]): str(entry["name"]) for entry in document["categories"]}
             self.names = {str(image["id"]): relative_name(image["file_name"]) for image in document["images"]}
             self.sizes = {str(image["id"]): _size(image) for image in document["images"]}
-            self.annotations: list[dict[str, Any]] = list(document["annotations"])
-            if any("segments_info" in annotation for annotation in self.annotations):
+            self.annotations: list[Any] = list(document["annotations"])
+            if any(isinstance(entry, dict) and "segments_info" in entry for entry in self.annotations):
                 raise ValueError("it is a panoptic file, whose areas are in PNG files")
         except DAMAGED as error:
             raise InputError(f"{path} is not a COCO file of areas: {reason(error)}; export it again") from error
@@ -109,11 +109,15 @@ class _File:
         """Number of the photograph -> its areas; counts what has no area or is damaged."""
         areas: dict[str, list[Area]] = {number: [] for number in self.names}
         for annotation in self.annotations:
+            if not isinstance(annotation, dict):
+                left_out.add("damaged shape", self.source, None)
+                continue
             number = str(annotation.get("image_id"))
             if number not in areas:
                 left_out.add("area of an image that the file does not list", self.source, f"image {number}")
                 continue
-            label = self.categories.get(_number(annotation.get("category_id")))
+            category = _number(annotation.get("category_id"))
+            label = self.categories.get(category) if isinstance(category, int) else None
             try:
                 areas[number] += self._areas(annotation, number, label, left_out)
             except DAMAGED as error:

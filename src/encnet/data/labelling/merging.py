@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from encnet.data.labelling.annotations import AnnotatedImage, Area
+from encnet.data.labelling.annotations import AnnotatedImage, Area, counted, first_names
 from encnet.system.errors import InputError
 
 
@@ -58,14 +61,37 @@ def _merged(parts: Sequence[AnnotatedImage]) -> Record:
     number = 0
     for part in parts:
         for area in part.areas:
-            content = (area.label, area.layer, _content(area.mask))
-            areas.pop(content, None)  # the last one counts: it may lie over areas that the first one lies under
-            areas[content] = area
+            areas.setdefault((area.label, area.layer, _content(area.mask)), area)
             number += 1
     split = next(iter(splits), None)
     sizes = [part.size for part in parts if part.size is not None]
     image = replace(first, areas=tuple(areas.values()), split=split, size=sizes[0] if sizes else None)
     return Record(image, tuple(parts), number - len(areas))
+
+
+def copies(records: Sequence[Record]) -> list[str]:
+    """A sentence about image files that are byte for byte copies of others of the same name, if there are any.
+
+    Files of different names may be equal too, but then nobody can say which annotations belong together.
+    """
+    files = [record.image.file for record in records]
+    names = Counter(file.name.casefold() for file in files if file is not None)
+    first: dict[tuple[str, bytes], Path] = {}
+    found: list[str] = []
+    for record, file in zip(records, files, strict=True):
+        if file is not None and names[file.name.casefold()] > 1:
+            try:
+                digest = hashlib.sha256(record.image.read()).digest()
+            except InputError:  # it appears when the photograph is written
+                continue
+            if first.setdefault((file.name.casefold(), digest), file) != file:
+                found.append(record.image.name)
+    if not found:
+        return []
+    return [
+        f"{counted(len(found), 'photograph')} ({first_names(found)}): byte for byte the same as another one of the same"
+        " name; delete the copies, and each photograph gets the areas of all annotation files"
+    ]
 
 
 def _content(value: Any) -> Hashable:

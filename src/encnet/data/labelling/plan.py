@@ -11,7 +11,7 @@ from typing import Literal
 from encnet.data.labelling.annotations import AnnotatedImage, Annotations, LeftOutShapes, counted, first_names
 from encnet.data.labelling.classes import alike_labels, label_set
 from encnet.data.labelling.contradictions import contradiction_warnings
-from encnet.data.labelling.merging import Record, merge_records
+from encnet.data.labelling.merging import Record, copies, merge_records
 from encnet.data.labelling.orientation import Orientation, Oriented, orient
 from encnet.data.labelling.orientation_picture import write_orientation_picture
 from encnet.data.labelling.survey import Survey
@@ -75,7 +75,8 @@ def make_plan(
             if area.label not in values:
                 left_out.add(f"area of '{area.label}'", record.image.name, None)
     notes = (*annotations.notes, *_notes(oriented, records))
-    warnings = (*alike_labels(annotations.labels), *contradiction_warnings(records, values, painting.large_below))
+    contradictions = contradiction_warnings(records, values, painting.large_below)
+    warnings = (*alike_labels(annotations.labels), *copies(records), *contradictions)
     return Plan(images, painting, unlabelled, left_out, notes, warnings)
 
 

@@ -12,10 +12,10 @@ from encnet.data.labelling.photographs import NOT_READ, OTHER_PICTURES, PHOTOGRA
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
 
-ANNOTATION_SUFFIXES = frozenset({".json", ".xml"})
-"""Suffixes of files that are annotations of some kind."""
-_OTHER_SUFFIXES = frozenset({".png", ".txt", ".yaml", ".yml"})
-"""Suffixes of other files that readers are asked about: masks, tables of classes, text files of polygons."""
+ANNOTATION_SUFFIXES = frozenset({".json", ".xml", ".yaml", ".yml", ".txt", ".png"})
+"""Suffixes of the files that readers are asked about: documents, tables of classes, text files of polygons, masks."""
+_DOCUMENTS = {".json": read_json, ".xml": read_xml}
+"""Suffixes of files that are annotations if they are of a labelling tool, and nothing that is used if they are not."""
 
 _EXPORT = (
     "export the labels as labelme's JSON, 'CVAT for images 1.1', COCO JSON, Label Studio's JSON, YOLO segmentation, or"
@@ -79,18 +79,17 @@ def survey_source(source: Path, format: str | None, readers: Mapping[str, Reader
     hidden = [path for path in paths if is_hidden(path.relative_to(source))]
     visible = [path for path in paths if not is_hidden(path.relative_to(source))]
     candidates = [path for path in visible if path.suffix.lower() in ANNOTATION_SUFFIXES]
-    more = [path for path in visible if path.suffix.lower() in _OTHER_SUFFIXES]
+    documents = [path for path in visible if path.suffix.lower() in _DOCUMENTS]
     ledger = Ledger()
     for name in readers if format is None else [format]:
-        files = [path for path in (*candidates, *more) if readers[name].detect(path)]
+        files = [path for path in candidates if readers[name].detect(path)]
         if files:
-            others = sorted(set(visible) - set(candidates) - set(files))
-            for path in candidates:
-                if path not in files:
-                    _leave_out(path, source, name, format is None, readers, ledger)
+            others = sorted(set(visible) - {*files, *documents})
+            for path in sorted(set(documents) - set(files)):
+                _leave_out(path, source, name, format is None, readers, ledger)
             ledger.leave_out("hidden", *(shown_name(path, source) for path in hidden), meant=False)
             return Survey(name, files, source, others, ledger)
-    faults = [(path, *_fault(path)) for path in candidates]
+    faults = [(path, *_fault(path)) for path in documents]
     damaged = [f"{shown_name(path, source)} is {fault}" for path, fault, meant in faults if meant]
     if damaged:
         more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
@@ -104,19 +103,19 @@ def _leave_out(
     path: Path, root: Path, chosen: str, guessed: bool, readers: Mapping[str, Reader], ledger: Ledger
 ) -> None:
     """Notes why an annotation file is not one of the chosen tool."""
+    reason, meant = _fault(path)
     other = next((name for name, reader in readers.items() if name != chosen and reader.detect(path)), None)
-    if other is not None:
+    if other is not None and not meant:
         reason = f"a file of {other} beside files of {chosen}; import it alone with the format '{other}'"
-        ledger.leave_out(reason, shown_name(path, root), meant=guessed)
-    else:
-        reason, meant = _fault(path)
-        ledger.leave_out(reason, shown_name(path, root), meant=meant)
+        meant = guessed
+    ledger.leave_out(reason, shown_name(path, root), meant=meant)
 
 
 def _fault(path: Path) -> tuple[str, bool]:
     """Why no tool wrote a file, and whether its owner probably means it to be read."""
     try:
-        (read_json if path.suffix.lower() == ".json" else read_xml)(path)
+        if path.suffix.lower() in _DOCUMENTS:
+            _DOCUMENTS[path.suffix.lower()](path)
     except InputError as error:
         return str(error).removeprefix(f"{path} is "), True
     return "not an annotation file of a known tool", False
