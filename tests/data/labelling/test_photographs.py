@@ -139,3 +139,28 @@ def test_one_missing_photograph_of_many_is_left_out_and_all_are_an_error(tmp_pat
     assert left_out(imported.ledger) == {"one.png": "the photograph is missing; copy it into the folder"}
     assert not imported.ledger.complete
     assert set(label_names(tmp_path / "data")) == {"two"}
+
+
+@pytest.mark.parametrize(
+    ("files", "stem", "found"),
+    [
+        (["a.jpg", "b.jpg"], "a", "a.jpg"),
+        (["deep/er/a.PNG"], "a", "deep/er/a.PNG"),
+        (["img.v1.jpg", "img.v2.jpg"], "img.v2", "img.v2.jpg"),
+        (["one/a.jpg", "two/a.jpg"], "two/a", "two/a.jpg"),
+        (["a.jpg", "two/a.jpg"], "a", "a.jpg"),
+        (["a.txt", "x/a.webp"], "other/a", "x/a.webp"),
+        (["a.txt"], "a", "which is not in"),
+        (["one/a.jpg", "two/a.jpg"], "a", "which can be"),
+        (["a.jpg", "a.png"], "a", "which can be"),
+    ],
+)
+def test_a_stem_finds_a_photograph_of_any_suffix(tmp_path: Path, files: list[str], stem: str, found: str) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    if found not in files:
+        with pytest.raises(PhotographError, match=found):
+            Photographs(tmp_path).find_stem(stem, Path("labels.txt"))
+    else:
+        assert Photographs(tmp_path).find_stem(stem, Path("labels.txt")) == tmp_path / found

@@ -120,6 +120,13 @@ def test_arrangements(
     assert_drawn(drawn(tmp_path / "data", "b"), [(pixels(LARGE), 1)], IGNORE)
 
 
+def test_other_text_files_are_not_polygons(tmp_path: Path) -> None:
+    texts = {"classes.txt": "lawn\npath\n", "README.dataset.txt": "A garden.\n", **TWO}
+    imported = import_labels(make(tmp_path / "yolo", texts), tmp_path / "data")
+    assert imported.ledger.complete
+    assert imported.ledger.left_out["neither photographs nor annotation files"].names == ["README.dataset.txt"]
+
+
 def test_photographs_and_text_files_may_be_side_by_side(tmp_path: Path) -> None:
     root = make(tmp_path / "yolo", {"classes.txt": "lawn\npath\n", "garden/a.txt": POLYGONS})
     Image.new("RGB", (WIDTH, HEIGHT)).save(root / "garden/a.PNG")
@@ -226,11 +233,14 @@ def test_photographs_in_two_splits_are_in_one(tmp_path: Path, val: str, images: 
         ({"data.yaml": document(names=[]), **TWO}, "are not a list of classes"),
         ({"data.yaml": document(train="nowhere"), **TWO}, "names nowhere, which are not below .*; correct its `path`"),
         ({"data.yaml": document(), "labels/a.txt": "0 0.5 0.5 0.2 0.2"}, "boxes alone, which have no areas"),
+        ({"data.yaml": document(train="garden"), "garden/labels.md": ""}, "no photograph of .* has a text file of"),
         ({"labels/a.txt": POLYGONS}, "nothing names their classes; write a classes.txt of one name per line into"),
     ],
 )
 def test_mistakes_are_errors_that_name_the_file(tmp_path: Path, texts: dict[str, str], message: str) -> None:
     root = make(tmp_path / "yolo", texts)
+    if "garden/labels.md" in texts:
+        Image.new("RGB", (WIDTH, HEIGHT)).save(root / "garden/a.jpg")
     with pytest.raises(InputError, match=message) as error:
         import_labels(root, tmp_path / "data")
     assert str(root) in str(error.value)

@@ -8,7 +8,6 @@ no drawing order: small areas are drawn over large ones. https://docs.ultralytic
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -29,9 +28,11 @@ from encnet.data.labelling.photographs import PhotographError, Photographs
 from encnet.data.labelling.shapes import ShapeError, checked_polygon
 from encnet.data.labelling.yolo_folder import (
     CLASSES,
+    IMAGES,
     LABELS,
     Entry,
     Layout,
+    has_lines,
     is_layout,
     read_folder,
     read_layout,
@@ -51,8 +52,8 @@ def detect(path: Path) -> bool:
     if path.suffix.lower() != ".txt":
         return False
     if path.name == CLASSES:
-        return any(_has_lines(file) for file in path.parent.rglob("*.txt") if file.name != CLASSES)
-    return LABELS in path.parts[:-1] and _has_lines(path)
+        return any(has_lines(file) for file in path.parent.rglob("*.txt") if file.name != CLASSES)
+    return LABELS in path.parts[:-1] and has_lines(path)
 
 
 def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
@@ -78,8 +79,9 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
     reading = _Reading(root, images)
     for layout in layouts:
         reading.add(layout)
-    if reading.errors and not reading.images:
-        raise reading.errors[0]
+    if not reading.images:
+        without = f"no photograph of {layouts[0].source} has a text file of polygons; export the labels again, with a"
+        raise reading.errors[0] if reading.errors else InputError(f"{without} folder {LABELS}/ beside {IMAGES}/")
     left_out = reading.left_out
     if _BOX in left_out.numbers and not any(image.areas for image in reading.images):
         raise InputError(f"{layouts[0].source} is of boxes alone, which have no areas; export polygons (segmentation)")
@@ -174,13 +176,3 @@ def _area(line: str, names: Mapping[int, str]) -> Area:
 
 def _mask(corners: Points, height: int, width: int) -> np.ndarray:
     return rings_mask([[(x * width, y * height) for x, y in corners]], height, width)
-
-
-def _has_lines(path: Path) -> bool:
-    """Whether the first line of a file is a class and numbers."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            words = file.readline().split()
-        return len(words) >= 5 and float(words[0]).is_integer() and all(math.isfinite(float(word)) for word in words)
-    except (OSError, ValueError):  # ValueError: no numbers, or no UTF-8
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -56,6 +57,16 @@ def is_layout(path: Path) -> bool:
     except (OSError, ValueError, yaml.YAMLError):
         return False
     return isinstance(document, dict) and "names" in document and not {"classes", "labels"} & document.keys()
+
+
+def has_lines(path: Path) -> bool:
+    """Whether the first line of a file is a class and numbers."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            words = file.readline().split()
+        return len(words) >= 5 and float(words[0]).is_integer() and all(math.isfinite(float(word)) for word in words)
+    except (OSError, ValueError):  # ValueError: no numbers, or no UTF-8
+        return False
 
 
 def read_layout(path: Path) -> Layout:
@@ -149,6 +160,9 @@ def _beside(images: Path, labels: Path) -> Iterator[Entry]:
     """The entries of a folder of photographs and a folder of text files; folders train, val and test in them count."""
     photographs = {_name(path, images): path for path in _files(images, IMAGE_SUFFIXES)}
     texts = {_name(path, labels): path for path in _files(labels, {".txt"}) if path.name not in _NOT_LABELS}
+    for name, path in list(texts.items()):
+        if name not in photographs and LABELS not in path.parts and not has_lines(path):
+            del texts[name]  # a README, for example
     for name in sorted(photographs.keys() | texts.keys()):
         text = texts.get(name, labels / f"{name}.txt")
         yield Entry(name, photographs.get(name), text, split_named(*name.split("/")[:-1]))
