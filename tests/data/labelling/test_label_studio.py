@@ -233,6 +233,7 @@ def test_a_bad_shape_among_others_is_left_out_and_named(tmp_path: Path, changes:
     [
         (task(image="/data/upload/1/b.jpg", annotations=[]), "task without an annotation"),
         (task(image="/data/upload/1/b.jpg", annotations=[{"was_cancelled": True}]), "task without an annotation"),
+        (task(data={"text": "http://[x", "other": "no image"}), "task without an image"),
         (task(data={"text": "no image"}), "task without an image"),
         (task(data={"image": ["a.jpg", "b.jpg"]}), "task without an image"),
         (task(annotations=[3]), "annotation that the export only numbers"),

@@ -117,6 +117,20 @@ def test_tables_of_palette_masks(
         assert np.array_equal(labels, np.array(values, np.uint8)[INDICES[stem]])
 
 
+def test_grey_masks_hold_colours_of_the_table_or_else_positions_in_it(tmp_path: Path) -> None:
+    table = "sky:255,255,255::\nrest:0,0,0::\n"
+    nothing, half = np.zeros((20, 30), np.uint8), np.zeros((20, 30), np.uint8)
+    half[:10] = 255
+    source = export(tmp_path / "colours", {"p0": Image.fromarray(nothing), "p1": Image.fromarray(half)}, table)
+    assert import_labels(source, tmp_path / "data", val_share=0).notes == ()
+    assert (drawn(tmp_path / "data")["p0"] == 1).all()
+    assert np.array_equal(drawn(tmp_path / "data")["p1"], half == 0)
+    source = export(tmp_path / "positions", {stem: Image.fromarray(i) for stem, i in INDICES.items()})
+    (note,) = import_labels(source, tmp_path / "more").notes
+    assert note.startswith("3 grey masks (SegmentationClass/p0.png, ")
+    assert note.endswith("values count as positions in labelmap.txt, where 0 is 'background'")
+
+
 def test_colour_masks_without_a_table_have_their_colours_as_classes(tmp_path: Path) -> None:
     source = export(tmp_path / "own", {stem: rgb(i) for stem, i in INDICES.items()}, None, {})
     imported = import_labels(source, tmp_path / "data", val_share=0)

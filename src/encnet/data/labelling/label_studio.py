@@ -12,7 +12,7 @@ import re
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.labelling.annotations import (
@@ -194,7 +194,7 @@ def _names(task: Any) -> list[str]:
     address = texts.get("image") or next(filter(_is_image, texts.values()), None)
     if address is None:
         return []
-    parts = urlsplit(address)
+    parts = _address_parts(address)
     local = parse_qs(parts.query).get("d")  # /data/local-files/?d=folder/photo.jpg
     name = relative_name(local[0] if local else unquote(parts.path)).lstrip("/")
     upload = re.fullmatch(r"data/upload/(?:\d+/)?(?P<name>.+)", name)
@@ -203,7 +203,14 @@ def _names(task: Any) -> list[str]:
     return list(dict.fromkeys([name, last, _UPLOAD_PREFIX.sub("", last, count=1)]))
 
 
+def _address_parts(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:  # a server's name in brackets that is none
+        return SplitResult("", "", address, "", "")
+
+
 def _is_image(address: str) -> bool:
-    parts = urlsplit(address)
+    parts = _address_parts(address)
     place = (parse_qs(parts.query).get("d") or [parts.path])[0]
     return Path(place).suffix.lower() in IMAGE_SUFFIXES

@@ -19,6 +19,7 @@ from encnet.data.labelling.shapes import (
     ShapeError,
     check_inside,
     checked_coordinates,
+    checked_label,
     checked_polygon,
 )
 
@@ -46,11 +47,14 @@ def read_area(result: dict[str, Any], labels_of: dict[str, list[str]], size: tup
         raise ShapeError(f"{kind} without an area")
     value = result["value"]
     labels = value.get(kind) or value.get("labels") or labels_of.get(str(result.get("id")), [])
-    if len(labels) != 1 or not isinstance(labels[0], str) or not labels[0]:
-        raise ShapeError(f"{shape} with several labels" if len(labels) > 1 else NO_LABEL)
+    if not isinstance(labels, list) or not labels:
+        raise ShapeError(NO_LABEL)
+    if len(labels) > 1:
+        raise ShapeError(f"{shape} with several labels")
+    label = checked_label(labels[0])
     if result.get("image_rotation"):
         raise ShapeError(f"{shape} on a photograph that was rotated in Label Studio")
-    return Area(labels[0], _READERS[shape](value, size))
+    return Area(label, _READERS[shape](value, size))
 
 
 def _polygon(value: dict[str, Any], size: tuple[int, int] | None) -> Callable[[int, int], np.ndarray]:

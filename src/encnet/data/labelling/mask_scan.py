@@ -33,11 +33,14 @@ _GREY_MODES = VALUE_MODES - {"P"}
 def encoding_of(image: Image.Image, table: ClassTable) -> Literal["value", "color", "position"]:
     """How a mask encodes the labels of a table.
 
-    A grey mask beside a table of colours holds positions in the table (0 is its first label), if the table has so many.
+    A grey mask beside a table of colours holds positions in the table (0 is its first label) if the table lacks one of
+    its greys, but has so many labels.
     """
     if table.encoding == "value" or image.mode not in _GREY_MODES:
         return table.encoding
-    return "position" if max(contents(image, "value"), default=0) < len(table.labels) else "color"
+    if contents(image, "color").keys() <= table.codes.keys():
+        return "color"
+    return "position" if max(contents(image, "value")) < len(table.labels) else "color"
 
 
 def contents(image: Image.Image, encoding: str) -> dict[int, int]:

@@ -20,6 +20,8 @@ from encnet.data.labelling.annotations import (
     AnnotatedImage,
     Annotations,
     Area,
+    counted,
+    first_names,
     read_bytes,
     shown_name,
     split_named,
@@ -117,6 +119,7 @@ class _Export:
         self.ledger = Ledger()
         self.errors: list[InputError] = []
         self.notes: tuple[str, ...] = ()
+        self._positions: list[str] = []  # grey masks whose values are positions in the table
         self.why = f"{shown_name(folder / _MASKS, root)} holds masks, and their classes are from {self.table.source}"
         # The areas of an image are drawn one after the other: its mask is decoded once for all.
         self._raw: Callable[[Path, str], np.ndarray] = lru_cache(maxsize=1)(_decoded)
@@ -147,6 +150,10 @@ class _Export:
         )
         objects = [shown_name(path, self._root) for path in _pngs(self._folder / _OBJECTS)]
         self.ledger.leave_out("masks of objects; masks of classes are used", *objects, meant=False)
+        if self._positions:
+            note = f"values count as positions in {self.table.source}, where 0 is '{next(iter(self.table.labels))}'"
+            masks = f"{counted(len(self._positions), 'grey mask')} ({first_names(self._positions)})"
+            self.notes = (*self.notes, f"{masks}: {note}")
         if self.images and not any(image.areas for image in self.images):
             self.unknown.require_known(self.table, self._folder / _MASKS)
 
@@ -164,6 +171,7 @@ class _Export:
         image = open_image(mask)
         encoding = encoding_of(image, self.table)
         labels = list(self.table.labels)
+        self._positions += [name] if encoding == "position" else []
         areas = []
         for code, pixels in contents(image, encoding).items():
             if encoding != "position" and code not in self.table.codes:

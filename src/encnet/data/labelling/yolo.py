@@ -86,7 +86,7 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
     if _BOX in left_out.numbers and not any(image.areas for image in reading.images):
         raise InputError(f"{layouts[0].source} is of boxes alone, which have no areas; export polygons (segmentation)")
     labels = dict.fromkeys(name for layout in layouts for name in layout.names.values())
-    named = (f"{shown_name(layout.source, root)} names {len(layout.names)} classes" for layout in layouts)
+    named = (f"{shown_name(layout.source, root)} names {len(layout.names)} {'class' if len(layout.names) == 1 else 'classes'}" for layout in layouts)
     return Annotations(
         tuple(reading.images),
         labels,
