@@ -31,9 +31,9 @@ def write_document(folder: str | Path, page: str | Path) -> Path:
     for path, _ in _results(folder):
         for file in (path, path.with_suffix(".png")):
             if file.is_file() and file.resolve() != (beside / file.name).resolve():
-                with replacing(beside / file.name) as temporary:
+                with replacing(beside / file.name, recorded=False) as temporary:
                     shutil.copyfile(file, temporary)
-    write_text(page, text)
+    write_text(page, text, recorded=False)
     return page
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from listing import visible
 from PIL import Image
 
 from encnet.checkpoint.create import create_model
@@ -80,7 +81,7 @@ def test_a_folder_of_images_becomes_a_model_scores_and_predictions(data: Path, t
 
     predicted = encnet("predict", best, data / "images/val", data / "images/train/*", "--out", "out", cwd=tmp_path)
     assert predicted.returncode == 0, predicted.stderr
-    names = {file.name for file in (tmp_path / "out").iterdir()}
+    names = set(visible(tmp_path / "out"))
     stems = ("0", "1", "train_0", "train_1")  # images of equal names do not overwrite each other
     assert names == {stem + end for stem in stems for end in (".png", "_overlay.png", ".json")}
     with Image.open(tmp_path / "out/train_0.png") as labels:
@@ -169,7 +170,7 @@ def test_a_damaged_photograph_does_not_stop_the_prediction_of_others(
     (data / "images/val/0.jpg").write_bytes(b"not a picture")
     assert main(["predict", str(checkpoint), str(data / "images/val"), "--out", str(tmp_path / "out")]) == 2
     assert "0.jpg" in capsys.readouterr().err
-    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["1.json", "1.png", "1_overlay.png"]
+    assert visible(tmp_path / "out") == ["1.json", "1.png", "1_overlay.png"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

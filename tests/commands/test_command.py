@@ -193,4 +193,4 @@ def test_a_folder_that_holds_a_run_names_the_flags(
     assert main(["train", "data", "--out", str(tmp_path)]) == WRONG_INPUT
     error = capsys.readouterr().err
     assert "holds a run already" in error
-    assert f"(--resume {tmp_path}, or another --out)" in error
+    assert f"(--resume {tmp_path}, another --out, or --overwrite true)" in error

@@ -79,7 +79,7 @@ def test_every_problem_is_listed(root: Path) -> None:
     (root / "images/train/c.png").write_bytes(content[: len(content) // 2])
     (root / "labels/train/d.png").write_bytes(b"damaged")
     write_map(root / "labels/train/e.png", [0, 9, 9, 11], size=(4, 6))
-    Image.new("RGB", (6, 4)).save(root / "labels/val/f.png")
+    Image.new("RGB", (6, 4), "red").save(root / "labels/val/f.png")
     (root / "dataset.yaml").write_text(
         "classes: [{name: sky}, {name: road}, {name: car}]\n"
         "splits: {train: {images: images/train, labels: labels/train}, val: {images: images/val, labels: labels/val}}\n"

@@ -161,7 +161,7 @@ def test_color_maps_are_read_by_color(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_color_map_is_an_error_if_classes_are_declared_by_value(tmp_path: Path, mode: str) -> None:
-    Image.new(mode, (3, 3)).save(tmp_path / "a.png")
+    Image.new(mode, (3, 3), "red").save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"a\.png is a RGBA? image, .*`labels: color`"):
         any_values(3).load(tmp_path / "a.png")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from listing import visible
 
 from encnet.checkpoint.encnet import EncNet
 from encnet.export import Exported, export_model, run
@@ -29,7 +30,7 @@ def test_the_file_agrees_with_the_model(model: EncNet, tmp_path: Path, name: str
     model.save(tmp_path / "model.safetensors")
     exported = export_model(tmp_path / "model.safetensors", tmp_path / "out" / name)
     assert exported.files[0] == tmp_path / "out" / name
-    written = sorted(file.name for file in (tmp_path / "out").iterdir())
+    written = visible(tmp_path / "out")
     assert written == sorted({name, "model.parity.json"} | ({"model.bin"} if name == "model.xml" else set()))
     assert sorted(file.name for file in exported.files) == written
     report = json.loads((tmp_path / "out/model.parity.json").read_text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from listing import visible
 
 from encnet.system.errors import InputError
 from encnet.system.files import replacing, write_text
@@ -18,7 +19,7 @@ def test_failure_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:
         temporary.write_text("new, but only ha")
         raise KeyboardInterrupt
     assert target.read_text() == "old"
-    assert list(target.parent.iterdir()) == [target]
+    assert visible(target.parent) == [target.name]
 
 
 def test_written_file_has_the_default_mode(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from encnet.data.formats.dataset_yaml import write_dataset_yaml
+from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
 from encnet.data.labels import LabelSet
 from encnet.training.config import DataConfig, ModelConfig, OptimizerConfig, TrainConfig
 from encnet.training.module import TrainingModule

@@ -90,7 +90,7 @@ def test_tensors_that_do_not_fit_are_listed_and_nothing_is_written(
         (["--source", "keras"], "there is no source 'keras'; choose one of mmsegmentation, pytorch-encoding"),
         (["--source", "tutorial"], "not an EncNet of tutorial"),
         (["--source", "seed"], "the source 'seed' is now 'tutorial' (--source)"),
-        (["--align-corners", "true", "--out", "theirs.pth"], "theirs.pth is the file to convert"),
+        (["--align-corners", "true", "--out", "theirs.pth"], "theirs.pth is an input, which is never replaced"),
         (["--align-corners", "true", "--classes", "nowhere"], "nowhere gives no class names"),
         (
             ["--align-corners", "true", "--classes", "two.txt"],

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from encnet.benchmark.forms import LeftOut
 from encnet.system.files import write_text
+from encnet.system.outputs import check_outputs
 
 POINT = 0.01
 """A form may have so much less mean IoU, 0-1, than PyTorch in fp32 to be recommended."""
@@ -114,13 +115,18 @@ class BenchmarkReport:
             "recommendation": self.recommendation,
         }
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
+    def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> Path:
         """Writes the report as JSON into a folder; returns the path of the file.
 
+        Args:
+            folder: folder for the file; it is created if needed.
+            overwrite: whether to replace a file that encnet did not write, or that was changed since.
+
         Raises:
-            InputError: the folder cannot be written to.
+            InputError: the folder cannot be written to, or holds such a file.
         """
         path = Path(folder, FILE)
+        check_outputs([path], overwrite=overwrite, argument="folder")
         write_text(path, json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
         return path
 

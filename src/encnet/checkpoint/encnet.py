@@ -39,7 +39,7 @@ class EncNet(
     """
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes weights and ``info`` to one safetensors file, which ``encnet.load`` reads.
+        """Writes weights and ``info`` to one safetensors file, which ``encnet.load`` reads; replaces an existing file.
 
         Raises:
             InputError: the file cannot be written.
@@ -147,8 +147,10 @@ class EncNet(
         return ModelCard(model_card(self.info, parameters, kwargs.get("source", ""), kwargs.get("license")))
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        self.save(save_directory / MODEL_FILE)
-        write_text(save_directory / CONFIG_FILE, json.dumps(dataclasses.asdict(self.info), indent=2) + "\n")
+        # Whatever is in this folder is uploaded, so it gets no record of what encnet wrote.
+        write_checkpoint(save_directory / MODEL_FILE, self.state_dict(), self.info, recorded=False)
+        config = json.dumps(dataclasses.asdict(self.info), indent=2) + "\n"
+        write_text(save_directory / CONFIG_FILE, config, recorded=False)
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **arguments: Any) -> Self:

@@ -22,14 +22,22 @@ FORMAT: str = "encnet"
 VERSION: int = 1
 
 
-def write_checkpoint(path: str | os.PathLike[str], tensors: dict[str, Tensor], info: ModelInfo) -> None:
-    """Writes ``tensors`` and ``info`` to ``path`` through a temporary file.
+def write_checkpoint(
+    path: str | os.PathLike[str], tensors: dict[str, Tensor], info: ModelInfo, recorded: bool = True
+) -> None:
+    """Writes ``tensors`` and ``info`` to ``path`` through a temporary file, and replaces an existing file.
+
+    Args:
+        path: the file.
+        tensors: the weights by name.
+        info: metadata of the checkpoint.
+        recorded: as for :func:`encnet.system.files.replacing`.
 
     Raises:
         InputError: the file cannot be written.
     """
     metadata = {"format": FORMAT, "version": str(VERSION), "info": json.dumps(dataclasses.asdict(info))}
-    with replacing(path) as temporary:
+    with replacing(path, recorded) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
 
 

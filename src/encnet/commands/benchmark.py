@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from encnet.commands.command import add_overwrite
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--compile", type=bool, default=False, help="measure torch.compile too, which starts slowly")
     parser.add_argument("--out", type=str, default="runs/benchmark", help="folder for benchmark.json")
+    add_overwrite(parser)
 
 
 def prepared(words: list[str]) -> list[str]:
@@ -58,9 +60,12 @@ def prepared(words: list[str]) -> list[str]:
 def run(arguments: Any) -> int:
     from rich.console import Console
 
+    from encnet.benchmark.report import FILE
     from encnet.benchmark.run import benchmark_model
+    from encnet.system.outputs import check_outputs
 
     _require_checkpoint(arguments.checkpoint)
+    check_outputs([Path(arguments.out, FILE)], [arguments.checkpoint], arguments.overwrite)
     report = benchmark_model(
         arguments.checkpoint,
         arguments.data,
@@ -73,7 +78,7 @@ def run(arguments: Any) -> int:
         device=arguments.device,
         compiled=arguments.compile,
     )
-    path = report.save(arguments.out)
+    path = report.save(arguments.out, arguments.overwrite)
     Console().print(report.table())
     for name, reason in report.left_out:
         print(f"not measured: {name}: {reason}")

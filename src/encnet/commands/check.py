@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import WRONG_INPUT
+from encnet.commands.data_set import say_ledger, say_origin
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -28,6 +29,7 @@ def run(arguments: Any) -> int:
 
     console = Console()
     index = read_dataset(arguments.dataset, arguments.format)
+    say_origin(index)
     report = check_dataset(index, progress=True)
     for split, reason in index.absent.items():
         print(f"note: there is no split '{split}': {reason}", file=sys.stderr)
@@ -36,10 +38,17 @@ def run(arguments: Any) -> int:
     for warning in report.warnings:
         print(f"warning: {warning.message}", file=sys.stderr)
     if report.problems:
+        say_ledger(report.ledger)
         print(f"encnet: {len(report.problems)} problems in {arguments.dataset}", file=sys.stderr)
         return WRONG_INPUT
     console.print(index.labels.table(), markup=False, highlight=False)
     console.print(report.table())
     splits = ", ".join(f"{len(samples)} in {name}" for name, samples in index.splits.items())
-    console.print(f"{arguments.dataset} is in order: {splits}")
-    return 0
+    status = say_ledger(report.ledger)
+    if status == 0 and not report.warnings:
+        console.print(f"{arguments.dataset} is in order: {splits}")
+    else:
+        left = "" if status == 0 else "files were left out that you probably meant"
+        warned = f"{len(report.warnings)} warnings" if report.warnings else ""
+        console.print(f"{arguments.dataset} can be read: {splits}; {' and '.join(filter(None, (warned, left)))}")
+    return status

@@ -133,6 +133,16 @@ def add_engine(parser: ArgumentParser) -> None:
     )
 
 
+def add_overwrite(parser: ArgumentParser) -> None:
+    """Declares ``--overwrite``, for commands that write files."""
+    parser.add_argument(
+        "--overwrite",
+        type=bool,
+        default=False,
+        help="also replace files that encnet did not write, or that were changed since; inputs are never replaced",
+    )
+
+
 def with_protocol_first(words: list[str]) -> list[str]:
     """Replaces the name of a protocol by its numbers, and moves it before the flags that change single numbers."""
     return value_first(words, ("--protocol", "--protocol.name"), _protocol_numbers)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from encnet.commands.command import add_overwrite
+
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
@@ -31,6 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--format", type=str | None, default=None, help="format of that data set; none detects it")
     parser.add_argument("--mean", type=numbers, default=None, help="mean of red, green and blue, 0 to 1")
     parser.add_argument("--std", type=numbers, default=None, help="standard deviation of red, green and blue, 0 to 1")
+    add_overwrite(parser)
     parser.add_argument("--source", type=str | None, default=None, help=f"one of {', '.join(SOURCES)}; none detects it")
 
 
@@ -46,7 +49,7 @@ def run(arguments: Any) -> int:
     answers = Answers(arguments.source, arguments.align_corners, arguments.mean, arguments.std)
     out = arguments.out or f"{Path(arguments.file).stem}.encnet.safetensors"
     try:
-        converted = convert_file(arguments.file, out, answers, arguments.classes, arguments.format)
+        converted = convert_file(arguments.file, out, answers, arguments.classes, arguments.format, arguments.overwrite)
     except MisfitError as error:
         for tensor in error.tensors:
             print(f"encnet: {tensor}", file=sys.stderr)

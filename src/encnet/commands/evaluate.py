@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from encnet.commands.command import add_engine, with_protocol_first
+from encnet.commands.command import add_engine, add_overwrite, with_protocol_first
+from encnet.commands.data_set import say_ledger, say_origin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jsonargparse import ArgumentParser
+
+    from encnet.data.dataset import DatasetIndex
 
 SUMMARY = "scores a checkpoint on a data set"
 
@@ -22,6 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=str | None, default=None, help="folder for evaluation.html, JSON, table and figures"
     )
+    add_overwrite(parser)
     parser.add_argument("--workers", type=int, default=2, help="processes that read images")
     parser.add_argument("--limit", type=int | None, default=None, help="evaluate only this many images")
     parser.add_argument(
@@ -47,16 +54,20 @@ def prepared(words: list[str]) -> list[str]:
 def run(arguments: Any) -> int:
     from rich.console import Console
 
+    from encnet.data.accounting import account_for
     from encnet.data.formats import read_dataset
     from encnet.evaluation import evaluate
     from encnet.system.errors import InputError
     from encnet.system.memory import keep_freed_memory
+    from encnet.system.outputs import check_outputs
 
     if arguments.save_prior is not None and not arguments.choose_prior:
         raise InputError("--save_prior is given without --choose_prior true, which finds the prior to save")
     if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
         keep_freed_memory()
     index = read_dataset(arguments.dataset, arguments.format)
+    say_origin(index)
+    check_outputs(_files(arguments), _inputs(arguments, index), arguments.overwrite)
     if arguments.choose_prior:
         return _choose_prior(arguments, index)
     report = evaluate(
@@ -72,9 +83,30 @@ def run(arguments: Any) -> int:
     )
     Console().print(report.table())
     if arguments.out is not None:
-        report.save(arguments.out)
+        report.save(arguments.out, arguments.overwrite)
         print(f"wrote {arguments.out}")
-    return 0
+    return say_ledger(account_for(index))
+
+
+def _files(arguments: Any) -> list[Path]:
+    """The files that the command writes."""
+    from encnet.evaluation import prior, report
+
+    files = [] if arguments.save_prior is None else [Path(arguments.save_prior)]
+    if arguments.out is None:
+        return files
+    return [
+        *files,
+        *([Path(arguments.out, prior.FILE)] if arguments.choose_prior else report.result_files(arguments.out)),
+    ]
+
+
+def _inputs(arguments: Any, index: DatasetIndex) -> Iterator[str | Path]:
+    """The files that the command reads."""
+    yield from (arguments.checkpoint, index.root)
+    for samples in index.splits.values():
+        for sample in samples:
+            yield from (file for file in sample if isinstance(file, Path))
 
 
 def _choose_prior(arguments: Any, index: Any) -> int:
@@ -93,10 +125,10 @@ def _choose_prior(arguments: Any, index: Any) -> int:
     Console().print(choice.table())
     print(choice.sentence())
     if arguments.out is not None:
-        print(f"wrote {choice.save(arguments.out)}")
+        print(f"wrote {choice.save(arguments.out, arguments.overwrite)}")
     if arguments.save_prior is not None:
         if choice.strength:
-            save_with_prior(arguments.checkpoint, choice, arguments.save_prior)
+            save_with_prior(arguments.checkpoint, choice, arguments.save_prior, arguments.overwrite)
             print(f"wrote {arguments.save_prior}")
         else:
             print(f"{arguments.save_prior} was not written")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from encnet.commands.command import INCOMPLETE, add_overwrite
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,6 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=str, help="a checkpoint")
     parser.add_argument("images", type=str, nargs="+", help="image files, folders of them, or globs")
     parser.add_argument("--out", type=str, default="explanation", help=f"folder for {PAGE} and arrays")
+    add_overwrite(parser)
     parser.add_argument(
         "--other", type=str | None, default=None, help="an image whose context replaces that of each image"
     )
@@ -48,11 +51,18 @@ def run(arguments: Any) -> int:
     from encnet.explanation.use import codeword_use
     from encnet.inference import Predictor, expand_inputs, output_stems
     from encnet.system.checks import require
+    from encnet.system.ledger import Ledger
+    from encnet.system.outputs import check_outputs
     from encnet.system.progress import progress_bar
 
-    paths = expand_inputs(arguments.images)
+    ledger = Ledger()
+    paths = expand_inputs(arguments.images, ledger, videos=False)
     for path in [*paths, *([] if arguments.other is None else [arguments.other])]:
         read_image(path)  # reports a damaged one before the data set is read
+    page, stems, rows = Path(arguments.out, PAGE), output_stems(paths), []
+    arrays = [Path(arguments.out, f"{stem}.npz") for stem in stems] if arguments.arrays else []
+    read = [arguments.checkpoint, *paths, *([] if arguments.other is None else [arguments.other])]
+    check_outputs([page, *arrays], read, arguments.overwrite)
     require(arguments.limit is None or arguments.limit >= 1, "--limit", arguments.limit, "at least 1")
     samples, name = [], ""
     if arguments.dataset is not None:
@@ -61,7 +71,6 @@ def run(arguments: Any) -> int:
         name = f"{index.name} {arguments.split}"
     predictor = Predictor(arguments.checkpoint, device=arguments.device)
     use = None if arguments.dataset is None else codeword_use(predictor, samples, name, progress=True)
-    page, stems, rows = Path(arguments.out, PAGE), output_stems(paths), []
 
     def explained() -> Iterator[Explanation]:
         """Yields one explanation at a time: their arrays can be large."""
@@ -69,17 +78,21 @@ def run(arguments: Any) -> int:
             for path, stem in bar.track(list(zip(paths, stems, strict=True)), description="explaining"):
                 explanation = explain(predictor, path, arguments.other, use, arguments.groups)
                 if arguments.arrays:
-                    explanation.save_arrays(Path(arguments.out, f"{stem}.npz"))
+                    explanation.save_arrays(Path(arguments.out, f"{stem}.npz"), arguments.overwrite)
                 rows.append(_row(path.name, explanation))
                 yield explanation
 
-    write_page(page, explained(), Path(arguments.checkpoint).name.removesuffix(".safetensors"), use)
+    write_page(
+        page, explained(), Path(arguments.checkpoint).name.removesuffix(".safetensors"), use, arguments.overwrite
+    )
     Console().print(_table(rows))
     if use is not None:
         dead = ", ".join(map(str, use.dead.tolist())) or "none"
         print(f"dead codewords, which no image of {use.name} gives a tenth of an equal share of its pixels: {dead}")
+    ledger.use("photographs", len(paths))
+    print("\n".join(ledger.lines()))
     print(f"wrote {page}{' and the arrays beside it' if arguments.arrays else ''}")
-    return 0
+    return 0 if ledger.complete else INCOMPLETE
 
 
 def _row(name: str, explanation: Explanation) -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from encnet.commands.command import add_overwrite
+
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
@@ -26,6 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=None,
         help="file to write: .onnx, .xml or .pt2; none takes the name of the checkpoint",
     )
+    add_overwrite(parser)
     parser.add_argument(
         "--precision",
         type=Literal["fp32", "bf16", "int8"],
@@ -94,6 +97,7 @@ def run(arguments: Any) -> int:
         size=arguments.size,
         calibration=() if calibration is None else calibration.images,
         winograd=arguments.winograd,
+        overwrite=arguments.overwrite,
         progress=True,
     )
     Console().print(exported.parity.table())

@@ -8,14 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from encnet.commands.command import WRONG_INPUT, add_engine, with_flag, with_protocol_first
-from encnet.system.checks import require
+from encnet.commands.command import (
+    INCOMPLETE,
+    WRONG_INPUT,
+    add_engine,
+    add_overwrite,
+    with_flag,
+    with_protocol_first,
+)
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
-
-    from encnet.inference.inputs import Kind
 
 SUMMARY = "segments photographs, videos and rasters"
 
@@ -27,8 +31,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     from encnet.inference.protocols.protocol import Protocol
 
     parser.add_argument("checkpoint", type=str, help="a checkpoint, or an exported model: .onnx, .xml or .pt2")
-    parser.add_argument("images", type=str, nargs="+", help="images, videos, GeoTIFFs; folders of images, or globs")
+    parser.add_argument("images", type=str, nargs="+", help="images, videos, GeoTIFFs; folders of them, or globs")
     parser.add_argument("--out", type=str, default="predictions", help="folder for label maps, overlays and presence")
+    add_overwrite(parser)
     parser.add_argument("--overlay", type=bool, default=True, help="write overlays too")
     parser.add_argument("--opacity", type=float, default=0.5, help="opacity of the overlay colours, 0 to 1")
     parser.add_argument("--batch_size", type=int, default=4, help="images of equal size that are predicted together")
@@ -50,7 +55,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=bool | None,
         default=None,
         help="read the files as rasters, window by window, with anything rasterio opens; none does so for TIFFs that"
-        " are georeferenced, very large, or not 8-bit RGB",
+        " are georeferenced, very large, or not 8-bit RGB, and for photographs with too many pixels for Pillow",
     )
     parser.add_argument(
         "--bands", type=_bands, default=None, help="rasters: the bands for red, green and blue, 4,3,2 for example"
@@ -72,63 +77,59 @@ def prepared(words: list[str]) -> list[str]:
 def run(arguments: Any) -> int:
     from rich.console import Console
 
-    from encnet.inference import Predictor, expand_inputs, output_stems
-    from encnet.inference.ranking import RANKING, Ranking
+    from encnet.commands.predict_plan import make_plan
+    from encnet.inference import Predictor
+    from encnet.inference.ranking import Ranking
     from encnet.system.memory import keep_freed_memory
     from encnet.system.progress import progress_bar
 
     if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
         keep_freed_memory()
-    paths = expand_inputs(arguments.images)
-    require(0 <= arguments.opacity <= 1, "--opacity", arguments.opacity, "from 0 to 1")
-    files = _by_kind(paths, arguments.raster)
+    plan = make_plan(arguments)
+    for note in plan.notes():
+        print(f"note: {note}", file=sys.stderr)
     predictor = Predictor(
         arguments.checkpoint, arguments.protocol, arguments.device, arguments.precision, arguments.engine
     )
     ranking = Ranking(predictor) if arguments.rank else None
     failures: list[InputError] = []
-    stems = dict(zip(paths, output_stems(paths, [RANKING] if arguments.rank else ()), strict=True))
+    predicted: list[Path] = []
     with progress_bar() as bar:
-        task = bar.add_task("predicting", total=len(files["image"]), visible=bool(files["image"]))
-        for segmentation in predictor.stream(files["image"], arguments.batch_size, on_error=failures.append):
-            assert segmentation.path is not None
-            segmentation.save(arguments.out, stems[segmentation.path], arguments.overlay, arguments.opacity)
+        photographs = plan.of_kind("image")
+        task = bar.add_task("predicting", total=len(photographs), visible=bool(photographs))
+        for segmentation in predictor.stream(photographs, arguments.batch_size, on_error=failures.append):
+            path = segmentation.path
+            assert path is not None
+            # The plan has checked all names, and files of this run are not checked again: overwrite=True.
+            segmentation.save(arguments.out, plan.stems[path], arguments.overlay, arguments.opacity, overwrite=True)
             if ranking is not None:
-                ranking.add(segmentation, stems[segmentation.path])
+                ranking.add(segmentation, plan.stems[path])
+            predicted.append(path)
             bar.advance(task)
-        for path in [*files["video"], *files["raster"]]:
+        for path in plan.of_kind("video", "raster"):
             task = bar.add_task(path.name, total=None)
 
             def progress(done: int, total: int | None, task: Any = task) -> None:
                 bar.update(task, completed=done, total=total)
 
             try:
-                if path in files["video"]:
-                    _predict_video(predictor, path, stems[path], arguments, progress)
+                if plan.kinds[path] == "video":
+                    _predict_video(predictor, path, plan.stems[path], arguments, progress)
                 else:
-                    _predict_raster(predictor, path, stems[path], arguments, progress)
+                    bands = arguments.bands or plan.bands.get(path)
+                    _predict_raster(predictor, path, plan.stems[path], bands, arguments, progress)
+                predicted.append(path)
             except InputError as error:
                 bar.remove_task(task)
                 failures.append(error)
     if ranking is not None and ranking.images:
-        ranking.save(arguments.out)
+        ranking.save(arguments.out, overwrite=True)
         Console().print(ranking.table())
     for failure in failures:
         print(f"encnet: {with_flag(failure, FLAGS)}", file=sys.stderr)
-    written = len(paths) - len(failures)
-    print(f"wrote {written} {'prediction' if written == 1 else 'predictions'} to {arguments.out}")
-    return WRONG_INPUT if failures else 0
-
-
-def _by_kind(paths: list[Path], raster: bool | None) -> dict[Kind, list[Path]]:
-    """Sorts files by kind. ``raster`` decides for all but videos whether they are rasters; None looks at each file."""
-    from encnet.inference.inputs import kind_of
-
-    files: dict[Kind, list[Path]] = {"image": [], "video": [], "raster": []}
-    for path in paths:
-        kind = kind_of(path)
-        files[kind if raster is None or kind == "video" else "raster" if raster else "image"].append(path)
-    return files
+    print("\n".join(plan.finish(predicted)))
+    print(f"wrote {len(predicted)} {'prediction' if len(predicted) == 1 else 'predictions'} to {arguments.out}")
+    return WRONG_INPUT if failures else 0 if plan.complete else INCOMPLETE
 
 
 def _predict_video(predictor: Any, path: Path, stem: str, arguments: Any, progress: Callable[..., None]) -> None:
@@ -141,6 +142,7 @@ def _predict_video(predictor: Any, path: Path, stem: str, arguments: Any, progre
         stem,
         overlay=arguments.overlay,
         opacity=arguments.opacity,
+        overwrite=True,
         frames=arguments.frames,
         context_memory=arguments.context_memory,
         batch_size=arguments.batch_size,
@@ -148,7 +150,9 @@ def _predict_video(predictor: Any, path: Path, stem: str, arguments: Any, progre
     )
 
 
-def _predict_raster(predictor: Any, path: Path, stem: str, arguments: Any, progress: Callable[..., None]) -> None:
+def _predict_raster(
+    predictor: Any, path: Path, stem: str, bands: Any, arguments: Any, progress: Callable[..., None]
+) -> None:
     from encnet.inference.media.raster import predict_raster
 
     predict_raster(
@@ -156,10 +160,11 @@ def _predict_raster(predictor: Any, path: Path, stem: str, arguments: Any, progr
         path,
         arguments.out,
         stem,
-        bands=arguments.bands,
+        bands=bands,
         value_range=arguments.value_range,
         overlay=arguments.overlay,
         opacity=arguments.opacity,
+        overwrite=True,
         progress=progress,
     )
 

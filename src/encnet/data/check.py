@@ -11,11 +11,16 @@ from typing import NamedTuple
 import numpy as np
 from rich.table import Table
 
+from encnet.data.accounting import account_for
 from encnet.data.dataset import DatasetIndex, Sample, check_sizes
 from encnet.data.findings import Findings, default_cache, read_findings
 from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.uniformity import disagreements
 from encnet.system.errors import InputError
+from encnet.system.ledger import Ledger
 from encnet.system.progress import progress_bar
+
+_UNPAIRED = " (or write `unpaired: leave_out` into dataset.yaml)"
 
 
 class Problem(NamedTuple):
@@ -37,6 +42,7 @@ class CheckReport:
         class_pixels: split -> (classes,) int64, number of pixels of each class.
         class_images: split -> (classes,) int64, number of label maps that have the class.
         ignored_pixels: split -> number of ignored pixels.
+        ledger: what became of each file in the folder.
     """
 
     root: Path
@@ -46,6 +52,7 @@ class CheckReport:
     class_pixels: Mapping[str, np.ndarray]
     class_images: Mapping[str, np.ndarray]
     ignored_pixels: Mapping[str, int]
+    ledger: Ledger
 
     def table(self) -> Table:
         """A table with the share of the labelled pixels and the number of images of each class, for each split."""
@@ -108,6 +115,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
             absent = [name for name, count in zip(index.labels.names, pixels, strict=False) if count == 0]
             warnings += [Problem(index.root, f"the class '{name}' never occurs in train") for name in absent]
     warnings += _repeated_images(index, findings)
+    warnings += _shared_label_maps(index)
+    warnings += [Problem(file, message) for file, message in disagreements(index)]
     return CheckReport(
         root=index.root,
         labels=index.labels,
@@ -116,6 +125,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
         class_pixels=class_pixels,
         class_images=class_images,
         ignored_pixels=ignored_pixels,
+        ledger=account_for(index),
     )
 
 
@@ -137,9 +147,11 @@ def _sample_problems(sample: Sample, findings: Findings) -> list[Problem]:
     else:
         label = findings.labels.get(sample.label)
         if image is None and label is not None:
-            return [Problem(sample.label, f"the label map {sample.label} has no image; {sample.image} was expected")]
+            message = f"the label map {sample.label} has no image; {sample.image} was expected{_UNPAIRED}"
+            return [Problem(sample.label, message)]
         if image is not None and label is None:
-            return [Problem(sample.image, f"the image {sample.image} has no label map; {sample.label} was expected")]
+            message = f"the image {sample.image} has no label map; {sample.label} was expected{_UNPAIRED}"
+            return [Problem(sample.image, message)]
     if image is None:
         return [Problem(sample.image, f"there is no image {sample.image}")]
     problems = [Problem(sample.image, image.problem)] if image.problem else []
@@ -166,6 +178,19 @@ def _repeated_images(index: DatasetIndex, findings: Findings) -> Iterator[Proble
                 other, path = first.setdefault(finding.digest, (split, sample.image))
                 if other != split:
                     yield Problem(sample.image, f"{sample.image} in {split} is the same image as {path} in {other}")
+
+
+def _shared_label_maps(index: DatasetIndex) -> Iterator[Problem]:
+    """Label maps of two photographs in one split, such as that of ``0.jpg`` and ``0.png``."""
+    for split, samples in index.splits.items():
+        first: dict[Path, Path] = {}
+        for image, label in samples:
+            if label is not None and first.setdefault(label, image) != image:
+                yield Problem(
+                    label,
+                    f"{first[label]} and {image} in {split} have the same label map {label}; remove one photograph if"
+                    " they are the same picture",
+                )
 
 
 def _share(part: int, whole: int) -> str:

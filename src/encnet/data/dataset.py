@@ -17,6 +17,7 @@ from torchvision.transforms.v2 import functional
 from encnet.data.images import read_image
 from encnet.data.labels import LabelSet
 from encnet.system.errors import InputError
+from encnet.system.ledger import Ledger
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 """The usual splits, in their usual order."""
@@ -44,6 +45,10 @@ class DatasetIndex:
         splits: split -> samples.
         combined: splits that contain samples of other splits on purpose, such as trainval.
         absent: name of a split that is not on this disk -> what is missing and where to get it.
+        format: the name of its format in :data:`encnet.data.formats.FORMATS`.
+        origin: as what it was read and why, as a sentence.
+        notes: what was decided while it was read, and why, one sentence each.
+        ledger: files that were left out while it was read.
     """
 
     name: str
@@ -52,6 +57,10 @@ class DatasetIndex:
     splits: Mapping[str, tuple[Sample, ...]]
     combined: frozenset[str] = frozenset()
     absent: Mapping[str, str] = field(default_factory=dict)
+    format: str = ""
+    origin: str = ""
+    notes: tuple[str, ...] = ()
+    ledger: Ledger = field(default_factory=Ledger)
 
     def split(self, name: str) -> tuple[Sample, ...]:
         """The samples of a split.

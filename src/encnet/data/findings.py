@@ -134,7 +134,7 @@ def _load(cache_file: Path) -> dict[str, Finding]:
 
 def _save(cache_file: Path, entries: Mapping[str, Finding]) -> None:
     with suppress(InputError):  # a read-only home makes the next check slower, not wrong
-        write_text(cache_file, json.dumps({"version": _CACHE_VERSION, "files": entries}))
+        write_text(cache_file, json.dumps({"version": _CACHE_VERSION, "files": entries}), recorded=False)
 
 
 def default_cache() -> Path:

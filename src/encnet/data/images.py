@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,17 @@ from PIL import Image, ImageOps
 
 from encnet.system.errors import InputError
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES: frozenset[str] = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jp2"}
+)
+"""Suffixes of images that Pillow reads."""
+_PICTURES = {".heic", ".heif", ".hif", ".avif", ".jxl", ".psd", ".xcf", ".svg", ".eps", ".pdf", ".exr", ".tga"}
+_CAMERA_RAW = {".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f"}
+UNREAD_SUFFIXES: frozenset[str] = frozenset(_PICTURES | _CAMERA_RAW)
+"""Suffixes of pictures to convert first, because not every installation of Pillow reads them, or none does."""
+GREY_BITS = "encnet_grey_bits"
+"""Key of ``Image.info`` under which :func:`open_image` keeps :func:`grey_bits`."""
+
 _GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 
 
@@ -21,18 +32,64 @@ def open_image(path: str | Path) -> Image.Image:
     """
     try:
         with Image.open(path) as image:
+            bits = grey_bits(image)
             image.load()
+            image.info[GREY_BITS] = bits
             ImageOps.exif_transpose(image, in_place=True)  # else it would copy an image that is upright already
             return image
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}; restore it or correct the path") from error
     except Image.DecompressionBombError as error:
         raise InputError(
-            f"{path} has more pixels than Pillow considers safe; cut it into smaller images or set"
-            " PIL.Image.MAX_IMAGE_PIXELS"
+            f"{path} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, too many for a photograph; cut it into"
+            " smaller images, or predict it as a raster with `encnet predict --raster true`, which needs the extra"
+            " encnet[geo]"
         ) from error
     except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise InputError(f"cannot read {path} as an image: {error}; replace or remove the file") from error
+        unread = Path(path).suffix.lower() in UNREAD_SUFFIXES
+        way_out = "convert it to JPEG or PNG" if unread else "replace or remove the file"
+        raise InputError(f"cannot read {path} as an image: {error}; {way_out}") from error
+
+
+def open_label_map(path: str | Path) -> Image.Image:
+    """The decoded label map in the mode it is stored in, turned upright by its EXIF orientation.
+
+    Raises:
+        InputError: as :func:`open_image`; or the file was compressed with losses, which changes labels at edges.
+    """
+    image = open_image(path)
+    if image.format == "JPEG" or (image.format == "WEBP" and not _is_lossless_webp(path)):
+        raise InputError(
+            f"the label map {path} is a lossy {image.format}, whose compression has changed labels at the edges of"
+            " areas; export the labels again as PNG"
+        )
+    return image
+
+
+def _is_lossless_webp(path: str | Path) -> bool:
+    """Whether the first picture of a WebP file is stored losslessly, as the name of its chunk tells."""
+    with Path(path).open("rb") as file:
+        return b"VP8L" in file.read(4096)
+
+
+def grey_bits(image: Image.Image) -> int | None:
+    """The bits in which a file stores a grey level: 1, 2, 4, 8, 16 or 32; None for palettes and colours.
+
+    Decoding hides it: Pillow scales greys of 2 and 4 bits to 0-255. Call it before the image is decoded.
+    """
+    if image.mode == "1":
+        return 1
+    if image.mode in _GREY_16_BIT:
+        return 16
+    if image.mode in ("I", "F"):
+        return 32
+    if image.mode not in ("L", "LA"):
+        return None
+    tiles = getattr(image, "tile", ())
+    arguments = tiles[0][3] if tiles else None
+    raw_mode = arguments[0] if isinstance(arguments, tuple) else arguments
+    depth = re.fullmatch(r"L;([24])I?", raw_mode) if isinstance(raw_mode, str) else None
+    return int(depth[1]) if depth else 8
 
 
 def read_image(path: str | Path) -> Image.Image:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,17 +11,19 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from encnet.data.images import open_image
+from encnet.data.grey_depth import bits_of, full_scale, is_scaled
+from encnet.data.images import open_label_map
 from encnet.data.matlab import MATLAB_SUFFIX, read_matlab_labels
 from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
 from encnet.data.raw_labels import (
     BYTE_MODES,
-    COLOR_MODES,
-    VALUE_MODES,
     pack_color,
     palette_colors,
     read_colors,
     read_values,
+    require_colors,
+    require_values,
+    strips,
     unpack_color,
 )
 from encnet.system.errors import InputError
@@ -30,9 +32,6 @@ IGNORE: int = 255
 """The class index of ignored pixels, which count in no loss and no metric."""
 
 _RAW_LEVELS = {"value": 2**16, "color": 2**24}
-
-_STRIP_PIXELS = 2**18
-"""Pixels of a label map that are decoded at once: few enough that intermediate results stay in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,8 @@ class LabelSet:
         encoding: how label maps encode classes: by grey value or palette index (``"value"``), or by RGB colour
             (``"color"``).
         raw: raw value (0-65535) or colour -> class index or ``IGNORE``. Nothing else is decoded.
-        undeclared: class index of raw values and colours that ``raw`` does not list; ``None`` makes them an error.
+        undeclared: class index, or ``IGNORE``, of raw values and colours that ``raw`` does not list; ``None`` makes
+            them an error.
     """
 
     names: tuple[str, ...]
@@ -71,7 +71,7 @@ class LabelSet:
                 raise InputError(f"the raw label {raw} is not a {kind}")
             if target != IGNORE and not 0 <= target < self.num_classes:
                 raise InputError(f"the raw label {raw} is of class {target}, but there are {self.num_classes}")
-        if self.undeclared is not None and not 0 <= self.undeclared < self.num_classes:
+        if self.undeclared not in (None, IGNORE) and not 0 <= self.undeclared < self.num_classes:
             raise InputError(f"undeclared labels are of class {self.undeclared}, but there are {self.num_classes}")
 
     @classmethod
@@ -89,17 +89,19 @@ class LabelSet:
         """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB.
 
         A palette image gives its indices if classes are declared by value, and its colours if they are declared by
-        colour. Transparency has no effect. A MATLAB file gives the values of its label matrix.
+        colour. Greys of 1, 2, 4 and 16 bits give the stored level, or the 8-bit level of the same brightness: whichever
+        is declared. Transparency has no effect. A MATLAB file gives the values of its label matrix.
 
         Raises:
-            InputError: the file cannot be read, or it is a colour image and classes are declared by value, or vice
-                versa.
+            InputError: the file cannot be read, it is a colour image and classes are declared by value, or both
+                readings of its grey levels are declared.
         """
         if _is_matlab(path):
             if self.encoding == "color":
                 raise InputError(f"the label map {path} holds values, but the classes are declared by colour")
             return read_matlab_labels(path)
-        return self._raw(self._open(path))
+        image = self._open(path)
+        return self._raw(image, self._scaled(image, path))
 
     def decode(self, raw: np.ndarray, path: str | Path) -> np.ndarray:
         """The label map, (H, W) uint8 class indices and ``IGNORE``, of a raw label map from :meth:`read`.
@@ -108,7 +110,7 @@ class LabelSet:
             InputError: pixels have an undeclared value or colour; the message names ``path``.
         """
         labels = np.empty(raw.shape, dtype=np.uint8)
-        for rows in _strips(*raw.shape):
+        for rows in strips(*raw.shape):
             decoded = self._decoded(raw[rows])
             if decoded is None:
                 raise InputError(self._undeclared_message(raw, path))
@@ -127,13 +129,15 @@ class LabelSet:
         if _is_matlab(path):
             return self.decode(self.read(path), path)
         image = self._open(path)
-        classes = self._classes_of_levels(image) if image.mode in BYTE_MODES else None
+        scaled = self._scaled(image, path)
+        bytewise = image.mode in BYTE_MODES and bits_of(image) in (8, None)
+        classes = self._classes_of_levels(image) if bytewise else None
         labels = np.empty((image.height, image.width), dtype=np.uint8)
-        for rows in _strips(*labels.shape):
+        for rows in strips(*labels.shape):
             strip = image.crop((0, rows.start, image.width, rows.stop))
-            decoded = self._decoded(self._raw(strip)) if classes is None else np.asarray(strip.point(classes))
+            decoded = self._decoded(self._raw(strip, scaled)) if classes is None else np.asarray(strip.point(classes))
             if decoded is None:
-                raise InputError(self._undeclared_message(self._raw(image), path))
+                raise InputError(self._undeclared_message(self._raw(image, scaled), path))
             labels[rows] = decoded
         return labels
 
@@ -152,21 +156,22 @@ class LabelSet:
 
     def _open(self, path: str | Path) -> Image.Image:
         """The image of a label map; raises InputError if its mode does not fit ``encoding``."""
-        image = open_image(path)
-        if self.encoding == "value" and image.mode not in VALUE_MODES:
-            raise InputError(
-                f"the label map {path} is a {image.mode} image, but the classes are declared by value;"
-                " save it as a grey or palette PNG, or declare the classes by colour (`labels: color`)"
-            )
-        if self.encoding == "color" and image.mode not in COLOR_MODES:
-            raise InputError(
-                f"the label map {path} is a grey image (mode {image.mode}), but the classes are declared by colour;"
-                " save it as an RGB or palette PNG, or declare the classes by value (`labels: value`)"
-            )
+        image = open_label_map(path)
+        if self.encoding == "value":
+            require_values(image, path)
+        else:
+            require_colors(image, self.raw, path)
         return image
 
-    def _raw(self, image: Image.Image) -> np.ndarray:
-        return read_values(image) if self.encoding == "value" else read_colors(image)
+    def _raw(self, image: Image.Image, scaled: bool) -> np.ndarray:
+        if self.encoding == "color":
+            return read_colors(image)
+        values = read_values(image)
+        full = full_scale(values, bits_of(image)) if scaled else None
+        return values if full is None else full
+
+    def _scaled(self, image: Image.Image, path: str | Path) -> bool:
+        return self.encoding == "value" and is_scaled(image, self.raw, IGNORE, path)
 
     def _decoded(self, raw: np.ndarray) -> np.ndarray | None:
         """The class, or ``IGNORE``, of each raw value or colour; None if one is undeclared and that is an error."""
@@ -223,13 +228,6 @@ class LabelSet:
             f"the label map {path} has undeclared {kind}{'s' * (len(counts) > 1)} {listed};"
             " declare each as a class in dataset.yaml or list it under `ignore`"
         )
-
-
-def _strips(height: int, width: int) -> Iterator[slice]:
-    """The rows of a label map, in strips of about ``_STRIP_PIXELS`` pixels."""
-    step = max(1, _STRIP_PIXELS // max(1, width))
-    for start in range(0, height, step):
-        yield slice(start, min(start + step, height))
 
 
 def _is_matlab(path: str | Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 
@@ -14,29 +13,35 @@ from encnet.data.scenes import CONTEXT_CLASSES, write_scenes
 from encnet.demo.report import read_history, write_report
 from encnet.evaluation import EvaluationReport, evaluate
 from encnet.evaluation.examples import Example
+from encnet.evaluation.report import result_files as report_files
 from encnet.inference import Predictor
+from encnet.inference.segmentation import result_files as prediction_files
+from encnet.system.outputs import check_outputs
 from encnet.system.progress import progress_bar
 from encnet.training.recipes import load_recipe
-from encnet.training.run import CONFIG_FILE, train
+from encnet.training.run import train
+from encnet.training.run_folder import run_files
 
 EXAMPLES = 6
 """Number of predictions in the report."""
 
 
-def run_demo(folder: str | Path) -> Path:
+def run_demo(folder: str | Path, overwrite: bool = False) -> Path:
     """Generates scenes, trains a compact EncNet, evaluates it, predicts held-out images, and writes a report.
 
     Args:
         folder: gets scenes/ (a data set in the layout for own images), train/ (the run), evaluation/, predictions/ and
-            report.html. The run of an earlier demo is replaced.
+            report.html. The results of an earlier demo are replaced.
+        overwrite: whether to replace files that encnet did not write, or that were changed since.
 
     Returns:
         The path of the report.
 
     Raises:
-        InputError: the folder cannot be written to.
+        InputError: the folder cannot be written to, or holds files of these names that encnet did not write.
     """
     folder = Path(folder)
+    check_outputs(_files(folder), overwrite=overwrite)
     console = Console()
     started = time.perf_counter()
     with progress_bar() as bar:
@@ -46,17 +51,15 @@ def run_demo(folder: str | Path) -> Path:
         )
     index = read_dataset(scenes)
     run = folder / "train"
-    if (run / CONFIG_FILE).is_file():
-        shutil.rmtree(run)
-    checkpoint = train(scenes, load_recipe("scenes_tiny"), run)
+    checkpoint = train(scenes, load_recipe("scenes_tiny"), run, overwrite=True)
 
     predictor = Predictor(checkpoint)
     evaluation = evaluate(checkpoint, index, split="test", progress=False)
-    evaluation.save(folder / "evaluation")
+    evaluation.save(folder / "evaluation", overwrite)
     examples = []
     for sample in index.split("test")[:EXAMPLES]:
         segmentation = predictor(sample.image)
-        segmentation.save(folder / "predictions")
+        segmentation.save(folder / "predictions", overwrite=overwrite)
         examples.append(Example(segmentation, load_sample(sample, index.labels)[1].numpy()))
     report = folder / "report.html"
     write_report(
@@ -80,6 +83,12 @@ def run_demo(folder: str | Path) -> Path:
         highlight=False,
     )
     return report
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files that the demo writes, besides the scenes."""
+    predictions = [file for i in range(EXAMPLES) for file in prediction_files(folder / "predictions", f"{i:04d}")]
+    return [folder / "report.html", *run_files(folder / "train"), *report_files(folder / "evaluation"), *predictions]
 
 
 def _facts(evaluation: EvaluationReport, seconds: float) -> dict[str, str]:

@@ -27,8 +27,11 @@ from encnet.reports.html import percent
 from encnet.system.checks import require
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
+from encnet.system.outputs import check_outputs
 from encnet.system.progress import progress_bar
 
+FILE: str = "prior.json"
+"""Name of the file that :meth:`PriorChoice.save` writes."""
 STRENGTHS: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 """Candidates for λ of :meth:`encnet.EncNet.with_prior`; 0 is no prior."""
 LEAST_GAIN: float = 1e-3
@@ -129,13 +132,18 @@ class PriorChoice:
             "strength": self.strength,
         }
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
+    def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> Path:
         """Writes prior.json into a folder and returns its path.
 
+        Args:
+            folder: folder for the file; it is created if needed.
+            overwrite: whether to replace a prior.json that encnet did not write, or that was changed since.
+
         Raises:
-            InputError: the folder cannot be written.
+            InputError: the folder cannot be written to, or holds such a file.
         """
-        path = Path(folder, "prior.json")
+        path = Path(folder, FILE)
+        check_outputs([path], overwrite=overwrite, argument="folder")
         write_text(path, json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         return path
 
@@ -204,17 +212,22 @@ def choose_prior(
     return PriorChoice(names, tuple(strengths), confusions, (middle, len(samples) - middle), index.name, split)
 
 
-def save_with_prior(checkpoint: str | os.PathLike[str], choice: PriorChoice, out: str | os.PathLike[str]) -> None:
+def save_with_prior(
+    checkpoint: str | os.PathLike[str], choice: PriorChoice, out: str | os.PathLike[str], overwrite: bool = False
+) -> None:
     """Writes the checkpoint with the chosen strength and the same weights.
 
     Args:
         checkpoint: path or hub id, as for ``encnet.load``.
         choice: the result of :func:`choose_prior`.
         out: file to write.
+        overwrite: whether to replace a file that encnet did not write, or that was changed since.
 
     Raises:
-        InputError: the prior does not help, or the file cannot be written.
+        InputError: the prior does not help, or the file cannot be written or would replace the checkpoint or a file
+            that encnet did not write.
     """
+    check_outputs([Path(out)], [checkpoint], overwrite)
     if not choice.strength:
         raise InputError(f"{out} was not written because {choice.sentence()}")
     model = load(checkpoint)

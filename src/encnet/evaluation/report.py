@@ -23,6 +23,7 @@ from encnet.metrics.scores import Scores
 from encnet.reports.html import percent
 from encnet.reports.pictures import confusion_figure, figure_png
 from encnet.system.files import replacing, write_text
+from encnet.system.outputs import check_outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,20 +108,25 @@ class EvaluationReport:
             + ("" if quality is None else f"\n{ranking_sentence(quality)}"),
         )
 
-    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
+    def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> list[Path]:
         """Writes evaluation.json, evaluation.txt (the table), evaluation.html and the figures into a folder.
 
         The figures are confusion.png and, for a model that predicts presence, calibration.png and disagreement.png.
+
+        Args:
+            folder: folder for the files; it is created if needed.
+            overwrite: whether to replace files that encnet did not write, or that were changed since.
 
         Returns:
             The files written.
 
         Raises:
-            InputError: the folder cannot be written.
+            InputError: the folder cannot be written to, or a file would replace one that encnet did not write.
         """
+        check_outputs(result_files(folder), overwrite=overwrite, argument="folder")
         text = io.StringIO()
         Console(file=text, width=120).print(self.table())
-        written = [Path(folder, f"evaluation.{suffix}") for suffix in ("json", "txt", "html")]
+        written = result_files(folder)[:3]
         write_text(written[0], json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         write_text(written[1], text.getvalue())
         figures = {"confusion": confusion_figure(self.scores.confusion, self.scores.names)}
@@ -154,6 +160,12 @@ class EvaluationReport:
             facts["presence calibration error"] = scores.mean_presence_calibration_error
         shown = {name: f"{percent(value)} %" for name, value in facts.items()}
         return {**shown, "images": f"{self.images}", "images per second": f"{self.images_per_second:.2f}"}
+
+
+def result_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """The files that :meth:`EvaluationReport.save` writes for a model that predicts presence."""
+    figures = ("confusion.png", "calibration.png", "disagreement.png")
+    return [Path(folder, name) for name in ("evaluation.json", "evaluation.txt", "evaluation.html", *figures)]
 
 
 def scores_table(scores: Scores, title: str, caption: str | None = None) -> Table:

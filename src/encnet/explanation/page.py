@@ -23,6 +23,7 @@ from encnet.explanation.result import Exchange, Explanation
 from encnet.explanation.use import CodewordUse
 from encnet.reports.html import css_color, figure, percent, picture, render
 from encnet.reports.pictures import figure_png
+from encnet.system.outputs import check_outputs
 
 _TRANSITIONS = 6
 """Upper bound on the transitions listed for an exchange."""
@@ -31,7 +32,11 @@ _ON_CLASSES = 2
 
 
 def write_page(
-    path: str | Path, explanations: Iterable[Explanation], model: str, use: CodewordUse | None = None
+    path: str | Path,
+    explanations: Iterable[Explanation],
+    model: str,
+    use: CodewordUse | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Writes explanations of images by one model to one HTML file.
 
@@ -40,10 +45,12 @@ def write_page(
         explanations: at least one explanation; only one is held in memory at a time.
         model: name of the model.
         use: use of the codewords over a data set, if it was measured.
+        overwrite: whether to replace a file that encnet did not write, or that was changed since.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: the file cannot be written, or would replace one that encnet did not write.
     """
+    check_outputs([Path(path)], overwrite=overwrite, argument="path")
     images, facts = [], {}
     for explanation in explanations:
         images.append(_image(explanation))

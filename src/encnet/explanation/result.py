@@ -13,6 +13,7 @@ from PIL import Image
 from encnet.data.palette import Color
 from encnet.explanation.use import LEAST_USE, CodewordUse
 from encnet.system.files import replacing
+from encnet.system.outputs import check_outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,7 @@ class Explanation:
             for i in order
         ]
 
-    def save_arrays(self, path: str | os.PathLike[str]) -> Path:
+    def save_arrays(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
         """Writes the arrays to an .npz file, which ``numpy.load`` reads without executing anything.
 
         It holds ``labels``, ``assignment``, ``entropy``, ``usage``, ``semantics``, ``semantics_by_codeword``,
@@ -174,13 +175,15 @@ class Explanation:
 
         Args:
             path: file to write.
+            overwrite: whether to replace a file that encnet did not write, or that was changed since.
 
         Returns:
             The path of the file.
 
         Raises:
-            InputError: the file cannot be written.
+            InputError: the file cannot be written, or would replace the image or a file that encnet did not write.
         """
+        check_outputs([Path(path)], [] if self.path is None else [self.path], overwrite, "path")
         names = (
             "labels assignment entropy usage semantics semantics_by_codeword gamma contribution channel_group"
             " group_contribution"

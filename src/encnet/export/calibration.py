@@ -48,7 +48,7 @@ def find_calibration(path: str | os.PathLike[str], count: int, format: str | Non
     require(count >= 1, "calibration_images", count, "at least 1")
     folder = Path(path)
     if format is None and not (folder.is_dir() and not _holds_images(folder)):
-        return Calibration(_spread(expand_inputs([path]), count))
+        return Calibration(_spread(expand_inputs([path], videos=False), count))
     index = read_dataset(folder, format)
     for split in SEEN:
         if index.splits.get(split):

@@ -41,6 +41,8 @@ class ExportFormat:
     """Writes the file."""
     winograd: bool = False
     """Whether wide 3x3 convolutions may use Winograd's method, which is too inexact for half precision."""
+    beside: tuple[str, ...] = ()
+    """Suffixes of further files of the same name that the format consists of."""
     extra: str | None = None
     """The extra of encnet that installs the libraries, "onnx" for example."""
 
@@ -72,11 +74,12 @@ _ONNX = ("onnx", "onnxscript", "onnxruntime")
 FORMATS: dict[str, ExportFormat] = {
     "onnx": ExportFormat(".onnx", ("fp32",), "onnxruntime", _ONNX, _write_onnx, winograd=True, extra="onnx"),
     "openvino": ExportFormat(
-        ".xml",  # the weights are in a .bin file beside it
+        ".xml",
         ("fp32", "bf16", "int8"),
         "openvino",
         ("onnx", "onnxscript", "openvino"),
         _write_openvino,
+        beside=(".bin",),  # the weights
         extra="openvino",
     ),
     "torch": ExportFormat(".pt2", ("fp32", "bf16"), "pytorch", (), _write_torch),

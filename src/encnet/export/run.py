@@ -27,8 +27,12 @@ from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.preprocessing import Preprocessing
 from encnet.system.checks import require
 from encnet.system.errors import InputError, first_line
+from encnet.system.files import record
+from encnet.system.outputs import check_outputs
 from encnet.system.progress import progress_bar
 
+PARITY: str = ".parity.json"
+"""Suffix of the file with the comparison, beside the exported model."""
 JUDGED: int = 16
 """Number of calibration images on which the exported model is compared."""
 
@@ -53,6 +57,7 @@ def export_model(
     size: tuple[int, int] | None = None,
     calibration: Sequence[str | os.PathLike[str]] = (),
     winograd: bool = True,
+    overwrite: bool = False,
     progress: bool = False,
 ) -> Exported:
     """Exports a model for ONNX Runtime, OpenVINO or ``torch.export``, for any number and size of images.
@@ -74,16 +79,19 @@ def export_model(
         winograd: whether wide 3x3 convolutions in ONNX use Winograd's method: a quarter of the multiplications, and
             more memory. The other formats never use it, because their files may run in half precision, for which it is
             too inexact.
+        overwrite: whether to replace files that encnet did not write, or that were changed since.
         progress: whether to show the progress on standard error.
 
     Raises:
-        InputError: a library is missing, the file cannot be written, the arguments do not fit together, or the exported
-            model differs from the model.
+        InputError: a library is missing, the file cannot be written or would replace an input or a file that encnet
+            did not write, the arguments do not fit together, or the exported model differs from the model.
     """
     out = Path(out)
     format = format_of(out, format)
     _check(format, precision, size, calibration)
     target = FORMATS[format]
+    inputs = [model, *calibration] if isinstance(model, str | os.PathLike) else calibration
+    check_outputs(result_files(out, format), inputs, overwrite)
     model = (load(model) if isinstance(model, str | os.PathLike) else copy.deepcopy(model)).cpu().eval()
     fitting = None if size is None else Preprocessing.of(model.info, model.align_corners).filling(size, size).size
     if fitting is not None and fitting != tuple(size or ()):
@@ -113,9 +121,14 @@ def export_model(
                 f"{out} is not written, because its output differs from that of the model: {parity.failure};"
                 f" {_way_out(precision)}"
             )
-        staged.with_suffix(".parity.json").write_text(json.dumps(parity.to_dict(), indent=2) + "\n", encoding="utf-8")
+        staged.with_suffix(PARITY).write_text(json.dumps(parity.to_dict(), indent=2) + "\n", encoding="utf-8")
         written = sorted(staged.parent.iterdir(), key=lambda file: file.name != out.name)
     return Exported(tuple(out.with_name(file.name) for file in written), parity)
+
+
+def result_files(out: Path, format: str) -> list[Path]:
+    """The files that :func:`export_model` writes, beginning with ``out``."""
+    return [out, *(out.with_suffix(suffix) for suffix in (*FORMATS[format].beside, PARITY))]
 
 
 def format_of(out: Path, format: str | None = None) -> str:
@@ -201,6 +214,7 @@ def _staged(out: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix=f".{out.stem}.", dir=out.parent) as folder:
             yield Path(folder, out.name)
             for file in sorted(Path(folder).iterdir(), key=lambda file: file.name == out.name):
+                record(file, out.with_name(file.name))
                 file.replace(out.with_name(file.name))
     except OSError as error:
         raise InputError(

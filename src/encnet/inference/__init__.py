@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from encnet.inference.inputs import expand_inputs, output_stems
+    from encnet.inference.inputs import expand_inputs
     from encnet.inference.media.context_memory import ContextMemory
     from encnet.inference.media.raster import predict_raster
     from encnet.inference.media.video import predict_video
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from encnet.inference.protocols.protocol import Protocol, named_protocol
     from encnet.inference.protocols.sliding_window import segment
     from encnet.inference.segmentation import Segmentation
+    from encnet.inference.stems import output_stems
 
 _HOMES = {
     "ContextMemory": "media.context_memory",
@@ -27,7 +28,7 @@ _HOMES = {
     "Segmentation": "segmentation",
     "expand_inputs": "inputs",
     "named_protocol": "protocols.protocol",
-    "output_stems": "inputs",
+    "output_stems": "stems",
     "predict_raster": "media.raster",
     "predict_video": "media.video",
     "segment": "protocols.sliding_window",

@@ -1,110 +1,167 @@
-"""Expands the inputs of a user to files, and chooses the kind of prediction and the output names of each file."""
+"""Expands what the user gives, files, folders and glob patterns, and accounts for every file that is found there."""
 
 from __future__ import annotations
 
 import glob
 import os
-import warnings
-from collections.abc import Iterable
-from itertools import chain, count
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
 from PIL import Image
 
-from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from encnet.inference.kinds import VIDEO_SUFFIXES
 from encnet.system.errors import InputError
+from encnet.system.ledger import Ledger
+from encnet.system.outputs import Records
 
-VIDEO_SUFFIXES: frozenset[str] = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"})
-"""Suffixes of videos."""
-RASTER_PIXELS: int = 89_478_485
-"""A TIFF with more pixels is a raster; Pillow warns about images of this size."""
-_GEOREFERENCE = frozenset({33550, 33922, 34264, 34735})  # TIFF tags: scale, tie points, transformation, geographic keys
-
-Kind = Literal["image", "video", "raster"]
-"""Kinds of prediction."""
+_SNIFFED = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000")
+"""Pillow's formats of photographs, by which files without a known suffix are recognised."""
+_PREVIEWS = frozenset({".thm", ".ico", ".icns", ".cur"})
+"""Suffixes of pictures that nobody means."""
 
 
-def kind_of(path: Path) -> Kind:
-    """The kind of prediction of a file, by its suffix.
+class Passed(NamedTuple):
+    """A file that was found and is not used."""
 
-    A TIFF is a raster if it is georeferenced, has more than :data:`RASTER_PIXELS` pixels, or has a format that Pillow
-    cannot read, such as four bands or 16-bit colour. Only the header of a TIFF is read.
-    """
-    suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
-        return "video"
-    if suffix not in (".tif", ".tiff"):
-        return "image"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damaged tags, many pixels
-            with Image.open(path) as image:
-                tags: dict[int, object] = dict(getattr(image, "tag_v2", {}))
-                georeferenced = not _GEOREFERENCE.isdisjoint(tags)
-                return "raster" if georeferenced or image.width * image.height > RASTER_PIXELS else "image"
-    except Image.DecompressionBombError:
-        return "raster"
-    except Exception:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error, ...
-        return "raster" if _is_tiff(path) else "image"
+    name: str  #: the file, relative to the folder that the user gave
+    reason: str  #: as for :meth:`Ledger.leave_out`
+    meant: bool  #: as for :meth:`Ledger.leave_out`
 
 
-def expand_inputs(patterns: Iterable[str | os.PathLike[str]]) -> list[Path]:
+def expand_inputs(
+    patterns: Iterable[str | os.PathLike[str]], ledger: Ledger | None = None, videos: bool = True
+) -> list[Path]:
     """Expands files, folders and glob patterns to files, each once, in the given order and sorted within a pattern.
 
-    A folder stands for the images in it, by suffix, without subfolders and hidden files. In a pattern, ``**`` matches
-    any subfolders; a pattern that ends in the suffix of a video stands for videos. A file is accepted with any suffix.
+    A folder stands for the images and videos in it, by suffix, without subfolders and hidden files. In a pattern,
+    ``**`` matches any subfolders. Files that encnet wrote are results, not inputs. A file is accepted with any suffix.
+
+    Args:
+        patterns: paths and glob patterns.
+        ledger: gets the files that are found and not used, with the reasons; the caller adds those that it uses.
+        videos: whether videos are used; if not, a folder stands for its images.
 
     Raises:
-        InputError: a pattern matches no image; the message names it.
+        InputError: a pattern matches no file that can be used; the message names it.
     """
+    search = _Search(videos)
     files: dict[Path, None] = {}
+    passed: dict[Path, Passed] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
-        if path.is_file():
-            matches = [path]
-        elif path.is_dir():
-            matches = [file for file in path.iterdir() if not file.name.startswith(".")]
-        else:
-            matches = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207 (absolute too)
-        suffixes = IMAGE_SUFFIXES | ({path.suffix.lower()} & VIDEO_SUFFIXES)
-        images = sorted(
-            file for file in matches if file.is_file() and (file == path or file.suffix.lower() in suffixes)
-        )
-        if not images:
+        found, others = search.files(path)
+        if not found:
             raise InputError(
-                f"{pattern} matches no image; give image files, folders that contain some, or a glob pattern"
+                f"{pattern} matches no image{_reasons(others)}; give image files, folders that contain some, or a glob"
+                " pattern"
             )
-        files.update(dict.fromkeys(images))
+        files.update(dict.fromkeys(found))
+        passed |= others
+    if ledger is not None:
+        for path, (name, reason, meant) in passed.items():
+            if path not in files:  # another pattern may have given it
+                ledger.leave_out(reason, name, meant=meant)
     return list(files)
 
 
-def output_stems(paths: Iterable[Path], reserved: Iterable[str] = ()) -> list[str]:
-    """A file name without suffix for the results of each image, such that no result overwrites another.
+class _Search:
+    """Finds the files of patterns.
 
-    It is the stem of the image if no earlier image has it; otherwise the stem with folder and suffix, or with a number.
-    ``reserved`` stems, of other files in the same folder, are not used.
+    Args:
+        videos: whether videos are used.
     """
-    taken = {stem.casefold() for stem in reserved}
-    stems = []
-    for path in paths:
-        named = [path.stem, f"{path.parent.name}_{path.stem}", f"{path.parent.name}_{path.name.replace('.', '_')}"]
-        numbered = (f"{path.stem}_{number}" for number in count(2))
-        stem = next(stem for stem in chain(named, numbered) if taken.isdisjoint(_files(stem)))
-        taken |= _files(stem)
-        stems.append(stem)
-    return stems
+
+    def __init__(self, videos: bool) -> None:
+        self._videos = videos
+        self._used = IMAGE_SUFFIXES | VIDEO_SUFFIXES if videos else IMAGE_SUFFIXES
+        self._records = Records()
+
+    def files(self, path: Path) -> tuple[list[Path], dict[Path, Passed]]:
+        """The files to use of one pattern, sorted, and the others that it matches or that lie in its subfolders."""
+        if path.is_file():
+            return [path], {}
+        if path.is_dir():
+            try:
+                root, matches = path, list(path.iterdir())
+            except OSError as error:
+                raise InputError(f"cannot read the folder {path}: {error.strerror}; change its permissions") from error
+        else:
+            root, matches = _root(path), [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+        used: list[Path] = []
+        passed: dict[Path, Passed] = {}
+        for file in sorted(file for file in matches if not file.is_dir()):
+            reason = self._reason(file, root == path)
+            if reason is None:
+                used.append(file)
+            else:
+                passed[file] = Passed(str(file.relative_to(path) if root == path else file), *reason)
+        matched = {*used, *passed}
+        for folder in sorted(folder for folder in matches if folder.is_dir() and folder != path):
+            for file in self._pictures_below(folder):
+                if file not in matched and file not in passed:
+                    name = str(file.relative_to(path) if root == path else file)
+                    passed[file] = Passed(name, f'sub-folders are not searched; give "{root / "**"}" for them', True)
+        return used, passed
+
+    def _reason(self, file: Path, hidden_too: bool) -> tuple[str, bool] | None:
+        """Why a file is not used, and whether the user probably meant it; None if it is used.
+
+        Args:
+            file: a file that a folder or a pattern gives.
+            hidden_too: whether hidden files are left out, as they are in a folder; a pattern has to name them.
+        """
+        suffix = file.suffix.lower()
+        if self._records.wrote(file):
+            return "encnet wrote them; give the files themselves to use them as inputs", False
+        if hidden_too and file.name.startswith("."):
+            return "hidden files", False
+        if suffix in self._used:
+            return None
+        if suffix in VIDEO_SUFFIXES:
+            return "videos are not used here; `encnet predict` takes them", True
+        if suffix in UNREAD_SUFFIXES:
+            return f"encnet does not read {suffix}; convert them to JPEG or PNG", True
+        if suffix not in _PREVIEWS and _is_picture(file):
+            return "pictures without the suffix of one; give the files themselves, or rename them", True
+        return ("no images or videos" if self._videos else "no images"), False
+
+    def _pictures_below(self, folder: Path) -> Iterator[Path]:
+        """The pictures and videos in a folder and its subfolders that are neither hidden nor written by encnet."""
+        suffixes = IMAGE_SUFFIXES | UNREAD_SUFFIXES | (VIDEO_SUFFIXES if self._videos else frozenset())
+        if folder.name.startswith("."):
+            return
+        for parent, folders, names in os.walk(folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                file = Path(parent, name)
+                if file.suffix.lower() in suffixes and not name.startswith(".") and not self._records.wrote(file):
+                    yield file
 
 
-def _files(stem: str) -> set[str]:
-    # Some file systems ignore case; and "x_overlay" can be both the overlay of x and the name of an image.
-    return {stem.casefold(), f"{stem}_overlay".casefold()}
+def _root(pattern: Path) -> Path:
+    """The folder above the first part of a pattern that is not a plain name."""
+    root = Path(pattern.anchor)
+    for part in pattern.relative_to(root).parts:
+        if glob.has_magic(part):
+            break
+        root /= part
+    return root
 
 
-def _is_tiff(path: Path) -> bool:
-    """Whether a file begins with the signature of a TIFF or a BigTIFF."""
+def _is_picture(file: Path) -> bool:
     try:
-        with path.open("rb") as file:
-            return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-    except OSError:
+        with Image.open(file, formats=_SNIFFED):
+            return True
+    except Exception:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error, ...
         return False
+
+
+def _reasons(passed: dict[Path, Passed]) -> str:
+    """The reasons for which files are not used, for a message; those that the user probably meant come first."""
+    ledger = Ledger()
+    for name, reason, meant in sorted(passed.values(), key=lambda each: not each.meant):
+        ledger.leave_out(reason, name, meant=meant)
+    lines = ledger.lines()[1:]
+    return f" ({'; '.join(lines)})" if lines else ""

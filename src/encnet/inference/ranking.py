@@ -12,6 +12,7 @@ from encnet.inference.segmentation import Segmentation
 from encnet.metrics.disagreement import ClassDisagreement
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
+from encnet.system.outputs import check_outputs
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -86,13 +87,18 @@ class Ranking:
             ]
         }
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
+    def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> Path:
         """Writes ranking.json into a folder and returns its path.
 
+        Args:
+            folder: folder for the file; it is created if needed.
+            overwrite: whether to replace a ranking.json that encnet did not write, or that was changed since.
+
         Raises:
-            InputError: the folder cannot be written to.
+            InputError: the folder cannot be written to, or holds such a file.
         """
         path = Path(folder, f"{RANKING}.json")
+        check_outputs([path], overwrite=overwrite, argument="folder")
         write_text(path, json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
         return path
 

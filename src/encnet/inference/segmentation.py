@@ -17,6 +17,7 @@ from encnet.metrics.disagreement import Disagreement, disagreement
 from encnet.reports.pictures import overlay_with_legend
 from encnet.system.errors import InputError
 from encnet.system.files import replacing, write_text
+from encnet.system.outputs import check_outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,12 @@ class Segmentation:
         }
 
     def save(
-        self, folder: str | os.PathLike[str], stem: str | None = None, overlay: bool = True, opacity: float = 0.5
+        self,
+        folder: str | os.PathLike[str],
+        stem: str | None = None,
+        overlay: bool = True,
+        opacity: float = 0.5,
+        overwrite: bool = False,
     ) -> list[Path]:
         """Writes the label map ``<stem>.png``, ``<stem>_overlay.png`` and ``<stem>.json`` into a folder.
 
@@ -99,29 +105,34 @@ class Segmentation:
             stem: stem of the file names; None takes that of the image's file, or ``image``.
             overlay: whether to write the overlay.
             opacity: opacity of the overlay's colours, 0-1.
+            overwrite: whether to replace files that encnet did not write, or that were changed since.
 
         Returns:
             The files written.
 
         Raises:
-            InputError: the folder cannot be written to, or the opacity is not in 0-1.
+            InputError: the folder cannot be written to, a file would replace the image or one that encnet did not
+                write, or the opacity is not in 0-1.
         """
         stem = stem or (self.path.stem if self.path else "image")
-        pictures = {f"{stem}.png": self.label_map()}
-        if overlay:
-            pictures[f"{stem}_overlay.png"] = self.overlay(opacity)
-        written = []
-        for name, picture in pictures.items():
-            written.append(Path(folder, name))
-            with replacing(written[-1]) as temporary:
+        files = result_files(folder, stem, overlay)
+        check_outputs(files, [] if self.path is None else [self.path], overwrite, "folder")
+        pictures = [self.label_map(), *([self.overlay(opacity)] if overlay else [])]
+        for file, picture in zip(files, pictures, strict=False):
+            with replacing(file) as temporary:
                 picture.save(temporary)
-        written.append(Path(folder, f"{stem}.json"))
-        write_text(written[-1], json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
-        return written
+        write_text(files[-1], json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
+        return files
 
     def _pixels(self) -> list[int]:
         """Number of pixels of each class."""
         return np.bincount(self.labels.ravel(), minlength=IGNORE + 1)[: len(self.names)].tolist()
+
+
+def result_files(folder: str | os.PathLike[str], stem: str, overlay: bool = True) -> list[Path]:
+    """The files that :meth:`Segmentation.save` writes: label map, overlay if any, and JSON."""
+    endings = (".png", *(["_overlay.png"] if overlay else []), ".json")
+    return [Path(folder, f"{stem}{ending}") for ending in endings]
 
 
 def _falling(values: dict[str, float]) -> dict[str, float]:

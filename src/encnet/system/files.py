@@ -1,7 +1,8 @@
-"""Writes files so that the final name never holds a half-written one."""
+"""Writes files so that the final name never holds a half-written one, and records what encnet wrote."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,12 +11,20 @@ from pathlib import Path
 
 from encnet.system.errors import InputError
 
+RECORD: str = ".encnet"
+"""Name of the hidden file in a folder that records what encnet wrote there."""
+
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], recorded: bool = True) -> Iterator[Path]:
     """Yields a temporary path beside ``path``, and renames it to ``path`` when the block ends without an error.
 
-    The temporary name keeps the suffix, for writers that choose a format by suffix. Missing folders are created.
+    The temporary name keeps the suffix, for writers that choose a format by suffix. Missing folders are created. An
+    existing file is replaced: :func:`encnet.system.outputs.check_outputs` says beforehand whether it may be.
+
+    Args:
+        path: the file to write.
+        recorded: whether to record that encnet wrote the file, see :func:`record`.
 
     Raises:
         InputError: the folder cannot be created or written to.
@@ -25,9 +34,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
     except OSError as error:
-        raise InputError(
-            f"cannot write {target}: {error.strerror or error}; choose another place for the output"
-        ) from error
+        raise _unwritable(target, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -35,12 +42,39 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp makes files private; outputs get the user's default mode
-        temporary.replace(target)
+        try:
+            if recorded:
+                record(temporary, target)
+            temporary.replace(target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: str | os.PathLike[str], text: str, recorded: bool = True) -> None:
     """Writes ``text`` to ``path`` as UTF-8, through :func:`replacing`."""
-    with replacing(path) as temporary:
+    with replacing(path, recorded) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def record(written: Path, target: Path) -> None:
+    """Records a finished file that is about to be renamed to ``target``, as a line of :data:`RECORD` in its folder.
+
+    Lines are only appended, so that several processes can write to one folder. The line comes before the file gets its
+    name, so that an interrupted run leaves no file without a line.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    with (target.parent / RECORD).open("ab", buffering=0) as file:
+        file.write(f"{record_line(target.name, written.stat())}\n".encode("ascii"))
+
+
+def record_line(name: str, stat: os.stat_result) -> str:
+    """The line of a file in :data:`RECORD`: name, without regard to case, size in bytes, time in ns of the last change."""
+    return json.dumps([name.casefold(), stat.st_size, stat.st_mtime_ns])
+
+
+def _unwritable(target: Path, error: OSError) -> InputError:
+    return InputError(f"cannot write {target}: {error.strerror or error}; choose another place for the output")

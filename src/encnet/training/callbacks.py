@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.trainer.states import TrainerFn
 
 from encnet.metrics.scores import Scores
+from encnet.system.files import record
 from encnet.training.module import TrainingModule
 
 LAST_STATE = "last.ckpt"
@@ -161,6 +162,7 @@ class ResumableState(pl.Callback):
         temporary = self.folder / f"{LAST_STATE}.part"
         trainer.save_checkpoint(temporary)  # in every process, because some strategies gather the state from all
         if trainer.is_global_zero:
+            record(temporary, self.folder / LAST_STATE)
             temporary.replace(self.folder / LAST_STATE)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

@@ -39,13 +39,13 @@ from encnet.training.module import TrainingModule
 from encnet.training.precision import LIGHTNING_NAMES, resolve_precision
 from encnet.training.progress import TrainingProgress
 from encnet.training.recipes import load_run_config, save_config
+from encnet.training.run_folder import CONFIG_FILE, check_run_folder, remove_run
 from encnet.training.throughput import Throughput, peak_megabytes
 
-CONFIG_FILE = "config.yaml"
-"""File in the folder of a run that holds all of its settings."""
 
-
-def train(dataset: str | Path, config: TrainConfig, folder: str | Path, quiet: bool = False) -> Path:
+def train(
+    dataset: str | Path, config: TrainConfig, folder: str | Path, quiet: bool = False, overwrite: bool = False
+) -> Path:
     """Checks a data set, trains on it, and writes everything to ``folder``.
 
     The folder gets config.yaml (all settings), best.safetensors and last.safetensors (models for ``encnet.load``),
@@ -56,19 +56,22 @@ def train(dataset: str | Path, config: TrainConfig, folder: str | Path, quiet: b
         config: all settings.
         folder: folder of the run, which is created.
         quiet: print no tables.
+        overwrite: whether to replace a run that ``folder`` holds, and files of these names that encnet did not write.
 
     Returns:
         The path of the best model.
 
     Raises:
-        InputError: the data set has problems, a setting does not fit, or ``folder`` holds a run already.
+        InputError: the data set has problems, a setting does not fit, ``folder`` holds a run already, or a file of the
+            run would replace an input or a file that encnet did not write.
         Interrupted: the user pressed Ctrl-C; :func:`resume` continues.
     """
     folder = Path(folder)
     # The first process starts the others with the same command, after it has written its run to the folder.
     first = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
-    if first and (folder / CONFIG_FILE).exists():
-        raise InputError(f"{folder} holds a run already; resume it, or choose another folder", argument="folder")
+    if first:
+        inputs = [dataset, *(name for name in (config.initial, config.model.pretrained) if name)]
+        check_run_folder(folder, inputs, overwrite)
     return _run(Path(dataset), config, folder, None, quiet)
 
 
@@ -119,6 +122,7 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
             console.print(
                 f"starts from {config.initial}; initialised anew: {', '.join(anew) or 'nothing'}", highlight=False
             )
+        remove_run(folder)
         save_config(config, dataset.resolve(), folder / CONFIG_FILE)
     power, pixels = config.loss.class_weight_power, report.class_pixels[config.data.train]
     loss = build_loss(config.loss, model, class_weights(pixels, power) if power else None)

@@ -19,6 +19,7 @@ from encnet.data.labels import LabelSet
 from encnet.data.palette import distinct_palette
 from encnet.model.backbones.timm_backbone import DilatedBackbone
 from encnet.system.errors import InputError, first_line
+from encnet.system.outputs import check_outputs
 from encnet.weights import timm_torchvision
 from encnet.weights.distance import refuse_positive_scale, refuse_squared_factor
 from encnet.weights.reading import read_foreign
@@ -57,6 +58,7 @@ def convert_file(
     answers: Answers | None = None,
     classes: str | os.PathLike[str] | None = None,
     format: str | None = None,
+    overwrite: bool = False,
 ) -> Converted:
     """Converts the checkpoint ``path`` and writes ``out``, unless a tensor does not fit.
 
@@ -67,14 +69,15 @@ def convert_file(
         classes: source of class names and palette: the folder of a data set, its dataset.yaml, or a text file with one
             name per line. None takes those in the file, else class_0, class_1, ...
         format: format of that data set; None detects it.
+        overwrite: whether to replace a file that encnet did not write, or that was changed since.
 
     Raises:
-        InputError: the file cannot be read, belongs to no source or to a refused one, or lacks a setting.
+        InputError: the file cannot be read, belongs to no source or to a refused one, or lacks a setting; or ``out``
+            would replace an input or a file that encnet did not write.
         MisfitError: tensors are left over, missing, or have another shape.
     """
     answers = answers or Answers()
-    if Path(out).resolve() == Path(path).resolve():
-        raise InputError(f"{out} is the file to convert; give another path for the result", "out")
+    check_outputs([Path(out)], [path, *([] if classes is None else [classes])], overwrite)
     file = read_foreign(path)
     if answers.source is None and timm_torchvision.recognise(file.tensors):
         return _convert_backbone(file, Path(out))

@@ -98,7 +98,7 @@ def test_missing_parts_are_errors_that_name_their_download(root: Path, archive: 
     shutil.rmtree(archive / "images")
     shutil.rmtree(archive / "annotations")
     with pytest.raises(InputError, match="images/training, annotations/training, images/validation and"):
-        read_dataset(root)
+        read_dataset(root, "ade20k")
 
 
 @pytest.mark.parametrize("folder", ["ADEChallengeData2016/images/testing", "release_test/testing"])

@@ -46,7 +46,7 @@ def test_the_tutorial_layout_has_11_classes_and_a_test_split_without_label_maps(
         write_images(tmp_path / split, *names)
         write_images(tmp_path / f"{split}annot", *names)
     write_images(tmp_path / "test", "t.png")
-    index = read_dataset(tmp_path)
+    index = read_dataset(tmp_path, "camvid")
     assert {split: len(samples) for split, samples in index.splits.items()} == {"train": 3, "val": 2, "test": 1}
     assert index.split("val")[1] == (tmp_path / "val" / "1.png", tmp_path / "valannot" / "1.png")
     assert index.split("test")[0].label is None
@@ -58,7 +58,7 @@ def test_a_sample_with_a_missing_file_is_kept(tmp_path: Path) -> None:
     write_images(tmp_path / "train", "both.png", "only_image.png")
     write_images(tmp_path / "trainannot", "both.png", "only_label.png")
     train, annot = tmp_path / "train", tmp_path / "trainannot"
-    assert read_dataset(tmp_path).split("train") == tuple(
+    assert read_dataset(tmp_path, "camvid").split("train") == tuple(
         (train / f"{stem}.png", annot / f"{stem}.png") for stem in ("both", "only_image", "only_label")
     )
 
@@ -78,18 +78,18 @@ def test_the_original_is_split_by_its_lists_if_it_has_them(tmp_path: Path) -> No
     root = write_original(tmp_path, "0001TP_006690", "0006R0_f00930", "0016E5_07959")
     (root / "train.txt").write_text("0016E5_07959.png\n")
     (root / "test.txt").write_text("0006R0_f00930\n\n0001TP_006690\n")
-    splits = read_dataset(root).splits
+    splits = read_dataset(root, "camvid").splits
     assert {split: [s.image.stem for s in samples] for split, samples in splits.items()} == {
         "train": ["0016E5_07959"],
         "test": ["0006R0_f00930", "0001TP_006690"],
     }
     (root / "val.txt").write_text("0006R0_f00930\nnone\n")
     with pytest.raises(InputError, match=r"val\.txt, line 2: there is no image 'none'"):
-        read_dataset(root)
+        read_dataset(root, "camvid")
 
 
 def test_each_row_of_the_class_table_is_a_class_and_all_other_colors_are_one_more(tmp_path: Path) -> None:
-    labels = read_dataset(write_original(tmp_path, "a")).labels
+    labels = read_dataset(write_original(tmp_path, "a"), "camvid").labels
     assert labels.names == ("Animal", "Sky", "Void", "undeclared")
     assert labels.palette[:3] == tuple(color for _, color in COLORS)
     assert len(set(labels.palette)) == 4
@@ -103,11 +103,11 @@ def test_the_repackaged_layout_has_the_classes_of_the_original(tmp_path: Path) -
         write_images(tmp_path / f"{split}_labels", "a_L.png", "b_L.png")
     rows = [f"{name}, {r}, {g}, {b}" for name, (r, g, b) in COLORS]
     (tmp_path / "class_dict.csv").write_text("\n".join(["name,r,g,b", *rows]) + "\n")
-    index = read_dataset(tmp_path)
+    index = read_dataset(tmp_path, "camvid")
     assert list(index.splits) == ["train", "val", "test"]
     assert index.split("test")[1] == (tmp_path / "test" / "b.png", tmp_path / "test_labels" / "b_L.png")
     write_original(tmp_path / "original", "a")
-    assert index.labels == read_dataset(tmp_path / "original").labels
+    assert index.labels == read_dataset(tmp_path / "original", "camvid").labels
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_mistakes_in_label_colors_are_errors_that_name_the_line(tmp_path: Path, 
     root = write_original(tmp_path, "a")
     (root / "label_colors.txt").write_text(f"128 128 128\tSky\n{line}\n")
     with pytest.raises(InputError, match=rf"label_colors\.txt.*{message}"):
-        read_dataset(root)
+        read_dataset(root, "camvid")
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,14 @@ def test_mistakes_in_class_dict_are_errors_that_name_the_line(tmp_path: Path, te
     write_images(tmp_path / "train_labels", "a_L.png")
     (tmp_path / "class_dict.csv").write_text(text)
     with pytest.raises(InputError, match=rf"class_dict\.csv, {message}"):
-        read_dataset(tmp_path)
+        read_dataset(tmp_path, "camvid")
 
 
 def test_a_missing_class_table_is_an_error(tmp_path: Path) -> None:
     root = write_original(tmp_path, "a")
     (root / "label_colors.txt").unlink()
     with pytest.raises(InputError, match=r"cannot read the class table .*label_colors\.txt"):
-        read_dataset(root)
+        read_dataset(root, "camvid")
 
 
 def test_a_folder_without_a_layout_of_camvid_is_an_error(tmp_path: Path) -> None:

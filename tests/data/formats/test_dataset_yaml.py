@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from encnet.data.formats import read_dataset
-from encnet.data.formats.dataset_yaml import read_dataset_yaml, write_dataset_yaml
+from encnet.data.formats.dataset_yaml import read_dataset_yaml
+from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.palette import distinct_palette
 from encnet.system.errors import InputError
@@ -138,7 +139,7 @@ CLASSES = [{"name": "a"}, {"name": "b"}]
         ({"ignore": 255}, "`ignore` must be a list, not 255"),
         ({"ignore": [[0, 0, 0]]}, "`ignore` must be an integer"),
         ({"ignore": [1]}, "`ignore` has the label 1, which the class 'b' has"),
-        ({"undeclared": "c"}, "`undeclared` is 'c', which is not the name of a class"),
+        ({"undeclared": "c"}, "`undeclared` is 'c', which is neither `ignore` nor the name of a class"),
         ({"label_suffix": 1}, "`label_suffix` must be text, not 1"),
         ({"splits": {}}, "`splits` must be a mapping like train"),
         ({"splits": {1: {"images": "images"}}}, "`splits` must be text, not 1"),
@@ -157,12 +158,38 @@ def test_mistakes_are_errors_that_name_file_and_key(root: Path, change: dict[str
         read(root, valid | change)
 
 
-@pytest.mark.parametrize("key", ["classes", "splits"])
-def test_a_missing_required_key_is_an_error(root: Path, key: str) -> None:
-    document = {"classes": CLASSES, "splits": SPLITS}
-    del document[key]
-    with pytest.raises(InputError, match=rf"dataset\.yaml: the file lacks the key '{key}'"):
-        read(root, document)
+def test_without_classes_the_label_maps_say_them(root: Path) -> None:
+    Image.new("L", (2, 2), 7).save(root / "labels" / "a_gt.png")
+    index = read(root, {"splits": SPLITS, "label_suffix": "_gt"})
+    assert index.labels.names == ("class_0", "class_7")
+    assert any("each is a class" in note for note in index.notes)
+
+
+def test_without_splits_the_names_of_folders_say_them(root: Path) -> None:
+    index = read(root, {"classes": CLASSES})
+    assert index.split("train")[0] == (root / "images/a.jpg", root / "labels/a_gt.png")
+    assert index.notes[0] == "folders are recognised by their names: images/ and labels/ are there"
+
+
+@pytest.mark.parametrize(("undeclared", "expected"), [("ignore", IGNORE), ("b", 1)])
+def test_undeclared_labels_can_be_ignored(root: Path, undeclared: str, expected: int) -> None:
+    index = read(root, {"classes": CLASSES, "splits": SPLITS, "undeclared": undeclared})
+    Image.new("L", (2, 1), 9).save(root / "map.png")
+    assert index.labels.load(root / "map.png").tolist() == [[expected] * 2]
+    write_dataset_yaml(root / "dataset.yaml", index.labels, SPLITS, "copy")
+    assert read_dataset(root).labels == index.labels
+
+
+def test_inner_folders_are_read(root: Path) -> None:
+    for kind, suffix in (("images", ".jpg"), ("labels", "_gt.png")):
+        (root / kind / "day").mkdir()
+        (root / kind / f"c{suffix}").rename(root / kind / "day" / f"a{suffix}")
+    index = read(root, {"classes": CLASSES, "splits": SPLITS, "label_suffix": "_gt"})
+    assert index.split("train") == (
+        (root / "images/a.jpg", root / "labels/a_gt.png"),
+        (root / "images/day/a.jpg", root / "labels/day/a_gt.png"),
+        (root / "images/b.jpg", root / "labels/b_gt.png"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_layout_is_detected_from_each_of_its_folders(
     for folder in (".", *inner):
         monkeypatch.chdir(root / folder)
         for given in (root / folder, Path()):
-            fitting = {other for other, module in FORMATS.items() if module.detect(given)} - {"folder"}
+            fitting = {other for other, module in FORMATS.items() if module.recognise(given)} - {"folder"}
             assert fitting == {name}, given
             assert content(read_dataset(given)) == content(whole), given
 
@@ -92,5 +92,6 @@ def test_two_data_sets_in_one_folder_need_a_format(tmp_path: Path) -> None:
 def test_a_users_data_set_in_similar_folders_is_a_folder(tmp_path: Path) -> None:
     for folder in ("images", "annotations"):
         (tmp_path / folder / "train").mkdir(parents=True)
-    fitting = {name for name, module in FORMATS.items() if module.detect(tmp_path)}
+        (tmp_path / folder / "train" / "a.png").touch()
+    fitting = {name for name, module in FORMATS.items() if module.recognise(tmp_path)}
     assert fitting == {"folder"}

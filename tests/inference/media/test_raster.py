@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from block_network import BLOCK, block_network
+from listing import visible
 from PIL import Image
 from rasters import field, rasterio, read_labels, same_labels, write_raster
 
@@ -34,7 +35,7 @@ def test_the_label_map_has_the_georeference_of_the_raster(tmp_path: Path, predic
     progress: list[tuple[int, int]] = []
     written = predict_raster(predictor, source, tmp_path / "out", progress=lambda *done: progress.append(done))
     assert [path.name for path in written] == ["field_labels.tif", "field.json", "field_overlay.png"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in written)
+    assert visible(tmp_path / "out") == sorted(path.name for path in written)
     assert progress == [(i + 1, len(progress)) for i in range(len(progress))]
     expected = Predictor(block_network(), device="cpu")(field())
     assert expected.presence is not None
@@ -144,7 +145,7 @@ def test_an_interruption_leaves_no_files(tmp_path: Path, predictor: Predictor) -
 
 def test_the_result_does_not_overwrite_its_source(tmp_path: Path, predictor: Predictor) -> None:
     source = write_raster(tmp_path / "field_labels.tif", field())
-    with pytest.raises(InputError, match="would overwrite"):
+    with pytest.raises(InputError, match="which is never replaced"):
         predict_raster(predictor, source, tmp_path, "field")
 
 
@@ -173,13 +174,13 @@ def test_predict_accepts_rasters_and_photographs_together(
     assert main(["predict", str(checkpoint), *files, *options]) == 0
     names = ("field.json", "field_labels.tif", "field_overlay.png")
     photograph = ("photograph.json", "photograph.png", "photograph_overlay.png")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [*names, *photograph]
+    assert visible(tmp_path / "out") == [*names, *photograph]
     assert json.loads((tmp_path / "out/field.json").read_text())["bands"] == [4, 3, 2]
     assert main(["predict", str(checkpoint), files[1], "--bands", "[4,3,2]", *options[2:]]) == 0
     assert main(["predict", str(checkpoint), *files, "--out", str(tmp_path / "other"), "--raster", "true"]) == 2
     message = " ".join(capsys.readouterr().err.split())
     assert "field.tif are uint16, not bytes" in message
-    assert {path.stem for path in (tmp_path / "other").iterdir()} == {
+    assert {Path(name).stem for name in visible(tmp_path / "other")} == {
         "photograph_labels",
         "photograph",
         "photograph_overlay",

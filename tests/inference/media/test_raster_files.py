@@ -11,7 +11,7 @@ from block_network import block_network
 from PIL import Image
 from rasters import field, rasterio, read_labels, same_labels, write_raster
 
-from encnet.inference.inputs import kind_of
+from encnet.inference.kinds import kind_of
 from encnet.inference.media import raster_files
 from encnet.inference.media.raster import predict_raster
 from encnet.inference.predictor import Predictor
@@ -115,5 +115,5 @@ def test_large_georeferenced_and_unusual_tiffs_are_rasters(tmp_path: Path, monke
     plain: dict[str, Any] = {"crs": None, "transform": None}
     assert kind_of(write_raster(tmp_path / "plain.TIFF", field(), **plain)) == "image"
     assert kind_of(write_raster(tmp_path / "sixteen.tif", field(bands=5).astype(np.uint16), **plain)) == "raster"
-    monkeypatch.setattr("encnet.inference.inputs.RASTER_PIXELS", 210 * 330 - 1)
+    monkeypatch.setattr("encnet.inference.kinds.RASTER_PIXELS", 210 * 330 - 1)
     assert kind_of(tmp_path / "photograph.tif") == "raster"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from block_network import block_network
+from listing import visible
 from PIL import Image
 from videos import FRAMES, HEIGHT, RATE, WIDTH, av, read_video, video_frames, write_video
 
@@ -18,6 +19,7 @@ from encnet.inference.media.context_memory import ContextMemory
 from encnet.inference.media.video import predict_video
 from encnet.inference.predictor import Predictor
 from encnet.system.errors import InputError
+from encnet.system.files import write_text
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def test_every_frame_is_predicted_as_an_image(film: Path, tmp_path: Path, predic
     )
     labels, lines, overlay, frames = written
     assert [path.name for path in written] == ["film_labels.mkv", "film.jsonl", "film_overlay.mp4", "film_frames"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in written)
+    assert visible(tmp_path / "out") == sorted(path.name for path in written)
     assert progress == [(i + 1, FRAMES) for i in range(FRAMES)]
     sources = read_video(film, "rgb24")[0]
     label_maps, rate, _ = read_video(labels, "gray")
@@ -83,7 +85,7 @@ def test_exported_models_predict_videos(film: Path, toy_onnx: Callable[..., Path
     pytest.importorskip("onnxruntime")
     model = toy_onnx()
     assert main(["predict", str(model), str(film), "--out", str(tmp_path / "out"), "--overlay", "false"]) == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["film.jsonl", "film_labels.mkv"]
+    assert visible(tmp_path / "out") == ["film.jsonl", "film_labels.mkv"]
     label_maps = read_video(tmp_path / "out/film_labels.mkv", "gray")[0]
     predictor = Predictor(model)
     for labels, pixels in zip(label_maps, read_video(film, "rgb24")[0], strict=True):
@@ -112,24 +114,41 @@ def test_an_interruption_leaves_no_files(
             raise error
 
     with pytest.raises(type(error)):
-        predict_video(predictor, film, tmp_path / "out", frames=True, progress=interrupt)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["film.jsonl"]
+        predict_video(predictor, film, tmp_path / "out", frames=True, overwrite=True, progress=interrupt)
+    assert visible(tmp_path / "out") == ["film.jsonl"]
     assert (tmp_path / "out/film.jsonl").read_text() == "of an earlier run"
 
 
 def test_label_maps_of_an_earlier_longer_video_are_deleted(film: Path, tmp_path: Path, predictor: Predictor) -> None:
     folder = tmp_path / "out/film_frames"
     folder.mkdir(parents=True)
-    for name in ("000000.png", "000099.png", "notes.txt"):
-        (folder / name).touch()
+    for name in ("000000.png", "000099.png"):
+        write_text(folder / name, "a label map")
+    for name in ("1.png", "2024_garden.png", "notes.txt"):
+        (folder / name).write_text("of the user")
     predict_video(predictor, film, tmp_path / "out", frames=True)
-    assert sorted(path.name for path in folder.iterdir()) == [f"{i:06d}.png" for i in range(FRAMES)] + ["notes.txt"]
+    frames = [f"{i:06d}.png" for i in range(FRAMES)]
+    assert visible(folder) == [*frames, "1.png", "2024_garden.png", "notes.txt"]
+    assert (folder / "2024_garden.png").read_text() == "of the user"
+
+
+def test_frames_of_the_user_are_kept(film: Path, tmp_path: Path, predictor: Predictor) -> None:
+    folder = tmp_path / "out/film_frames"
+    folder.mkdir(parents=True)
+    for name in ("000003.png", "000099.png"):
+        (folder / name).write_text("extracted by the user")
+    with pytest.raises(InputError, match=r"000003\.png \(and 1 more\) exists, and encnet did not write it"):
+        predict_video(predictor, film, tmp_path / "out", frames=True)
+    assert visible(folder) == ["000003.png", "000099.png"]
+    predict_video(predictor, film, tmp_path / "out", frames=True, overwrite=True)
+    assert visible(folder) == [*(f"{i:06d}.png" for i in range(FRAMES)), "000099.png"]
+    assert (folder / "000099.png").read_text() == "extracted by the user"  # not a frame of this video
 
 
 def test_the_result_does_not_overwrite_its_source(tmp_path: Path, predictor: Predictor) -> None:
     source = write_video(tmp_path / "film_labels.mkv", video_frames(2), "ffv1")
     before = source.read_bytes()
-    with pytest.raises(InputError, match="would overwrite"):
+    with pytest.raises(InputError, match="which is never replaced"):
         predict_video(predictor, source, tmp_path, "film")
     assert source.read_bytes() == before
 

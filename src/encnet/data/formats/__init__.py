@@ -1,7 +1,8 @@
-"""The formats of data sets on disk: one module per format, each with ``detect(root)`` and ``read(root)``."""
+"""The formats of data sets on disk: one module per format, each with ``recognise(root)`` and ``read(root)``."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,8 +23,12 @@ from encnet.system.errors import InputError
 class Format(Protocol):
     """The interface of a format's module."""
 
-    def detect(self, root: Path) -> bool:
-        """Whether the folder looks like this format; quick, since it reads no image."""
+    def recognise(self, root: Path) -> str | None:
+        """Why the folder is in this format, as the end of the sentence "read as ..., because ..."; None if it is not.
+
+        Quick, since it reads no image. The names of folders do not suffice for a published data set: users have given
+        them to their own data.
+        """
         ...
 
     def read(self, root: Path) -> DatasetIndex:
@@ -55,23 +60,30 @@ def read_dataset(path: str | Path, format: str | None = None) -> DatasetIndex:
     root = Path(path)
     if not root.is_dir():
         raise InputError(f"there is no data set folder {root}; correct the path")
-    if format is None and (root / dataset_yaml.FILE_NAME).is_file():
-        format = "folder"
     if format is None:
-        format = _detect(root)
+        format, because = _recognised(root)
+    else:
+        because = "that format was given"
     if format not in FORMATS:
         raise InputError(f"there is no data set format '{format}'; choose one of {', '.join(FORMATS)}", "format")
-    return FORMATS[format].read(root)
+    name = "a folder of your own" if format == "folder" else format
+    return replace(FORMATS[format].read(root), format=format, origin=f"{root}: read as {name}, because {because}")
 
 
-def _detect(root: Path) -> str:
-    fitting = [name for name, candidate in FORMATS.items() if candidate.detect(root)]
-    published = [name for name in fitting if name != "folder"]
+def _recognised(root: Path) -> tuple[str, str]:
+    """The format of a folder, and why."""
+    if (root / dataset_yaml.FILE_NAME).is_file():
+        return "folder", f"{dataset_yaml.FILE_NAME} describes it"
+    reasons = {name: candidate.recognise(root) for name, candidate in FORMATS.items() if name != "folder"}
+    published = {name: reason for name, reason in reasons.items() if reason is not None}
     if len(published) > 1:
         raise InputError(f"{root} holds {' and '.join(published)}; give the format, or the folder of one", "format")
-    if not fitting:
+    for name, reason in published.items():
+        return name, reason
+    reason = folder.recognise(root)
+    if reason is None:
         raise InputError(
             f"{root} fits none of the formats {', '.join(FORMATS)}; write a dataset.yaml into it that names its"
             " classes and folders, or arrange it as images/{train,val} and labels/{train,val}"
         )
-    return fitting[0]
+    return "folder", reason

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from encnet.data.dataset import DatasetIndex
-from encnet.data.formats.archive import Archive, first_folder
+from encnet.data.formats.archive import Archive, first_file, first_folder
 from encnet.data.formats.pairs import pair, read_names
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.palette import Color
@@ -28,12 +28,11 @@ _PARTS = {
 _CLASS_TABLE = "objectInfo150.txt"
 
 
-def detect(root: Path) -> bool:
-    """Whether ``root`` is or contains the unpacked archive, or a part of it."""
-    if (root / _FOLDER).is_dir() or root.resolve().name == _FOLDER:
-        return True
-    folders = [root / part for parts in _PARTS.values() for part in parts]
-    return any(next(folder.glob("ADE_*"), None) is not None for folder in folders if folder.is_dir())
+def recognise(root: Path) -> str | None:
+    """Why ``root`` is or contains the unpacked archive, or a part of it: the names of its files."""
+    base = first_folder(root / _FOLDER, root)
+    found = first_file("ADE_*", *(base / part for parts in _PARTS.values() for part in parts))
+    return None if found is None else f"it holds {found.relative_to(root)}"
 
 
 def read(root: Path) -> DatasetIndex:

@@ -41,6 +41,17 @@ class Archive:
         return f"{_joined(parts)} {verb} missing; unpack {_joined(list(files))} from {self.home}"
 
 
+def first_file(pattern: str, *folders: Path) -> Path | None:
+    """A file in one of the folders whose relative path fits the glob pattern; None if there is none.
+
+    The names of files tell a published data set from a user's own in folders of the same names.
+    """
+    for folder in folders:
+        for path in folder.glob(pattern):
+            return path
+    return None
+
+
 def first_folder(*candidates: Path) -> Path:
     """The first candidate that is a folder, or else the last; for places where a part of a data set may be."""
     return next((folder for folder in candidates if folder.is_dir()), candidates[-1])

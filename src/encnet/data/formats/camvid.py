@@ -44,16 +44,21 @@ _TRAIN_FRAMES = {
     "0016E5": range(390, 8640 + 1),  # except those of val
 }
 
+_FRAME = re.compile(r"(0001TP|0006R0|0016E5|Seq05VD)_f?\d{5,6}")
+"""The names of frames: 0001TP_006690, 0006R0_f00930."""
+
 _ORIGINAL = ("701_StillsRaw_full", "LabeledApproved_full", "label_colors.txt")
 _CLASS_TABLE = "class_dict.csv"
 
 
-def detect(root: Path) -> bool:
-    """Whether ``root`` has one of the three layouts."""
-    tutorial = (root / "train").is_dir() and (root / "trainannot").is_dir()
-    original = (root / _ORIGINAL[0]).is_dir() and (root / _ORIGINAL[1]).is_dir()
-    repackaged = (root / "train_labels").is_dir() and (root / _CLASS_TABLE).is_file()
-    return tutorial or original or repackaged
+def recognise(root: Path) -> str | None:
+    """Why ``root`` has one of the three layouts: its folders, and in them frames with the names of CamVid's."""
+    for folder in ("trainannot", "train_labels", _ORIGINAL[1]):
+        if (root / folder).is_dir():
+            for path in (root / folder).iterdir():
+                if _FRAME.fullmatch(path.stem.removesuffix("_L")):
+                    return f"{folder}/ holds {path.name}"
+    return None
 
 
 def read(root: Path) -> DatasetIndex:

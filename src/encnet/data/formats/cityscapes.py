@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from encnet.data.dataset import DatasetIndex, Sample
-from encnet.data.formats.archive import Archive, first_folder
+from encnet.data.formats.archive import Archive, first_file, first_folder
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.palette import Color
 
@@ -57,9 +57,11 @@ _CLASSES = (
 _IDS = range(34)
 
 
-def detect(root: Path) -> bool:
-    """Whether ``root`` is or contains one of the two unpacked archives."""
-    return _folder(root, IMAGES).is_dir() or _folder(root, LABELS).is_dir()
+def recognise(root: Path) -> str | None:
+    """Why ``root`` is or contains one of the two unpacked archives: the names of its files."""
+    found = first_file(f"*/*/*{_IMAGE_ENDING}", _folder(root, IMAGES))
+    found = found or first_file(f"*/*/*{_LABEL_ENDING}", _folder(root, LABELS))
+    return None if found is None else f"it holds {found.name}"
 
 
 def read(root: Path) -> DatasetIndex:

@@ -1,14 +1,15 @@
-"""dataset.yaml: a data set's classes, ignored labels and folders, as its owner describes them.
+"""dataset.yaml: a data set's classes, ignored labels and folders, as its owner describes them; each key is optional.
 
 name: my-data                     # default: the folder's name
 labels: value                     # how label maps encode classes: value (default) or color
-classes:
+classes:                          # default: the values or colours in the label maps
   - {name: sky, color: [128, 128, 128]}             # value: default is the position in this list
   - {name: car, color: [64, 0, 128], value: [8, 9]} # with `labels: color`: colors: [[64, 0, 128], [64, 0, 192]]
-ignore: [255]                     # values or colours; 255 is always ignored unless a class has it
-undeclared: sky                   # optional: the class of all labels not named here; without it they are an error
-label_suffix: _gt                 # optional: the label map of a.jpg is a_gt.png
-splits:
+ignore: [255]                     # values or colours; beside `classes`, 255 is always ignored unless a class has it
+undeclared: sky                   # the class of all labels not named here, or `ignore`; without it they are an error
+label_suffix: _gt                 # the label map of a.jpg is a_gt.png
+unpaired: leave_out               # photographs without label maps, and label maps without photographs, are left out
+splits:                           # default: the folders whose names say photographs, label maps, train, val and test
   train: {images: images/train, labels: labels/train}
   val: {images: images/val, labels: labels/val, list: val.txt}  # list: optional, one file name or stem per line
 """
@@ -17,16 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from encnet.data.dataset import DatasetIndex, Sample
+from encnet.data.formats.arrangement import arrange
+from encnet.data.formats.matching import without_unpaired
 from encnet.data.formats.pairs import pair, read_list
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
+from encnet.data.scanning import scan_labels
 from encnet.system.errors import InputError
-from encnet.system.files import write_text
+from encnet.system.ledger import Ledger
 
 FILE_NAME = "dataset.yaml"
 
@@ -38,41 +42,6 @@ def read_dataset_yaml(path: Path) -> DatasetIndex:
         InputError: the file has a mistake, or a folder or listed image is missing; the message names the key.
     """
     return _DatasetYaml(path).index()
-
-
-def write_dataset_yaml(
-    path: str | Path, labels: LabelSet, splits: Mapping[str, Mapping[str, str]], name: str, label_suffix: str = ""
-) -> None:
-    """Writes a dataset.yaml from which :func:`read_dataset_yaml` reads the same ``labels``.
-
-    Args:
-        path: the file to write.
-        labels: the classes, and how label maps encode them.
-        splits: split -> {"images": folder, "labels": folder, "list": file}; the last two are optional.
-        name: name of the data set.
-        label_suffix: what the stem of a label map adds to that of its image.
-    """
-    classes = []
-    for index, (class_name, color) in enumerate(zip(labels.names, labels.palette, strict=True)):
-        entry: dict[str, Any] = {"name": class_name, "color": list(color)}
-        raw = [_plain(raw) for raw, target in labels.raw.items() if target == index]
-        if labels.encoding == "value":
-            entry["value"] = raw[0] if len(raw) == 1 else raw
-        elif raw != [entry["color"]]:
-            entry["colors"] = raw
-        classes.append(entry)
-    document: dict[str, Any] = {"name": name, "labels": labels.encoding, "classes": classes}
-    document["ignore"] = [_plain(raw) for raw, target in labels.raw.items() if target == IGNORE]
-    if labels.undeclared is not None:
-        document["undeclared"] = labels.names[labels.undeclared]
-    if label_suffix:
-        document["label_suffix"] = label_suffix
-    document["splits"] = {split: dict(folders) for split, folders in splits.items()}
-    write_text(path, yaml.safe_dump(document, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120))
-
-
-def _plain(raw: int | Color) -> int | list[int]:
-    return raw if isinstance(raw, int) else list(raw)
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -97,8 +66,10 @@ class _DatasetYaml:
             raise InputError(f"cannot read {path}: {error.strerror or error}; correct its path or rights") from error
         except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date such as 2024-13-01
             raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-        optional = {"name", "labels", "ignore", "undeclared", "label_suffix"}
-        self.document = self.mapping(document, "", required={"classes", "splits"}, optional=optional)
+        optional = {"name", "labels", "classes", "ignore", "undeclared", "label_suffix", "unpaired", "splits"}
+        self.document = self.mapping(document, "", required=set(), optional=optional)
+        self.notes: list[str] = []
+        self.ledger = Ledger()
 
     def mistake(self, key: str, text: str) -> InputError:
         return InputError(f"{self.path}: `{key}` {text}" if key else f"{self.path}: the file {text}")
@@ -135,12 +106,45 @@ class _DatasetYaml:
     def index(self) -> DatasetIndex:
         root = self.path.parent
         name = self.text(self.document.get("name", root.resolve().name), "name")
-        return DatasetIndex(name, root, self.labels(), self.splits())
+        splits = self.splits() if "splits" in self.document else self.arranged(root)
+        if "unpaired" in self.document:
+            if self.document["unpaired"] != "leave_out":
+                raise self.mistake("unpaired", f"must be leave_out, not {self.document['unpaired']!r}")
+            splits = {split: without_unpaired(samples, root, self.ledger) for split, samples in splits.items()}
+        labels = self.labels() if "classes" in self.document else self.scanned(splits, root)
+        return DatasetIndex(name, root, labels, splits, notes=tuple(self.notes), ledger=self.ledger)
 
-    def labels(self) -> LabelSet:
+    def arranged(self, root: Path) -> dict[str, tuple[Sample, ...]]:
+        """The samples in folders that are recognised by their names."""
+        arrangement = arrange(root)
+        if arrangement is None:
+            raise self.mistake("splits", f"is not given, and {root} has no folders of photographs and label maps")
+        self.notes += [f"folders are recognised by their names: {arrangement.because}", *arrangement.notes]
+        return dict(arrangement.splits)
+
+    def encoding(self) -> Literal["value", "color"]:
         encoding = self.document.get("labels", "value")
         if encoding not in ("value", "color"):
             raise self.mistake("labels", f"must be value or color, not {encoding!r}")
+        return encoding
+
+    def scanned(self, splits: Mapping[str, Sequence[Sample]], root: Path) -> LabelSet:
+        """The classes that the label maps hold."""
+        if "undeclared" in self.document:
+            raise self.mistake("undeclared", "is for labels that `classes` does not list, but there is no `classes`")
+        encoding = self.encoding() if "labels" in self.document else None
+        ignore = None
+        if "ignore" in self.document:
+            entries = self.sequence(self.document["ignore"], "ignore")
+            colored = encoding == "color" or any(isinstance(entry, list) for entry in entries)
+            ignore = [(self.color if colored else self.value)(entry, "ignore") for entry in entries]
+        maps = {s.label for samples in splits.values() for s in samples if s.label is not None and s.label.is_file()}
+        labels, notes = scan_labels(sorted(maps), root, encoding, ignore)
+        self.notes += notes
+        return labels
+
+    def labels(self) -> LabelSet:
+        encoding = self.encoding()
         entries = self.sequence(self.document["classes"], "classes")
         if not 1 <= len(entries) <= MAX_CLASSES:
             raise self.mistake("classes", f"must have 1 to {MAX_CLASSES} entries, not {len(entries)}")
@@ -192,9 +196,11 @@ class _DatasetYaml:
         if "undeclared" not in self.document:
             return None
         name = self.text(self.document["undeclared"], "undeclared")
-        if name not in names:
-            raise self.mistake("undeclared", f"is '{name}', which is not the name of a class")
-        return names.index(name)
+        if name in names:
+            return names.index(name)
+        if name == "ignore":
+            return IGNORE
+        raise self.mistake("undeclared", f"is '{name}', which is neither `ignore` nor the name of a class")
 
     def splits(self) -> dict[str, tuple[Sample, ...]]:
         splits = self.document["splits"]
@@ -209,7 +215,7 @@ class _DatasetYaml:
         labels = self.folder(entry["labels"], f"{key}.labels") if "labels" in entry else None
         if images == labels and not suffix:
             raise self.mistake(f"{key}.labels", "is the folder of the images; this needs a `label_suffix`")
-        samples = pair(images, labels, suffix)
+        samples = pair(images, labels, suffix, nested=True)
         if "list" not in entry:
             return samples
         try:

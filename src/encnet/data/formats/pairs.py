@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
 from encnet.data.dataset import Sample
+from encnet.data.formats.matching import LABEL_SUFFIXES, match
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.system.errors import InputError
-
-LABEL_SUFFIXES: frozenset[str] = frozenset({".png"})
 
 
 def files(folder: Path, suffixes: Collection[str]) -> list[Path]:
@@ -26,33 +24,44 @@ def files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     return [path for path in entries if path.suffix.lower() in suffixes and not path.name.startswith(".")]
 
 
-def pair(images: Path, labels: Path | None, label_suffix: str = "") -> tuple[Sample, ...]:
+def pair(images: Path, labels: Path | None, label_suffix: str = "", nested: bool = False) -> tuple[Sample, ...]:
     """The samples of two folders, sorted by stem.
 
-    The label map of image ``<stem>.*`` is ``<stem><label_suffix>.png``. PNGs without the suffix are ignored (some data
-    sets store several maps per image). No sample is left out: an image without a label map, or a label map without an
-    image, becomes a sample whose other path says where the partner was expected. Without a folder of labels, all
-    samples have the label None.
+    The label map of image ``<stem>.*`` is ``<stem><label_suffix>.*``. Label maps without the suffix are ignored (some
+    data sets store several maps per image). Without a suffix, names may also differ as
+    :func:`encnet.data.formats.matching.match` says. No sample is left out: an image without a label map, or a label map
+    without an image, becomes a sample whose other path says where the partner was expected. Without a folder of labels,
+    all samples have the label None.
+
+    Args:
+        images: folder of the photographs.
+        labels: folder of the label maps; may be that of the photographs if there is a suffix.
+        label_suffix: what the stem of a label map adds to that of its image.
+        nested: whether inner folders are read too.
 
     Raises:
-        InputError: a folder is missing.
+        InputError: a folder is missing, or two label maps fit one photograph.
     """
-    photographs = files(images, IMAGE_SUFFIXES)
+    photographs = _found(images, IMAGE_SUFFIXES, nested, labels)
     if labels is None:
-        return tuple(Sample(path, None) for path in photographs)
-    maps = {path.stem: path for path in files(labels, LABEL_SUFFIXES) if path.stem.endswith(label_suffix)}
+        return tuple(Sample(path, None) for _, path in photographs)
+    maps = [each for each in _found(labels, LABEL_SUFFIXES, nested) if each[1].stem.endswith(label_suffix)]
     if images == labels:
-        photographs = [path for path in photographs if path.stem not in maps]
-    samples = []
-    for path in photographs:
-        stem = path.stem + label_suffix
-        samples.append(Sample(path, maps.get(stem, labels / f"{stem}.png")))
-    paired = {sample.label for sample in samples}
-    suffix = Counter(path.suffix for path in photographs).most_common(1)[0][0] if photographs else ".png"
-    for stem, path in maps.items():
-        if path not in paired:
-            samples.append(Sample(images / f"{stem.removesuffix(label_suffix)}{suffix}", path))
-    return tuple(sorted(samples, key=lambda sample: (sample.image.stem, sample.image.name)))
+        named = {path for _, path in maps}
+        photographs = [each for each in photographs if each[1] not in named]
+    return match(photographs, maps, images, labels, label_suffix)[0]
+
+
+def _found(
+    folder: Path, suffixes: Collection[str], nested: bool, without: Path | None = None
+) -> list[tuple[tuple[str, ...], Path]]:
+    """(inner folders, file) of the files in a folder that have one of the suffixes, without those in another folder."""
+    found: list[tuple[tuple[str, ...], Path]] = [((), path) for path in files(folder, suffixes)]
+    if nested:
+        for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+            if without is None or inner.resolve() != without.resolve():
+                found += [((inner.name, *rest), path) for rest, path in _found(inner, suffixes, nested, without)]
+    return found
 
 
 def read_list(path: Path, samples: Collection[Sample]) -> tuple[Sample, ...]:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from encnet.data.dataset import DatasetIndex
-from encnet.data.formats.archive import Archive
+from encnet.data.formats.archive import Archive, first_file
 from encnet.data.formats.pairs import read_names
-from encnet.data.formats.voc import bit_palette, find_beside, find_devkit, read_stems, samples
+from encnet.data.formats.voc import STEM_PATTERN, bit_palette, find_beside, find_devkit, read_stems, samples
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.matlab import INSTALL, MATLAB_SUFFIX, can_read_matlab
 from encnet.data.palette import Color
@@ -56,11 +56,14 @@ _CONVERTED, _OFFICIAL, _ORIGINAL = "SegmentationClassContext", "59_context_label
 _LISTS = "ImageSets/SegmentationContext"
 
 
-def detect(root: Path) -> bool:
-    """Whether ``root`` is or contains VOC2010/, or contains label maps of PASCAL Context."""
-    own = any((root / part).is_dir() for part in (_CONVERTED, _OFFICIAL, _LISTS))
-    original = (root / _ORIGINAL).is_dir() and (root / "labels.txt").is_file()
-    return own or original or find_devkit(root, _FOLDER) != root or root.resolve().name == _FOLDER
+def recognise(root: Path) -> str | None:
+    """Why ``root`` is or contains VOC2010/, or contains label maps of PASCAL Context: the names of its files."""
+    kit = find_devkit(root, _FOLDER)
+    folders = [base / part for base in (kit, root) for part in (_CONVERTED, _OFFICIAL, _ORIGINAL)]
+    inside = first_file(STEM_PATTERN + ".*", *folders)
+    if inside is None and (kit != root or root.resolve().name == _FOLDER):
+        inside = first_file(STEM_PATTERN + ".jpg", kit / "JPEGImages")
+    return None if inside is None else f"{inside.parent.name}/ holds {inside.name}"
 
 
 def read(root: Path) -> DatasetIndex:

@@ -8,9 +8,9 @@ from encnet.data.dataset import DatasetIndex
 from encnet.data.formats.pascal_context import read_classes
 
 
-def detect(root: Path) -> bool:
-    """False: this format is used only if it is named."""
-    return False
+def recognise(root: Path) -> str | None:
+    """None: this format is used only if it is named."""
+    return None
 
 
 def read(root: Path) -> DatasetIndex:

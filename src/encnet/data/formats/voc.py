@@ -11,14 +11,14 @@ VOCdevkit/. Images of VOC train keep VOC's label maps, which are finer.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from encnet.data.dataset import DatasetIndex, Sample
-from encnet.data.formats.archive import Archive, first_folder
-from encnet.data.formats.pairs import LABEL_SUFFIXES, files, read_names
+from encnet.data.formats.archive import Archive, first_file, first_folder
+from encnet.data.formats.matching import LABEL_SUFFIXES
+from encnet.data.formats.pairs import files, read_names
 from encnet.data.labels import LabelSet
 from encnet.data.matlab import INSTALL, MATLAB_SUFFIX, can_read_matlab
 from encnet.data.palette import Color
@@ -34,24 +34,30 @@ NAMES: tuple[str, ...] = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 
+STEM_PATTERN: str = "20[01][0-9]_[0-9][0-9][0-9][0-9][0-9][0-9]"
+"""Glob pattern of the names of VOC's photographs: year and number, 2007_000032."""
+
 _FOLDER = "VOC2012"
 _LISTS = "ImageSets/Segmentation"
 _CLASS_TABLE = "labelmap.txt"  # CVAT writes it beside masks in VOC's folders
-_STEM = re.compile(r"20(0[7-9]|1[0-2])_\d{6}")  # year and number of a photograph, as in 2007_000032
 _SBD_FOLDER, _CONVERTED = "benchmark_RELEASE", "SegmentationClassAug"
 
 
-def detect(root: Path) -> bool:
-    """Whether ``root`` is or contains VOC2012/, contains SBD, or has masks of one's own in VOC's folders.
+def recognise(root: Path) -> str | None:
+    """Why ``root`` is or contains VOC2012/, or contains SBD: the names of its files.
 
-    ``read`` does not read the last: it tells how to import them. If they were not detected here, the answer would be
-    that no format fits.
+    Masks of one's own in VOC's folders are recognised too, although ``read`` only tells how to import them: else the
+    answer would be that no format fits.
     """
-    folder = find_devkit(root, _FOLDER)
-    # VOC2010/ has the same folders, with 21 classes for a fifth of its images; it counts as PASCAL Context.
-    name = root.resolve().name
-    inner = name == _FOLDER or (name != "VOC2010" and _has_folders(root)) or _has_table(root)
-    return folder != root or inner or (root / _SBD_FOLDER).is_dir()
+    kit = find_devkit(root, _FOLDER)
+    if kit == root and root.resolve().name == "VOC2010":  # the same folders; it counts as PASCAL Context
+        return None
+    if _has_table(root):
+        return f"it has a {_CLASS_TABLE}"
+    found = _official_file(kit) or first_file(f"dataset/*/{STEM_PATTERN}.*", root / _SBD_FOLDER)
+    if found is None:
+        return "it has the folders of PASCAL VOC" if _has_folders(root) else None
+    return f"{found.parent.name}/ holds {found.name}"
 
 
 def read(root: Path) -> DatasetIndex:
@@ -61,8 +67,8 @@ def read(root: Path) -> DatasetIndex:
         InputError: a folder or list of VOC2012/ is missing, a list cannot be read, or the masks are one's own.
     """
     voc = find_devkit(root, _FOLDER)
-    if _has_table(voc) or (_has_folders(voc) and not _is_official(voc)):
-        reason = f"it has a {_CLASS_TABLE}" if _has_table(voc) else "no list names a photograph of VOC's"
+    if _has_table(voc) or (_has_folders(voc) and _official_file(voc) is None):
+        reason = f"it has a {_CLASS_TABLE}" if _has_table(voc) else "it holds no photograph of VOC's"
         raise InputError(
             f"{voc} has the folders of PASCAL VOC, but is not PASCAL VOC: {reason}; import it by `encnet import-labels"
             f" {shlex.quote(str(voc))} --out FOLDER`"
@@ -91,11 +97,10 @@ def _has_table(root: Path) -> bool:
     return (root / _CLASS_TABLE).is_file() and (root / "SegmentationClass").is_dir()
 
 
-def _is_official(voc: Path) -> bool:
-    """Whether a folder is of a development kit: by its name, its lists of a class, or its names of photographs."""
-    if voc.resolve().name == _FOLDER or (voc / "ImageSets/Main/aeroplane_train.txt").is_file():
-        return True
-    return any(_STEM.fullmatch(stem) for path in sorted((voc / _LISTS).glob("*.txt")) for stem in read_stems(path)[:1])
+def _official_file(kit: Path) -> Path | None:
+    """A file of a development kit with the name of a photograph of VOC."""
+    folders = [kit / "SegmentationClass", *([kit / "JPEGImages"] if (kit / _LISTS).is_dir() else [])]
+    return first_file(STEM_PATTERN + ".*", *folders)
 
 
 def find_devkit(root: Path, year: str) -> Path:

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from encnet.data.dataset import SPLITS
-from encnet.data.formats.dataset_yaml import FILE_NAME, write_dataset_yaml
+from encnet.data.formats.dataset_yaml import FILE_NAME
+from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
 from encnet.data.images import IMAGE_SUFFIXES, open_image
 from encnet.data.labelling.annotations import AnnotatedImage, Area
 from encnet.data.labelling.drawing import paint

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from encnet.data.dataset import SPLITS
-from encnet.data.formats.dataset_yaml import FILE_NAME, write_dataset_yaml
+from encnet.data.formats.dataset_yaml import FILE_NAME
+from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
 from encnet.data.scenes.scene import MIN_HEIGHT, MIN_WIDTH, PALETTE, PLACES, generate_scene, require_whole, scene_labels
 from encnet.system.errors import InputError
 

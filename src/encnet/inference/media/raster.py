@@ -21,6 +21,7 @@ from encnet.metrics.disagreement import disagreement
 from encnet.system.checks import require
 from encnet.system.errors import InputError
 from encnet.system.files import replacing, write_text
+from encnet.system.outputs import check_outputs
 
 if TYPE_CHECKING:
     from encnet.inference.protocols.shared_context import SharedContextTiles
@@ -39,6 +40,7 @@ def predict_raster(
     value_range: tuple[float, float] | None = None,
     overlay: bool = True,
     opacity: float = 0.5,
+    overwrite: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> list[Path]:
     """Predicts a raster of any size in shared-context tiles.
@@ -62,6 +64,7 @@ def predict_raster(
         value_range: as in :func:`encnet.inference.media.raster_files.open_raster`.
         overlay: whether to write the overlay.
         opacity: opacity of the overlay's colours, 0-1.
+        overwrite: whether to replace files that encnet did not write, or that were changed since.
         progress: called with the number of tiles done and their total, counted over both passes.
 
     Returns:
@@ -69,7 +72,8 @@ def predict_raster(
 
     Raises:
         InputError: rasterio is not installed, the raster cannot be read with these arguments, no pixel has data, the
-            results cannot be written, or the engine or the protocol of the predictor is another one.
+            results cannot be written or would replace the raster or a file that encnet did not write, or the engine or
+            the protocol of the predictor is another one.
     """
     engine = predictor.require_pytorch("a raster takes", "predict it as a photograph if it is small")
     from encnet.inference.protocols.shared_context import SharedContextTiles
@@ -78,33 +82,33 @@ def predict_raster(
     if not protocol.single_pass and protocol.mode != "tiled":
         raise InputError(f"a raster takes the protocol plain or tiled, not {protocol.describe()}", "protocol")
     require(0 <= opacity <= 1, "opacity", opacity, "from 0 to 1")
-    path, folder = Path(path), Path(folder)
-    stem = stem or path.stem
-    target = folder / f"{stem}_labels.tif"
-    if path.resolve() == target.resolve():
-        raise InputError(
-            f"the label map would overwrite {path} itself; choose another folder for the results", "folder"
-        )
+    path = Path(path)
+    written = result_files(folder, stem or path.stem, overlay)
+    check_outputs(written, [path], overwrite, "folder")
     mean = [round(255 * value) for value in predictor.description.info.mean]
-    written = [target, folder / f"{stem}.json"]
     with ExitStack() as stack:
         raster = stack.enter_context(open_raster(path, bands, value_range, mean))
         tile = protocol.crop if protocol.mode == "tiled" and protocol.crop is not None else TILE
         filling = predictor.preprocessing.filling(raster.size, raster.size)
         tiles = SharedContextTiles(engine, filling.size, tile, protocol.margin)
-        temporary = stack.enter_context(replacing(target))
+        temporary = stack.enter_context(replacing(written[0]))
         presence, pixels = _write_labels(temporary, tiles, raster, predictor, progress)
         if not pixels.any():
             raise InputError(
                 f"{path} has no pixel with data in bands {listed(raster.bands)}; give other bands", "bands"
             )
         if overlay:
-            written.append(folder / f"{stem}_overlay.png")
-            with replacing(written[-1]) as picture:
+            with replacing(written[2]) as picture:
                 _overview(raster, temporary, predictor, presence).overlay(opacity).save(picture)
         report = _report(raster, predictor.names, presence, pixels)
         write_text(written[1], json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return written
+
+
+def result_files(folder: str | os.PathLike[str], stem: str, overlay: bool = True) -> list[Path]:
+    """The files that :func:`predict_raster` writes: label map, JSON, and overlay if any."""
+    endings = ("_labels.tif", ".json", *(["_overlay.png"] if overlay else []))
+    return [Path(folder, f"{stem}{ending}") for ending in endings]
 
 
 def _write_labels(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -21,7 +22,8 @@ from encnet.inference.segmentation import Segmentation
 from encnet.reports.pictures import overlay as overlaid
 from encnet.system.checks import require
 from encnet.system.errors import InputError
-from encnet.system.files import replacing
+from encnet.system.files import record, replacing
+from encnet.system.outputs import Records, check_outputs
 
 
 def predict_video(
@@ -35,6 +37,7 @@ def predict_video(
     frames: bool = False,
     context_memory: float = 0.0,
     batch_size: int = 4,
+    overwrite: bool = False,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> list[Path]:
     """Predicts the frames of a video.
@@ -62,14 +65,15 @@ def predict_video(
         context_memory: weight of earlier frames in the context, see :class:`ContextMemory`; 0 gives each frame its own
             context.
         batch_size: number of frames that are predicted together; with a context memory they run one by one.
+        overwrite: whether to replace files that encnet did not write, or that were changed since.
         progress: called with the number of frames done and their total, which is None if the video does not state it.
 
     Returns:
         The files written, and the folder of PNGs.
 
     Raises:
-        InputError: PyAV is not installed, the video cannot be read, the results cannot be written or one of them would
-            overwrite the video, or an argument is out of range.
+        InputError: PyAV is not installed, the video cannot be read, the results cannot be written or would replace the
+            video or a file that encnet did not write, or an argument is out of range.
     """
     require(batch_size >= 1, "batch_size", batch_size, "at least 1")
     require(0 <= opacity <= 1, "opacity", opacity, "from 0 to 1")
@@ -82,10 +86,8 @@ def predict_video(
         predictor.require_context()
     path, folder = Path(path), Path(folder)
     stem = stem or path.stem
-    written = [folder / f"{stem}_labels.mkv", folder / f"{stem}.jsonl"]
-    written += [folder / f"{stem}_overlay.mp4"] if overlay else []
-    if path.resolve() in [target.resolve() for target in written]:
-        raise InputError(f"a result would overwrite {path} itself; choose another folder for the results", "folder")
+    check_outputs(result_files(folder, stem, overlay, frames), [path], overwrite, "folder")
+    written = result_files(folder, stem, overlay)
     with ExitStack() as stack:
         video = stack.enter_context(open_video(path))
         pngs = stack.enter_context(_folder_of_frames(folder / f"{stem}_frames")) if frames else None
@@ -109,6 +111,17 @@ def predict_video(
         if done == 0:
             raise InputError(f"{path} has no frames; give a video")
     return [*written, folder / f"{stem}_frames"] if frames else written
+
+
+def result_files(folder: str | os.PathLike[str], stem: str, overlay: bool = True, frames: bool = False) -> list[Path]:
+    """The files that :func:`predict_video` writes: label maps, lines of JSON, and overlay if any.
+
+    With ``frames``, the label maps that are in the folder of frames already are among them, because the number of
+    frames is not known before.
+    """
+    endings = ("_labels.mkv", ".jsonl", *(["_overlay.mp4"] if overlay else []))
+    pngs = _numbered(Path(folder, f"{stem}_frames")) if frames else []
+    return [*(Path(folder, f"{stem}{ending}") for ending in endings), *pngs]
 
 
 def _segmentations(
@@ -140,10 +153,18 @@ def _folder_of_frames(target: Path) -> Iterator[Path]:
     try:
         with TemporaryDirectory(prefix=".frames.", dir=target) as name:
             yield Path(name)
-            for stale in target.glob("[0-9]*.png"):  # from an earlier run over a longer video
-                stale.unlink()
-            for file in Path(name).iterdir():
+            records = Records()
+            for old in _numbered(target):
+                if records.wrote(old):  # an earlier run may have been over a longer video
+                    old.unlink()
+            for file in sorted(Path(name).iterdir()):
+                record(file, target / file.name)
                 file.replace(target / file.name)
     finally:
         if not any(target.iterdir()):
             target.rmdir()
+
+
+def _numbered(folder: Path) -> list[Path]:
+    """The files of a folder that have the name of a frame."""
+    return sorted(file for file in folder.glob("*.png") if re.fullmatch(r"\d{6,}", file.stem))

@@ -1,0 +1,163 @@
+"""The plan of `encnet predict`: kind and result names of each file, checked before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from encnet.inference.inputs import expand_inputs
+from encnet.inference.kinds import Kind, further_pages, kind_of
+from encnet.inference.media import raster, video
+from encnet.inference.media.large_photographs import photograph_bands
+from encnet.inference.ranking import RANKING
+from encnet.inference.segmentation import result_files
+from encnet.inference.stems import output_stems, renamed_note
+from encnet.system.checks import require
+from encnet.system.errors import InputError
+from encnet.system.ledger import NAMED, Ledger
+from encnet.system.outputs import check_outputs
+
+PLURALS: dict[Kind, str] = {"image": "photographs", "video": "videos", "raster": "rasters"}
+"""Names of the kinds, as the ledger counts them."""
+
+
+class Limited(NamedTuple):
+    """A flag that some kinds of prediction ignore."""
+
+    unset: Any  #: value of a flag that is not given
+    kinds: tuple[Kind, ...]  #: kinds of prediction that use it
+    way_out: str  #: what to do, besides leaving it out
+
+
+_AS_RASTER = "read the files as rasters with --raster true"
+LIMITED: dict[str, Limited] = {
+    "bands": Limited(None, ("raster",), _AS_RASTER),
+    "value_range": Limited(None, ("raster",), _AS_RASTER),
+    "raster": Limited(None, ("image", "raster"), "give images"),
+    "frames": Limited(False, ("video",), "give a video"),
+    "context_memory": Limited(0.0, ("video",), "give a video"),
+    "rank": Limited(False, ("image",), "give photographs"),
+    "batch_size": Limited(4, ("image", "video"), "give photographs or videos"),
+}
+"""Arguments that only some kinds of prediction use; :func:`make_plan` refuses them where no file is of these kinds."""
+
+
+@dataclass
+class Plan:
+    """What will be predicted, and what will not."""
+
+    kinds: dict[Path, Kind]
+    """File -> kind of prediction, in the order of the user."""
+    stems: dict[Path, str]
+    """File -> stem of the names of its results."""
+    ledger: Ledger
+    """The files that were found and are not used."""
+    pages: dict[Path, int] = field(default_factory=dict)
+    """File -> number of its pages or frames after the first, which are not predicted."""
+    bands: dict[Path, tuple[int, int, int]] = field(default_factory=dict)
+    """Photograph that is predicted as a raster, because Pillow refuses its number of pixels -> bands to use."""
+
+    def of_kind(self, *kinds: Kind) -> list[Path]:
+        """The files of some kinds."""
+        return [path for path, kind in self.kinds.items() if kind in kinds]
+
+    def notes(self) -> list[str]:
+        """What the user might not expect, one sentence each."""
+        notes = [f"{path} has too many pixels for a photograph and is predicted as a raster" for path in self.bands]
+        renamed = renamed_note(self.stems)
+        return notes if renamed is None else [*notes, renamed]
+
+    def finish(self, predicted: Iterable[Path]) -> list[str]:
+        """Completes the ledger, and returns its lines and one about further pages, if there are any.
+
+        Args:
+            predicted: the files with results; there was an error message about each of the others.
+        """
+        predicted = set(predicted)
+        for kind, plural in PLURALS.items():
+            self.ledger.use(plural, sum(path in predicted for path in self.of_kind(kind)))
+        failed = [str(path) for path in self.kinds if path not in predicted]
+        self.ledger.leave_out("they cannot be predicted; the errors above say why", *failed)
+        lines = self.ledger.lines()
+        if self.pages:
+            names = ", ".join(map(str, [*self.pages][:NAMED])) + (", ..." if len(self.pages) > NAMED else "")
+            lines.append(
+                f"left out: {sum(self.pages.values())} further pages or frames ({names}): only the first of a file is"
+                " predicted; save each as a file of its own"
+            )
+        return lines
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left out that the user probably meant."""
+        return self.ledger.complete and not self.pages
+
+
+def make_plan(arguments: Any) -> Plan:
+    """Finds the files to predict, and checks everything that can be checked before a model is loaded.
+
+    Args:
+        arguments: the parsed arguments of ``encnet predict``.
+
+    Raises:
+        InputError: a pattern matches nothing, a flag applies to none of the files, or a result would replace an input
+            or a file that encnet did not write.
+    """
+    require(0 <= arguments.opacity <= 1, "--opacity", arguments.opacity, "from 0 to 1")
+    ledger = Ledger()
+    paths = expand_inputs(arguments.images, ledger)
+    kinds: dict[Path, Kind] = {path: _kind(path, arguments.raster) for path in paths}
+    refuse_ignored(arguments, set(kinds.values()))
+    stems = dict(zip(paths, output_stems(paths, [RANKING] if arguments.rank else ()), strict=True))
+    check_outputs(_results(arguments, kinds, stems), [arguments.checkpoint, *paths], arguments.overwrite)
+    plan = Plan(kinds, stems, ledger)
+    for path in plan.of_kind("image", "raster"):
+        pages = further_pages(path)
+        if pages:
+            plan.pages[path] = pages
+    if arguments.raster is None:
+        for path in plan.of_kind("raster"):
+            bands = None if path.suffix.lower() in (".tif", ".tiff") else photograph_bands(path)
+            if bands is not None:
+                plan.bands[path] = bands
+    return plan
+
+
+def refuse_ignored(arguments: Any, kinds: set[Kind]) -> None:
+    """Refuses arguments that would be ignored.
+
+    Args:
+        arguments: the parsed arguments.
+        kinds: the kinds of the files.
+
+    Raises:
+        InputError: no file is of a kind that uses an argument that is given.
+    """
+    for name, (unset, using, way_out) in LIMITED.items():
+        if getattr(arguments, name) != unset and kinds.isdisjoint(using):
+            used_by = " and ".join(PLURALS[kind] for kind in using)
+            raise InputError(f"--{name} is for {used_by}, and none is given; leave it out, or {way_out}", name)
+    if arguments.opacity != 0.5 and not arguments.overlay:
+        raise InputError("--opacity is for overlays, which --overlay false leaves out; leave out one of the two")
+
+
+def _kind(path: Path, as_raster: bool | None) -> Kind:
+    """The kind of a file; ``as_raster`` decides for all but videos whether they are rasters, None looks at the file."""
+    kind = kind_of(path)
+    return kind if as_raster is None or kind == "video" else "raster" if as_raster else "image"
+
+
+def _results(arguments: Any, kinds: dict[Path, Kind], stems: dict[Path, str]) -> list[Path]:
+    """Every file that will be written."""
+    out = Path(arguments.out)
+    files = [out / f"{RANKING}.json"] if arguments.rank else []
+    for path, kind in kinds.items():
+        if kind == "video":
+            files += video.result_files(out, stems[path], arguments.overlay, arguments.frames)
+        elif kind == "raster":
+            files += raster.result_files(out, stems[path], arguments.overlay)
+        else:
+            files += result_files(out, stems[path], arguments.overlay)
+    return files

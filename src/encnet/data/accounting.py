@@ -1,0 +1,69 @@
+"""Accounts for every file in the folder of a data set: used, or left out and why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from encnet.data.dataset import DatasetIndex
+from encnet.data.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from encnet.system.ledger import Ledger
+
+_VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"})
+_OWN = "dataset.yaml"
+
+
+def account_for(index: DatasetIndex) -> Ledger:
+    """The ledger of a data set: its photographs, its label maps, and each other file below its folder.
+
+    Pictures that no split holds were probably meant, unless they are in folders that a published data set has anyway.
+    Hidden files and files of other kinds (lists, notes, tables) were not.
+
+    Args:
+        index: the data set; its own ledger has the files that reading it left out.
+    """
+    ledger = Ledger()
+    samples = [sample for split in index.splits.values() for sample in split]
+    photographs = {sample.image for sample in samples if sample.image.is_file()}
+    maps = {sample.label for sample in samples if sample.label is not None and sample.label.is_file()}
+    ledger.use("photographs", len(photographs))
+    ledger.use("label maps", len(maps))
+    ledger.merge(index.ledger)
+    known = {str(path.absolute()) for path in photographs | maps}
+    known |= {str((index.root / name).absolute()) for left in index.ledger.left_out.values() for name in left.names}
+    own = index.format in ("", "folder")
+    folders = {str(path.parent.absolute()) for path in photographs | maps}
+    others: list[str] = []
+    for path in _files(index.root):
+        if str(path.absolute()) in known:
+            continue
+        name = path.relative_to(index.root).as_posix()
+        suffix = path.suffix.lower()
+        if suffix in UNREAD_SUFFIXES:
+            ledger.leave_out(f"encnet does not read {suffix}; convert it to JPEG or PNG", name, meant=own)
+        elif suffix in _VIDEO_SUFFIXES:
+            ledger.leave_out("it is a video; save its frames as images", name, meant=own)
+        elif suffix in IMAGE_SUFFIXES:
+            read = str(path.parent.absolute()) in folders
+            reason = (
+                "no list and no suffix of label maps includes it"
+                if read
+                else f"its folder is not read as photographs or label maps; name it in {_OWN} if it is"
+            )
+            ledger.leave_out(reason, name, meant=own and not read)
+        elif name == _OWN:
+            ledger.use("description")
+        else:
+            others.append(name)
+    ledger.leave_out("it is neither a photograph nor a label map", *others, meant=False)
+    return ledger
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """The files below a folder, sorted, without hidden ones."""
+    for folder, inner, names in os.walk(root):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and name not in ("Thumbs.db", "desktop.ini"):
+                yield Path(folder) / name

@@ -1,0 +1,89 @@
+"""Results of reading files, cached on disk under the size and the time of each file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from encnet.system.errors import InputError
+from encnet.system.files import write_text
+
+_THREADS = 2  # decoding releases the interpreter's lock; no more, since a training may run at the same time
+
+T = TypeVar("T")
+
+
+def read_cached(
+    paths: Iterable[Path],
+    read: Callable[[Path], T],
+    cache_file: Path,
+    version: str,
+    to_json: Callable[[T], Any],
+    from_json: Callable[[Any], T],
+    on_file: Callable[[], object] = lambda: None,
+) -> dict[Path, T]:
+    """Reads files, except those in ``cache_file`` whose size and time are unchanged.
+
+    Args:
+        paths: the files; a missing one has no result.
+        read: file -> result, called from two threads.
+        cache_file: results of the last time; replaced by the new ones, also when interrupted.
+        version: changes when results get another meaning, so that older ones are not used.
+        to_json: result -> JSON types.
+        from_json: the reverse of ``to_json``; it may raise any error for damaged content.
+        on_file: called once for each file, from any thread.
+    """
+    known = _load(cache_file, version)
+    entries: dict[str, Any] = {}
+
+    def visit(path: Path) -> tuple[Path, T] | None:
+        on_file()
+        try:
+            stat = path.stat()
+        except OSError:
+            return None
+        key = f"{stat.st_size} {stat.st_mtime_ns} {path.absolute()}"
+        if key in known:
+            with suppress(Exception):  # a damaged entry is read again
+                result = from_json(known[key])
+                entries[key] = known[key]
+                return path, result
+        result = read(path)
+        entries[key] = to_json(result)
+        return path, result
+
+    results: dict[Path, T] = {}
+    pool = ThreadPoolExecutor(_THREADS)
+    try:
+        results.update(filter(None, pool.map(visit, paths)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+        if entries.keys() != known.keys():
+            with suppress(InputError):  # a read-only home makes the next time slower, not wrong
+                write_text(cache_file, json.dumps({"version": version, "files": entries}), recorded=False)
+    return results
+
+
+def cache_path(kind: str, root: Path) -> Path:
+    """The cache file of a data set.
+
+    It is in ``encnet/<kind>`` in ``$XDG_CACHE_HOME`` or ``~/.cache``; its name tells the data set's folder.
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "encnet" / kind
+    digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()
+    return folder / f"{root.resolve().name}-{digest[:16]}.json"
+
+
+def _load(cache_file: Path, version: str) -> dict[str, Any]:
+    """The cached entries; none if the cache is missing, damaged or of another version, since it only saves time."""
+    try:
+        document = json.loads(cache_file.read_text(encoding="utf-8"))
+        return dict(document["files"]) if document["version"] == version else {}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}

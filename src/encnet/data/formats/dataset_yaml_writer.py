@@ -1,0 +1,49 @@
+"""Writes a dataset.yaml, from which the same classes and folders are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.palette import Color
+from encnet.system.files import write_text
+
+
+def write_dataset_yaml(
+    path: str | Path, labels: LabelSet, splits: Mapping[str, Mapping[str, str]], name: str, label_suffix: str = ""
+) -> None:
+    """Writes a dataset.yaml from which :func:`read_dataset_yaml` reads the same ``labels``.
+
+    Args:
+        path: the file to write.
+        labels: the classes, and how label maps encode them.
+        splits: split -> {"images": folder, "labels": folder, "list": file}; the last two are optional.
+        name: name of the data set.
+        label_suffix: what the stem of a label map adds to that of its image.
+    """
+    classes = []
+    for index, (class_name, color) in enumerate(zip(labels.names, labels.palette, strict=True)):
+        entry: dict[str, Any] = {"name": class_name, "color": list(color)}
+        raw = [_plain(raw) for raw, target in labels.raw.items() if target == index]
+        if labels.encoding == "value":
+            entry["value"] = raw[0] if len(raw) == 1 else raw
+        elif raw != [entry["color"]]:
+            entry["colors"] = raw
+        classes.append(entry)
+    document: dict[str, Any] = {"name": name, "labels": labels.encoding, "classes": classes}
+    document["ignore"] = [_plain(raw) for raw, target in labels.raw.items() if target == IGNORE]
+    if labels.undeclared is not None:
+        document["undeclared"] = "ignore" if labels.undeclared == IGNORE else labels.names[labels.undeclared]
+    if label_suffix:
+        document["label_suffix"] = label_suffix
+    document["splits"] = {split: dict(folders) for split, folders in splits.items()}
+    text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
+    write_text(path, text, recorded=False)  # a data set is the user's, to edit and to share
+
+
+def _plain(raw: int | Color) -> int | list[int]:
+    return raw if isinstance(raw, int) else list(raw)
