@@ -42,7 +42,7 @@ from encnet.system.errors import InputError
         ([unicodedata.normalize("NFD", "Bär.jpg")], unicodedata.normalize("NFC", "Bär.jpg"), None),
         (["frame_01.png"], "frame_01", "frame_01.png"),
         (["a.heic", "a.jpg"], "a.heic", "a.jpg"),
-        (["a.png"], "x/a.gif", "a.png"),
+        (["a.png"], "x/a.heic", "a.png"),
         ([".trash/a.jpg", "x/a.jpg"], "a.jpg", "x/a.jpg"),
         (["a.jfif"], "a.jfif", "a.jfif"),
     ],

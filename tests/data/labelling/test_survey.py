@@ -22,7 +22,6 @@ from labelled_exports import (
     left_out,
     photograph,
 )
-from PIL import Image
 
 from encnet.cli import main
 from encnet.data.labelling import import_labels
@@ -98,8 +97,8 @@ def unlabelled(folder: Path) -> None:
     labelme(folder / "new.json", [])
 
 
-def gif(folder: Path) -> None:
-    Image.new("L", (30, 20)).save(folder / "new.gif")
+def heic(folder: Path) -> None:
+    (folder / "new.heic").write_bytes(b"no picture that is read")
 
 
 def notes(folder: Path) -> None:
@@ -138,7 +137,7 @@ def damaged_photograph(folder: Path) -> None:
         (photograph_alone, "new.png", "photographs for which no annotations were read", False),
         (same_stem, "one.jpg", "photographs for which no annotations were read", False),
         (unlabelled, "new.png", "photographs in which nothing is labelled", False),
-        (gif, "new.gif", "pictures without annotations; pictures of this kind are not read", False),
+        (heic, "new.heic", "pictures without annotations; pictures of this kind are not read", False),
         (notes, "notes.txt", "neither photographs nor annotation files", False),
         (hidden, "._new.json", "hidden", False),
         (smaller, "new.png", "photographs of another size than the one that was labelled", True),

@@ -6,16 +6,14 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from encnet.system.errors import InputError
 
 JPEG_SUFFIXES = frozenset({".jfif", ".jpe", ".jif"})
 """Other suffixes of JPEG files; a data set gets them as .jpg."""
 PHOTOGRAPH_SUFFIXES = IMAGE_SUFFIXES | JPEG_SUFFIXES
 """Suffixes of photographs that are read."""
-OTHER_PICTURES = frozenset(
-    {".avif", ".arw", ".cr2", ".cr3", ".dng", ".gif", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".orf", ".psd", ".raw"}
-)
+OTHER_PICTURES = UNREAD_SUFFIXES
 """Suffixes of pictures that are not read."""
 NOT_READ = "pictures of this kind are not read; save each as .jpg or .png in the same folder under the same name"
 

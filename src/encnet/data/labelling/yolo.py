@@ -86,7 +86,7 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
     if _BOX in left_out.numbers and not any(image.areas for image in reading.images):
         raise InputError(f"{layouts[0].source} is of boxes alone, which have no areas; export polygons (segmentation)")
     labels = dict.fromkeys(name for layout in layouts for name in layout.names.values())
-    named = (f"{shown_name(layout.source, root)} names {len(layout.names)} {'class' if len(layout.names) == 1 else 'classes'}" for layout in layouts)
+    named = (f"{shown_name(layout.source, root)} names {_counted(len(layout.names))}" for layout in layouts)
     return Annotations(
         tuple(reading.images),
         labels,
@@ -98,6 +98,10 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
         tuple(note for layout in layouts for note in layout.notes),
         "; ".join(named),
     )
+
+
+def _counted(classes: int) -> str:
+    return "1 class" if classes == 1 else f"{classes} classes"
 
 
 class _Reading:
