@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-SUMMARY = "converts the export of a labelling tool (labelme, CVAT, COCO) to a data set"
+SUMMARY = "converts the export of a labelling tool (labelme, CVAT, COCO, YOLO, masks, ...) to a data set"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     from typing import Literal
 
-    from encnet.data.labelling import READERS
-    from encnet.data.labelling.importing import DEFAULT_VAL_SHARE
+    from encnet.data.labelling.importing import DEFAULT_VAL_SHARE, FORMATS
 
-    parser.add_argument("source", type=str, help="the export: a file, a folder of files, or a .zip")
+    parser.add_argument(
+        "source", type=str, help="the export: a file, a folder of files, a .zip, or the id of a Hugging Face data set"
+    )
     parser.add_argument("--out", type=str, required=True, help="folder to create: images/, labels/ and dataset.yaml")
-    parser.add_argument("--format", type=str | None, default=None, help=f"one of {', '.join(READERS)}; none detects it")
+    parser.add_argument("--format", type=str | None, default=None, help=f"one of {', '.join(FORMATS)}; none detects it")
     parser.add_argument(
         "--images", type=str | None, default=None, help="folder of the photographs, if they are not in the export"
     )
@@ -40,11 +41,25 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--order",
         type=Literal["tool", "area"] | None,
         default=None,
-        help="which area is on top: as in the tool, or the smallest area; none is area for coco, else tool",
+        help="which area is on top: as in the tool, or the smallest area; none is area for coco and yolo, else tool",
+    )
+    parser.add_argument(
+        "--orientation",
+        type=Literal["stored", "shown"] | None,
+        default=None,
+        help="on which pixels labels were drawn if the camera turned the photograph and sizes do not tell: as the file "
+        "stores them, or as the upright photograph is shown",
+    )
+    parser.add_argument(
+        "--columns",
+        type=list[str],
+        default=[],
+        help="huggingface: the columns of images and of label maps, if their names do not tell, as [image,label]",
     )
 
 
 def run(arguments: Any) -> int:
+    from encnet.commands.command import INCOMPLETE
     from encnet.data.labelling import import_labels
     from encnet.system.progress import progress_bar
 
@@ -60,13 +75,23 @@ def run(arguments: Any) -> int:
             ignore=arguments.ignore,
             val_share=arguments.val_share,
             order=arguments.order,
+            orientation=arguments.orientation,
+            columns=arguments.columns,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+    if imported.why:
+        print(f"read as {imported.format}, because {imported.why}")
     for kind, number in imported.left_out.items():
-        print(f"note: left out, {number} x {kind}", file=sys.stderr)
-    if imported.unlabelled:
-        print(f"note: left out, {imported.unlabelled} images in which nothing is labelled", file=sys.stderr)
+        examples = imported.examples.get(kind, ())
+        named = f" ({', '.join(examples)}{', ...' if number > len(examples) else ''})" if examples else ""
+        print(f"note: left out, {number} x {kind}{named}", file=sys.stderr)
+    for note in imported.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for warning in imported.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     splits = ", ".join(f"{number} in {split}" for split, number in imported.images.items())
     print(f"wrote {imported.root} from {imported.format}: {splits}; classes {', '.join(imported.classes)}")
+    for line in imported.ledger.lines():
+        print(line)
     print(f"next: `encnet check {imported.root}` or `encnet train {imported.root}`")
-    return 0
+    return 0 if imported.ledger.complete else INCOMPLETE

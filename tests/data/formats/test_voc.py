@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from official_layouts import HAS_SCIPY, blocks, write_lines
+from PIL import Image
 
 from encnet.cli import main
 from encnet.data.check import check_dataset
@@ -150,3 +153,40 @@ def test_missing_parts_are_errors_that_name_their_download(
     page = r"unpack VOCtrainval_11-May-2012\.tar from http://host\.robots\.ox\.ac\.uk/pascal/VOC/voc2012/"
     with pytest.raises(InputError, match=f"not a complete copy of PASCAL VOC 2012: {named}; {page}"):
         read_dataset(root)
+
+
+def _make_own(root: Path, table: bool, photographs: bool = True) -> Path:
+    """Masks of one's own in the folders of PASCAL VOC, as CVAT and others export them."""
+    for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / folder).mkdir(parents=True)
+    for number in range(3):
+        Image.new("RGB", (8, 6)).save(root / f"JPEGImages/p{number}.jpg")
+        Image.new("RGB", (8, 6), (1, 1, 1)).save(root / f"SegmentationClass/p{number}.png")
+    write_lines(root / "ImageSets/Segmentation/train.txt", ["p0", "p1"])
+    write_lines(root / "ImageSets/Segmentation/val.txt", ["p2"])
+    if table:
+        write_lines(root / "labelmap.txt", ["# label:color_rgb:parts:actions", "lawn:1,1,1::"])
+    if not photographs:
+        shutil.rmtree(root / "JPEGImages")
+    return root
+
+
+@pytest.mark.parametrize(("table", "photographs"), [(True, True), (False, True), (True, False)])
+def test_masks_of_ones_own_in_vocs_folders_are_to_be_imported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], table: bool, photographs: bool
+) -> None:
+    root = _make_own(tmp_path / "my masks", table, photographs)
+    assert main(["check", str(root)]) == 2
+    said = capsys.readouterr().err
+    assert "VOCtrainval" not in said
+    command = re.search(r"`encnet (import-labels .*) --out FOLDER`", " ".join(said.split()))
+    assert command is not None
+    images = [] if photographs else ["--images", str(_make_own(tmp_path / "other", False) / "JPEGImages")]
+    assert main([*shlex.split(command[1]), "--out", str(tmp_path / "data"), *images]) == 0
+    assert set(read_dataset(tmp_path / "data").splits) == {"train", "val"}
+
+
+def test_a_copy_of_voc_is_known_by_the_names_of_its_photographs(tmp_path: Path) -> None:
+    root = _make_own(tmp_path / "voc", table=False)
+    Image.new("RGB", (8, 6)).save(root / "JPEGImages/2007_000032.jpg")
+    assert read_dataset(root).name == "voc"

@@ -106,13 +106,22 @@ def test_boxes_without_areas_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("annotations", "message"),
     [
-        ([annotation(9, box(0, 0, 5, 5))], "the key 9 is missing"),
-        ([annotation(LAWN, box(0, 0, 5, 5), image=5)], "the key 5 is missing"),
+        ([annotation(9, box(0, 0, 5, 5))], r"1 x area of a category that the file does not list \(one\.png\)"),
+        (
+            [annotation(LAWN, box(0, 0, 5, 5), image=5)],
+            r"an image that the file does not list \(labels\.json: image 5",
+        ),
         ([{"image_id": 1}], "no area of a class"),
         ([annotation(LAWN, [[0, 0, 5, 0, 5]])], "no area of a class"),
-        ([annotation(LAWN, [[0, 0, 5, 0, 5, 5, 1]])], "is not a COCO file of areas"),
-        ([annotation(LAWN, {"size": [9, 9], "counts": [81]})], r"its size is \[9, 9\]"),
-        ([annotation(LAWN, {"size": [20, 30], "counts": [5]})], "do not add up"),
+        (
+            [annotation(LAWN, [[0, 0, 5, 0, 5, 5, 1]])],
+            r"odd number of coordinates \(one\.png: lawn\)",
+        ),
+        (
+            [annotation(LAWN, {"size": [9, 9], "counts": [81]})],
+            r"run lengths do not fit \(one\.png: lawn\)",
+        ),
+        ([annotation(LAWN, {"size": [20, 30], "counts": [5]})], "1 x mask whose run lengths do not fit"),
         ([{"image_id": 1, "segments_info": []}], "panoptic"),
     ],
 )

@@ -111,11 +111,14 @@ def test_a_zip_is_read_as_downloaded_and_subsets_become_splits(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [
-        ('<polygon label="lawn" points="0,0;1"/>', "not as CVAT writes it"),
-        ('<polygon label="lawn" points="0,0;1,1"/>', "polygon has 2 points"),
-        ('<polygon points="0,0;1,1;2,0"/>', "the key 'label' is missing"),
-        ('<box label="lawn" xtl="a" ytl="0" xbr="1" ybr="1"/>', "not as CVAT writes it"),
-        ('<mask label="lawn" rle="1, 9" left="0" top="0" width="2" height="2"/>', "runs of 10"),
+        ('<polygon label="lawn" points="0,0;1"/>', r"1 x damaged shape \(one\.png: lawn\)"),
+        ('<polygon label="lawn" points="0,0;1,1"/>', r"1 x polygon of fewer than three corners \(one\.png: lawn\)"),
+        ('<polygon points="0,0;1,1;2,0"/>', r"1 x area without a label \(one\.png\)"),
+        ('<box label="lawn" xtl="a" ytl="0" xbr="1" ybr="1"/>', "1 x damaged shape"),
+        (
+            '<mask label="lawn" rle="1, 9" left="0" top="0" width="2" height="2"/>',
+            "run lengths do not fit",
+        ),
         ('<points label="lawn" points="1,1"/>', "no area of a class"),
         ("<polygon", "not valid XML"),
     ],

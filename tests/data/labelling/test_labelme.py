@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from pixel_areas import assert_drawn
 
 from encnet.data.formats import read_dataset
 from encnet.data.labelling import import_labels
@@ -79,7 +80,11 @@ def test_a_photograph_may_be_inside_the_file_beside_it_or_elsewhere(folder: Path
 
 
 def test_lines_and_points_are_left_out(folder: Path) -> None:
-    shapes = [shape("post", [[4, 4]], "point"), shape("edge", [[0, 0], [9, 9]], "line"), shape("lawn", [[0, 0]] * 3)]
+    shapes = [
+        shape("post", [[4, 4]], "point"),
+        shape("edge", [[0, 0], [9, 9]], "line"),
+        shape("lawn", [[0, 0], [5, 0], [5, 5]]),
+    ]
     write(folder / "one.json", shapes)
     annotations = read([folder / "one.json"], folder, None)
     assert annotations.left_out == {"point": 1, "line": 1}
@@ -99,12 +104,12 @@ def test_folders_say_splits(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"shapes": [{"points": [[0, 0]] * 3, "shape_type": "polygon"}]}, "'label' is missing"),
-        ({"shapes": [shape("", [[0, 0]] * 3)]}, "has the label ''"),
-        ({"shapes": [shape("lawn", [[0, 0], [1, 1]])]}, "polygon of 2 points"),
-        ({"shapes": [shape("lawn", [[0, 0], [1]])]}, "not as labelme writes it"),
-        ({"shapes": [shape("lawn", [[0, 0]] * 4, "star")]}, "star of 4 points"),
-        ({"shapes": [shape("lawn", [[0, 0], [1, 1]], "mask", mask="!")]}, "not as labelme writes it"),
+        ({"shapes": [{"points": [[0, 0]] * 3, "shape_type": "polygon"}]}, r"1 x area without a label \(one\.json\)"),
+        ({"shapes": [shape("", [[0, 0]] * 3)]}, "1 x area without a label"),
+        ({"shapes": [shape("lawn", [[0, 0], [1, 1]])]}, r"1 x polygon of fewer than three corners \(one\.json: lawn\)"),
+        ({"shapes": [shape("lawn", [[0, 0], [1]])]}, "1 x damaged shape"),
+        ({"shapes": [shape("lawn", [[0, 0]] * 4, "star")]}, "1 x shape of the unknown kind 'star'"),
+        ({"shapes": [shape("lawn", [[0, 0], [1, 1]], "mask", mask="!")]}, "1 x mask whose PNG is damaged"),
         ({"shapes": 3}, "not as labelme writes it"),
         ({"imagePath": "nowhere.jpg"}, r"nowhere\.jpg, which is not in"),
         ({"imageWidth": 31}, "30 x 20 pixels, but was labelled at 31 x 20"),
@@ -142,3 +147,34 @@ def test_a_mask_is_drawn_at_its_box(folder: Path, tmp_path: Path) -> None:
     expected = np.full((20, 30), IGNORE)
     expected[4:9, 10:17][patch] = 0
     assert np.array_equal(labels, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "points", "corners"),
+    [
+        ("rotation", [[12, 2], [22, 7], [17, 17], [7, 12]], [[12, 2], [22, 7], [17, 17], [7, 12]]),
+        ("rectangle", [[3, 4], [20, 4], [20, 15], [3, 15]], [[3, 4], [20, 4], [20, 15], [3, 15]]),
+        ("quadrilateral", [[2, 2], [25, 4], [20, 17], [4, 12]], [[2, 2], [25, 4], [20, 17], [4, 12]]),
+        ("polygon", [[2, 2], [25, 4], [20, 17]], [[2, 2], [25, 4], [20, 17]]),
+    ],
+)
+def test_shapes_of_x_anylabeling(folder: Path, tmp_path: Path, kind: str, points: Any, corners: Any) -> None:
+    extra = {"description": "", "difficult": False, "attributes": {}, "kie_linking": [], "score": None}
+    shapes = [shape("lawn", points, kind, direction=1.57, **extra), shape("box", [[0, 1]] * 8, "cuboid", **extra)]
+    write(folder / "one.json", shapes, version="2.5.4", description="", checked=True)
+    imported = import_labels(folder, tmp_path / "data")
+    assert imported.left_out == {"shape of the unknown kind 'cuboid'": 1}
+    assert imported.why == "one.json has the form of labelme, as X-AnyLabeling writes it"
+    expected = [(x + 0.5, y + 0.5) for x, y in corners]  # in labelme, whole numbers are the centres of pixels
+    labels = np.asarray(Image.open(tmp_path / "data/labels/train/one.png"))
+    assert_drawn(labels, [(expected, 0)], IGNORE)
+
+
+def test_a_circle_of_x_anylabeling(folder: Path, tmp_path: Path) -> None:
+    write(folder / "one.json", [shape("lawn", [[14, 9], [14, 16]], "circle", difficult=False)], version="2.5.4")
+    import_labels(folder, tmp_path / "data")
+    labels = np.asarray(Image.open(tmp_path / "data/labels/train/one.png"))
+    y, x = np.mgrid[:20, :30]
+    radius = np.hypot(x - 14, y - 9)
+    assert (labels[radius < 6.5] == 0).all()
+    assert (labels[radius > 7.6] == IGNORE).all()

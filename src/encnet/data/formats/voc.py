@@ -11,6 +11,7 @@ VOCdevkit/. Images of VOC train keep VOC's label maps, which are finer.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from encnet.data.formats.pairs import files, read_names
 from encnet.data.labels import LabelSet
 from encnet.data.matlab import INSTALL, MATLAB_SUFFIX, can_read_matlab
 from encnet.data.palette import Color
+from encnet.system.errors import InputError
 
 ARCHIVE: Archive = Archive(
     "PASCAL VOC 2012", "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/", {"": "VOCtrainval_11-May-2012.tar"}
@@ -37,26 +39,40 @@ STEM_PATTERN: str = "20[01][0-9]_[0-9][0-9][0-9][0-9][0-9][0-9]"
 
 _FOLDER = "VOC2012"
 _LISTS = "ImageSets/Segmentation"
+_CLASS_TABLE = "labelmap.txt"  # CVAT writes it beside masks in VOC's folders
 _SBD_FOLDER, _CONVERTED = "benchmark_RELEASE", "SegmentationClassAug"
 
 
 def recognise(root: Path) -> str | None:
-    """Why ``root`` is or contains VOC2012/, or contains SBD: the names of its files."""
+    """Why ``root`` is or contains VOC2012/, or contains SBD: the names of its files.
+
+    Masks of one's own in VOC's folders are recognised too, although ``read`` only tells how to import them: else the
+    answer would be that no format fits.
+    """
     kit = find_devkit(root, _FOLDER)
     if kit == root and root.resolve().name == "VOC2010":  # the same folders; it counts as PASCAL Context
         return None
-    folders = [kit / "SegmentationClass", *([kit / "JPEGImages"] if (kit / _LISTS).is_dir() else [])]
-    found = first_file(STEM_PATTERN + ".*", *folders) or first_file(f"dataset/*/{STEM_PATTERN}.*", root / _SBD_FOLDER)
-    return None if found is None else f"{found.parent.name}/ holds {found.name}"
+    if _has_table(root):
+        return f"it has a {_CLASS_TABLE}"
+    found = _official_file(kit) or first_file(f"dataset/*/{STEM_PATTERN}.*", root / _SBD_FOLDER)
+    if found is None:
+        return "it has the folders of PASCAL VOC" if _has_folders(root) else None
+    return f"{found.parent.name}/ holds {found.name}"
 
 
 def read(root: Path) -> DatasetIndex:
     """The splits train, val, trainval and train_aug, and test (without label maps) if its list is there.
 
     Raises:
-        InputError: a folder or list of VOC2012/ is missing, or a list cannot be read.
+        InputError: a folder or list of VOC2012/ is missing, a list cannot be read, or the masks are one's own.
     """
     voc = find_devkit(root, _FOLDER)
+    if _has_table(voc) or (_has_folders(voc) and _official_file(voc) is None):
+        reason = f"it has a {_CLASS_TABLE}" if _has_table(voc) else "it holds no photograph of VOC's"
+        raise InputError(
+            f"{voc} has the folders of PASCAL VOC, but is not PASCAL VOC: {reason}; import it by `encnet import-labels"
+            f" {shlex.quote(str(voc))} --out FOLDER`"
+        )
     ARCHIVE.require(voc, ["JPEGImages", "SegmentationClass", *(f"{_LISTS}/{split}.txt" for split in ("train", "val"))])
     lists = {split: voc / _LISTS / f"{split}.txt" for split in ("train", "val", "trainval", "test")}
     stems = {split: read_stems(path) for split, path in lists.items() if path.is_file()}
@@ -71,6 +87,20 @@ def read(root: Path) -> DatasetIndex:
         splits["test"] = samples(voc, stems["test"], lambda stem: None)
     labels = LabelSet.plain(NAMES, bit_palette(len(NAMES)))
     return DatasetIndex("voc", root, labels, splits, frozenset({"trainval", "train_aug"}), absent)
+
+
+def _has_folders(root: Path) -> bool:
+    return all((root / part).is_dir() for part in ("JPEGImages", "SegmentationClass", _LISTS))
+
+
+def _has_table(root: Path) -> bool:
+    return (root / _CLASS_TABLE).is_file() and (root / "SegmentationClass").is_dir()
+
+
+def _official_file(kit: Path) -> Path | None:
+    """A file of a development kit with the name of a photograph of VOC."""
+    folders = [kit / "SegmentationClass", *([kit / "JPEGImages"] if (kit / _LISTS).is_dir() else [])]
+    return first_file(STEM_PATTERN + ".*", *folders)
 
 
 def find_devkit(root: Path, year: str) -> Path:

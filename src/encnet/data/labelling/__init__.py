@@ -1,5 +1,5 @@
 """Imports the exports of labelling tools (labelme, CVAT, COCO) as data sets."""
 
-from encnet.data.labelling.importing import READERS, Imported, import_labels
+from encnet.data.labelling.importing import FORMATS, READERS, Imported, import_labels
 
-__all__ = ["READERS", "Imported", "import_labels"]
+__all__ = ["FORMATS", "READERS", "Imported", "import_labels"]

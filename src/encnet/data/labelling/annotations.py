@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from functools import lru_cache, partial
+from pathlib import Path, PureWindowsPath
+from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.labelling.photographs import Photographs as Photographs  # readers import both from here
 from encnet.data.palette import Color
 from encnet.system.errors import InputError
+from encnet.system.ledger import NAMED, Ledger
 
 _SPLITS = {
     "train": "train",
@@ -23,6 +28,9 @@ _SPLITS = {
     "test": "test",
     "testing": "test",
 }
+
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError)
+"""What reading a document raises that is not as its tool writes it. InputError is one of them, as a ValueError."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,16 @@ class AnnotatedImage:
     areas: tuple[Area, ...]
     split: str | None = None
     """train, val or test; None if the tool does not say."""
+    source: str = ""
+    """The annotation file, relative to the folder of the export, for messages."""
+    digest: str | None = None
+    """Digest of a photograph inside its annotation file: equal digests mean the same photograph."""
+
+    @property
+    def file(self) -> Path | None:
+        """The image file that :attr:`read` returns the content of; None if the photograph is inside another file."""
+        of_file = isinstance(self.read, partial) and self.read.func is read_bytes
+        return self.read.args[0] if of_file else None  # pyright: ignore[reportFunctionMemberAccess]
 
 
 @dataclass(frozen=True)
@@ -61,46 +79,39 @@ class Annotations:
     large_below: bool = False
     """Whether small areas lie over large ones, because the file has no drawing order."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """Kind of annotation without an area (point, line, ...) -> number of them."""
+    """Kind of annotation that has no area (point, line, ...), or a bad one -> number of them."""
+    examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Kind of annotation left out -> the first ones, as "file: label"."""
+    ledger: Ledger = field(default_factory=Ledger)
+    """The annotation files that cannot be used, and the annotated photographs that are missing."""
+    sources: tuple[Path, ...] | None = None
+    """Files that areas were read from beyond those that the reader was given; None if the reader does not say, and then
+    nobody can tell which files of the folder are not used."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what was decided while reading."""
+    why: str = ""
+    """What showed that the files are of this format, as the end of a sentence; may be empty."""
 
 
-class Photographs:
-    """Finds image files in some folders by the names that annotations give them."""
+@dataclass
+class LeftOutShapes:
+    """Counts the annotations that a reader leaves out, and names the first ones of each kind."""
 
-    def __init__(self, *folders: Path) -> None:
-        self._folders = list(dict.fromkeys(folders))
-        self._by_name: dict[str, list[Path]] | None = None
+    numbers: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
 
-    def find(self, name: str, source: Path) -> Path:
-        """The file with that relative path in one of the folders, or else the only file of that name below them.
+    def add(self, kind: str, source: str, label: object) -> None:
+        """Counts one.
 
         Args:
-            name: relative path of the image, with forward slashes.
-            source: the annotation file that names the image, for messages.
-
-        Raises:
-            InputError: there is no such file, or there are several.
+            kind: what it is, in the singular: "polygon of fewer than three corners".
+            source: the file that it is in, or the photograph that it is for.
+            label: its label.
         """
-        for folder in self._folders:
-            if (folder / name).is_file():
-                return folder / name
-        if self._by_name is None:
-            self._by_name = {}
-            files = {file for folder in self._folders for file in folder.rglob("*")}
-            for file in sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES):
-                self._by_name.setdefault(file.name, []).append(file)
-        candidates = self._by_name.get(PurePosixPath(name).name, [])
-        exact = [file for file in candidates if file.as_posix().endswith(f"/{name}")]
-        if len(exact or candidates) == 1:
-            return (exact or candidates)[0]
-        folders = " or ".join(str(folder) for folder in self._folders)
-        if not candidates:
-            raise InputError(f"{source} names the image {name}, which is not in {folders}; give its folder", "images")
-        raise InputError(
-            f"{source} names the image {name}, which can be {candidates[0]} or {candidates[1]}; give the folder of the"
-            " right one",
-            "images",
-        )
+        self.numbers[kind] += 1
+        examples = self.examples.setdefault(kind, [])
+        if len(examples) < NAMED:
+            examples.append(f"{source}: {label}" if isinstance(label, str) and label.strip() else source)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -111,15 +122,54 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"cannot read {path}: {error.strerror or error}; correct its path or rights") from error
 
 
+def read_json(path: Path) -> Any:
+    """The JSON document in a file, which is UTF-8, or UTF-16 or UTF-32.
+
+    Raises:
+        InputError: the file cannot be read, is in another encoding, or is not JSON.
+    """
+    content = read_bytes(path)
+    try:
+        return json.loads(content)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not UTF-8 text; convert it from the encoding of the computer that wrote it, for example by"
+            " `iconv -f GB18030 -t UTF-8 OLD > NEW`"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged or half-written; save it again with the labelling tool") from error
+
+
+def read_xml(path: Path) -> Element:
+    """The root of the XML document in a file; raises InputError if the file cannot be read or is not XML."""
+    content = read_bytes(path)
+    try:
+        return ElementTree.fromstring(content)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two: of its encoding
+        raise InputError(f"{path} is not valid XML ({error}); export it again") from error
+
+
 def is_json_with(path: Path, keys: Iterable[str]) -> bool:
     """Whether a file contains a JSON object with all of these keys."""
     if path.suffix.lower() != ".json":
         return False
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        status = path.stat()
+        found = _json_keys(path, status.st_mtime_ns, status.st_size)
+    except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(document, dict) and all(key in document for key in keys)
+    return found.issuperset(keys)
+
+
+@lru_cache(maxsize=4096)  # every reader asks for the keys of every file
+def _json_keys(path: Path, modified: int, size: int) -> frozenset[str]:
+    document = json.loads(path.read_bytes())
+    return frozenset(document) if isinstance(document, dict) else frozenset()
+
+
+def shown_name(path: Path, root: Path) -> str:
+    """A path as messages name it: relative to a folder if it is inside, with forward slashes."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def reason(error: Exception) -> str:
@@ -140,3 +190,13 @@ def split_named(*names: str) -> str | None:
             if word in _SPLITS:
                 return _SPLITS[word]
     return None
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: "1 area", "2 areas"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def first_names(names: Sequence[str]) -> str:
+    """The first three of some names, for a sentence."""
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")

@@ -7,25 +7,33 @@ https://cocodataset.org/#format-data
 
 from __future__ import annotations
 
-import json
-from collections import Counter
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from encnet.data.labelling.annotations import (
+    DAMAGED,
     AnnotatedImage,
     Annotations,
     Area,
+    LeftOutShapes,
     Photographs,
     is_json_with,
     read_bytes,
+    read_json,
     reason,
     relative_name,
+    shown_name,
     split_named,
 )
-from encnet.data.labelling.drawing import require_pycocotools, rings_mask, run_length_mask
+from encnet.data.labelling.drawing import Points, require_pycocotools, rings_mask, run_length_mask
+from encnet.data.labelling.photographs import PhotographError
+from encnet.data.labelling.shapes import NO_SIZE, RUN_LENGTHS, ShapeError, checked_label, checked_polygon, kind_of
 from encnet.system.errors import InputError
+from encnet.system.ledger import Ledger
 
 _KEYS = ("images", "annotations", "categories")
 
@@ -36,7 +44,8 @@ def detect(path: Path) -> bool:
 
 
 def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
-    """The annotations of COCO files: one file, or one per split, which the name of the file or its folder tells.
+    """The annotations of COCO files: one file, one per split, which the name of the file or its folder tells, or
+    several about the same photographs. A file, a photograph or a shape that cannot be used is left out.
 
     Args:
         files: the JSON files.
@@ -44,62 +53,112 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
         images: folder of the photographs; None searches beside the files and below ``root``.
 
     Raises:
-        InputError: pycocotools is not installed, a file cannot be read or is not COCO JSON, or a photograph is missing.
+        InputError: pycocotools is not installed, or no file can be used: none can be read, none is COCO JSON, or all
+            photographs are missing.
     """
     require_pycocotools()
-    left_out: Counter[str] = Counter()
+    left_out, ledger = LeftOutShapes(), Ledger()
     labels: dict[str, None] = {}
     annotated: list[AnnotatedImage] = []
+    errors: list[InputError] = []
     for path in files:
         folders = [path.parent, root, path.parent.parent / "images"] if images is None else [images]
+        source = shown_name(path, root)
         try:
-            document = json.loads(read_bytes(path))
-            categories = {int(entry["id"]): str(entry["name"]) for entry in document["categories"]}
-            labels.update(dict.fromkeys(categories[number] for number in sorted(categories)))
-            split = split_named(path.stem, path.parent.name)
-            annotated += _images(document, path, Photographs(*folders), categories, split, left_out)
-        except InputError:  # a photograph's; InputError is a ValueError too
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"{path} is not a COCO file of areas: {reason(error)}; export it again") from error
-    return Annotations(tuple(annotated), labels, large_below=True, left_out=left_out)
-
-
-def _images(
-    document: Any,
-    path: Path,
-    photographs: Photographs,
-    categories: dict[int, str],
-    split: str | None,
-    left_out: Counter[str],
-) -> list[AnnotatedImage]:
-    areas: dict[Any, list[Area]] = {image["id"]: [] for image in document["images"]}
-    sizes = {image["id"]: (int(image["height"]), int(image["width"])) for image in document["images"]}
-    for annotation in document["annotations"]:
-        image_id = annotation["image_id"]
-        if "segments_info" in annotation:
-            raise ValueError("it is a panoptic file, whose areas are in PNG files")
-        segmentation = annotation.get("segmentation")
-        if not segmentation:
-            left_out["box or point without an area"] += 1
+            document = _File(path, source)
+            labels.update(dict.fromkeys(document.categories[number] for number in sorted(document.categories)))
+            areas = document.areas(left_out)
+        except InputError as error:
+            errors.append(error)
+            ledger.leave_out(str(error).replace(f"{path} ", "it "), source)
             continue
-        if isinstance(segmentation, list):
-            rings = [list(zip(ring[::2], ring[1::2], strict=True)) for ring in segmentation if len(ring) >= 6]
-            if not rings:
-                left_out["polygon of fewer than three corners"] += 1
+        photographs = Photographs(*folders)
+        split = split_named(path.stem, path.parent.name)
+        for number, name in document.names.items():
+            try:
+                file = photographs.find(name, path)
+            except PhotographError as error:
+                errors.append(error)
+                ledger.leave_out(error.reason, name)
                 continue
-            mask = partial(rings_mask, rings)
-        else:
-            run_length_mask(segmentation, *sizes[image_id])  # finds a damaged code before anything is written
-            mask = partial(run_length_mask, segmentation)
-        areas[image_id].append(Area(categories[annotation["category_id"]], mask))
-    return [
-        AnnotatedImage(
-            relative_name(image["file_name"]),
-            partial(read_bytes, photographs.find(relative_name(image["file_name"]), path)),
-            sizes[image["id"]],
-            tuple(areas[image["id"]]),
-            split,
-        )
-        for image in document["images"]
-    ]
+            size, read = document.sizes[number], partial(read_bytes, file)
+            name = PurePosixPath(name).with_suffix(file.suffix).as_posix()
+            annotated.append(AnnotatedImage(name, read, size, tuple(areas[number]), split, source))
+    if errors and not annotated:
+        raise errors[0]
+    return Annotations(tuple(annotated), labels, True, left_out.numbers, left_out.examples, ledger, ())
+
+
+class _File:
+    """The content of a COCO file. Numbers of photographs and of categories may be text."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        self.source = source
+        document = read_json(path)
+        try:
+            self.categories = {_number(entry["id"]): str(entry["name"]) for entry in document["categories"]}
+            self.names = {str(image["id"]): relative_name(image["file_name"]) for image in document["images"]}
+            self.sizes = {str(image["id"]): _size(image) for image in document["images"]}
+            self.annotations: list[Any] = list(document["annotations"])
+            if any(isinstance(entry, dict) and "segments_info" in entry for entry in self.annotations):
+                raise ValueError("it is a panoptic file, whose areas are in PNG files")
+        except DAMAGED as error:
+            raise InputError(f"{path} is not a COCO file of areas: {reason(error)}; export it again") from error
+
+    def areas(self, left_out: LeftOutShapes) -> dict[str, list[Area]]:
+        """Number of the photograph -> its areas; counts what has no area or is damaged."""
+        areas: dict[str, list[Area]] = {number: [] for number in self.names}
+        for annotation in self.annotations:
+            if not isinstance(annotation, dict):
+                left_out.add("damaged shape", self.source, None)
+                continue
+            number = str(annotation.get("image_id"))
+            if number not in areas:
+                left_out.add("area of an image that the file does not list", self.source, f"image {number}")
+                continue
+            category = _number(annotation.get("category_id"))
+            label = self.categories.get(category) if isinstance(category, int) else None
+            try:
+                areas[number] += self._areas(annotation, number, label, left_out)
+            except DAMAGED as error:
+                left_out.add(kind_of(error), self.names[number], label)
+        return areas
+
+    def _areas(self, annotation: dict[str, Any], number: str, label: str | None, left_out: LeftOutShapes) -> list[Area]:
+        segmentation, size = annotation.get("segmentation"), self.sizes[number]
+        if not segmentation:
+            raise ShapeError("box or point without an area")
+        if label is None:
+            raise ShapeError("area of a category that the file does not list")
+        label = checked_label(label)
+        if isinstance(segmentation, dict):
+            return [Area(label, _run_lengths(segmentation, size))]
+        rings: list[Points] = []
+        for ring in segmentation if isinstance(segmentation[0], list) else [segmentation]:
+            try:
+                if len(ring) % 2:
+                    raise ShapeError("polygon with an odd number of coordinates")
+                rings.append(checked_polygon(zip(ring[::2], ring[1::2], strict=True), size))
+            except ShapeError as fault:
+                left_out.add(str(fault), self.names[number], label)
+        return [Area(label, partial(rings_mask, rings))] if rings else []
+
+
+def _run_lengths(code: dict[str, Any], size: tuple[int, int] | None) -> Callable[[int, int], np.ndarray]:
+    try:
+        inside = run_length_mask(code, *(size or code["size"])).any()
+    except DAMAGED as error:
+        raise ShapeError(RUN_LENGTHS) from error
+    if not inside:
+        raise ShapeError(NO_SIZE)
+    return partial(run_length_mask, code)
+
+
+def _size(image: dict[str, Any]) -> tuple[int, int] | None:
+    """(height, width) in pixels; None if the file does not say."""
+    return (int(image["height"]), int(image["width"])) if image.get("height") and image.get("width") else None
+
+
+def _number(number: Any) -> Any:
+    """The number of a category, which some tools write as text."""
+    return int(number) if isinstance(number, str) and number.isdecimal() else number

@@ -8,29 +8,34 @@ over others; of the same ``z_order``, later ones over earlier ones. https://docs
 from __future__ import annotations
 
 import math
-from collections import Counter
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from encnet.data.labelling.annotations import (
+    DAMAGED,
     AnnotatedImage,
     Annotations,
     Area,
+    LeftOutShapes,
     Photographs,
     read_bytes,
+    read_xml,
     reason,
     relative_name,
+    shown_name,
     split_named,
 )
 from encnet.data.labelling.drawing import Points, patch_mask, require_pycocotools, rings_mask
+from encnet.data.labelling.photographs import PhotographError
+from encnet.data.labelling.shapes import RUN_LENGTHS, ShapeError, check_patch, checked_label, checked_polygon, kind_of
 from encnet.data.palette import Color
 from encnet.system.errors import InputError
+from encnet.system.ledger import Ledger
 
-_AREAS = frozenset({"polygon", "box", "ellipse", "mask"})
 _NO_AREAS = frozenset({"points", "polyline", "cuboid", "skeleton", "tag"})
 _CORNERS = 180  # of the polygon that approximates an ellipse
 
@@ -42,13 +47,13 @@ def detect(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             _, root = next(ElementTree.iterparse(file, events=("start",)))
-    except (OSError, ElementTree.ParseError, StopIteration):
+    except (OSError, ElementTree.ParseError, StopIteration, ValueError, LookupError):  # the last two: of its encoding
         return False
     return root.tag == "annotations"
 
 
 def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
-    """The annotations in CVAT's files.
+    """The annotations in CVAT's files. A file, a photograph or a shape that cannot be used is left out.
 
     Args:
         files: the XML files.
@@ -57,78 +62,119 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             ``root``.
 
     Raises:
-        InputError: pycocotools is not installed, a file cannot be read or is not CVAT's, or a photograph is missing.
+        InputError: pycocotools is not installed, or no file can be used: none can be read, none is CVAT's, or all
+            photographs are missing.
     """
     require_pycocotools()
-    left_out: Counter[str] = Counter()
+    left_out, ledger = LeftOutShapes(), Ledger()
     labels: dict[str, Color | None] = {}
     annotated: list[AnnotatedImage] = []
+    errors: list[InputError] = []
     for path in files:
         photographs = Photographs(*([path.parent / "images", path.parent, root] if images is None else [images]))
+        source = shown_name(path, root)
         try:
-            document = ElementTree.fromstring(read_bytes(path))
-        except ElementTree.ParseError as error:
-            raise InputError(f"{path} is not valid XML: {error}; export it again") from error
-        if document.find("track") is not None:
-            raise InputError(f"{path} is a 'CVAT for video' export; export the task as 'CVAT for images 1.1'")
-        try:
+            document = _document(path)
             for label in document.iterfind("meta//labels/label"):
                 if label.findtext("type") not in _NO_AREAS and not label.findtext("parent"):
                     labels.setdefault(label.findtext("name") or "", _color(label.findtext("color")))
             for image in document.iterfind("image"):
-                annotated.append(_image(image, path, photographs, left_out))
-        except InputError:  # a photograph's; InputError is a ValueError too
-            raise
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{path} is not as CVAT writes it: {reason(error)}; export it again") from error
+                try:
+                    annotated.append(_image(image, path, source, photographs, left_out))
+                except PhotographError as error:
+                    errors.append(error)
+                    ledger.leave_out(error.reason, _name(image))
+        except InputError as error:
+            errors.append(error)
+            ledger.leave_out(str(error).replace(f"{path} ", "it "), source)
+    if errors and not annotated:
+        raise errors[0]
     for image in annotated:  # for exports without meta
         labels.update({area.label: None for area in image.areas if area.label not in labels})
-    return Annotations(tuple(annotated), labels, left_out=left_out)
+    return Annotations(tuple(annotated), labels, False, left_out.numbers, left_out.examples, ledger, ())
 
 
-def _image(image: Element, path: Path, photographs: Photographs, left_out: Counter[str]) -> AnnotatedImage:
-    name = relative_name(image.attrib["name"])
+def _document(path: Path) -> Element:
+    """The root of a file of which every image has a name and a size."""
+    document = read_xml(path)
+    if document.find("track") is not None:
+        raise InputError(f"{path} is a 'CVAT for video' export; export the task as 'CVAT for images 1.1'")
+    try:
+        for image in document.iterfind("image"):
+            _name(image)
+            _size(image)
+    except DAMAGED as error:
+        raise InputError(f"{path} is not as CVAT writes it: {reason(error)}; export it again") from error
+    return document
+
+
+def _name(image: Element) -> str:
+    return relative_name(image.attrib["name"])
+
+
+def _size(image: Element) -> tuple[int, int]:
+    return int(image.attrib["height"]), int(image.attrib["width"])
+
+
+def _image(
+    image: Element, path: Path, source: str, photographs: Photographs, left_out: LeftOutShapes
+) -> AnnotatedImage:
+    name, size = _name(image), _size(image)
     subset = image.get("subset") or ""
-    areas = [_area(shape) for shape in image if shape.tag in _AREAS]
-    left_out.update(shape.tag for shape in image if shape.tag in _NO_AREAS)
     # an export with images has those of a subset in a folder with the name of the subset
     within = f"{subset}/{name}" if subset else name
     try:
         file = photographs.find(within, path)
-    except InputError:
+    except PhotographError:
         file = photographs.find(name, path)
-    size = (int(image.attrib["height"]), int(image.attrib["width"]))
-    return AnnotatedImage(name, partial(read_bytes, file), size, tuple(areas), split_named(subset))
+    areas: list[Area] = []
+    for shape in image:
+        try:
+            if shape.tag in _NO_AREAS:
+                raise ShapeError(shape.tag)
+            areas.append(_area(shape, size))
+        except DAMAGED as error:
+            left_out.add(kind_of(error), name, shape.get("label"))
+    name = PurePosixPath(name).with_suffix(file.suffix).as_posix()
+    return AnnotatedImage(name, partial(read_bytes, file), size, tuple(areas), split_named(subset), source)
 
 
-def _area(shape: Element) -> Area:
+def _area(shape: Element, size: tuple[int, int]) -> Area:
+    """The area of a shape; raises ShapeError, or another error for a shape that is not as CVAT writes it."""
     attributes = shape.attrib
-    label, layer = attributes["label"], int(attributes.get("z_order", "0"))
+    label, layer = checked_label(attributes.get("label")), int(attributes.get("z_order", "0"))
     if shape.tag == "mask":
-        patch = _patch(attributes["rle"], int(attributes["height"]), int(attributes["width"]))
-        return Area(label, partial(patch_mask, patch, int(attributes["left"]), int(attributes["top"])), layer)
+        height, width, left, top = (int(attributes[key]) for key in ("height", "width", "left", "top"))
+        if height > size[0] or width > size[1]:
+            raise ShapeError("mask that is larger than its image")
+        patch = _patch(attributes["rle"], height, width)
+        check_patch(patch, left, top, size)
+        return Area(label, partial(patch_mask, patch, left, top), layer)
     if shape.tag == "polygon":
-        pairs = (point.split(",") for point in attributes["points"].split(";"))
+        pairs = (point.split(",") for point in attributes["points"].split(";") if point.strip())
         points: Points = [(float(x), float(y)) for x, y in pairs]
-        if len(points) < 3:
-            raise ValueError(f"a polygon has {len(points)} points")
     elif shape.tag == "box":
         left, top, right, bottom = (float(attributes[side]) for side in ("xtl", "ytl", "xbr", "ybr"))
         points = [(left, top), (right, top), (right, bottom), (left, bottom)]
         points = _rotated(points, float(attributes.get("rotation", "0")))
-    else:
+    elif shape.tag == "ellipse":
         x, y, radius_x, radius_y = (float(attributes[key]) for key in ("cx", "cy", "rx", "ry"))
         angles = np.linspace(0, 2 * math.pi, _CORNERS, endpoint=False)
         points = [(x + radius_x * math.cos(angle), y + radius_y * math.sin(angle)) for angle in angles.tolist()]
         points = _rotated(points, float(attributes.get("rotation", "0")))
-    return Area(label, partial(rings_mask, [points]), layer)
+    else:
+        raise ShapeError(f"shape of the unknown kind '{shape.tag}'")
+    return Area(label, partial(rings_mask, [checked_polygon(points, size)]), layer)
 
 
 def _patch(code: str, height: int, width: int) -> np.ndarray:
     """Lengths of alternating runs, outside first, row by row -> (height, width) bool."""
-    runs = np.array([int(run) for run in code.split(",")])
+    try:
+        runs = np.array([int(run) for run in code.split(",")])
+    except ValueError as error:
+        raise ShapeError(RUN_LENGTHS) from error
     if (runs < 0).any() or runs.sum() > height * width:
-        raise ValueError(f"a mask of {width} x {height} pixels has runs of {runs.sum()} pixels")
+        raise ShapeError(RUN_LENGTHS)
     inside = np.zeros(height * width, bool)  # the last run may be missing if it is outside
     filled = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     inside[: len(filled)] = filled
@@ -146,5 +192,8 @@ def _color(text: str | None) -> Color | None:
     """``#rrggbb`` as RGB; None for anything else."""
     if not text or len(text) != 7 or not text.startswith("#"):
         return None
-    red, green, blue = bytes.fromhex(text[1:])
+    try:
+        red, green, blue = bytes.fromhex(text[1:])
+    except ValueError:
+        return None
     return red, green, blue

@@ -14,8 +14,9 @@ from encnet.data.dataset import SPLITS
 from encnet.data.formats.dataset_yaml import FILE_NAME
 from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
 from encnet.data.images import IMAGE_SUFFIXES, open_image
-from encnet.data.labelling.annotations import AnnotatedImage
+from encnet.data.labelling.annotations import AnnotatedImage, Area
 from encnet.data.labelling.drawing import paint
+from encnet.data.labelling.photographs import JPEG_SUFFIXES
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.system.errors import InputError
 
@@ -34,6 +35,20 @@ class Painting:
     """Whether small areas lie over large ones, whatever their order."""
 
 
+@dataclass(frozen=True)
+class Written:
+    """What was written, and what was not."""
+
+    images: Mapping[str, int]
+    """Split -> number of images."""
+    files: tuple[Path, ...]
+    """The photographs' own files; those inside annotation files have none."""
+    failed: tuple[tuple[AnnotatedImage, InputError], ...]
+    """Photographs that cannot be read or are of the wrong size."""
+    empty: tuple[tuple[AnnotatedImage, Area], ...]
+    """Areas that have no pixel in their photograph."""
+
+
 def write_images(
     root: Path,
     images: Sequence[AnnotatedImage],
@@ -41,7 +56,7 @@ def write_images(
     val_share: float,
     name: str,
     progress: Callable[[int, int], None] | None,
-) -> dict[str, int]:
+) -> Written:
     """Writes a data set into a folder that does not exist yet.
 
     Args:
@@ -52,11 +67,8 @@ def write_images(
         name: name of the data set.
         progress: called after each image with the number done and the number of all.
 
-    Returns:
-        split -> number of images.
-
     Raises:
-        InputError: a photograph cannot be read, or its size is not the one that was labelled.
+        InputError: no photograph can be read in the size that was labelled.
         OSError: the folder cannot be written to.
     """
     stems = _stems(images)
@@ -65,21 +77,50 @@ def write_images(
     for folder in folders.values():
         for path in folder.values():
             (root / path).mkdir(parents=True)
-    palette = [channel for color in painting.labels.palette for channel in color]
+    failed: list[tuple[AnnotatedImage, InputError]] = []
+    empty: list[tuple[AnnotatedImage, Area]] = []
+    files: list[Path] = []
+    numbers = Counter[str]()
     for done, (image, stem, split) in enumerate(zip(images, stems, splits, strict=True), start=1):
         suffix = PurePosixPath(image.name).suffix
-        if suffix.lower() not in IMAGE_SUFFIXES:
-            raise InputError(f"the image {image.name} has none of the suffixes {', '.join(sorted(IMAGE_SUFFIXES))}")
-        copy = root / folders[split]["images"] / f"{stem}{suffix}"
-        copy.write_bytes(image.read())
-        height, width = _size(image, copy)
-        label = Image.fromarray(paint(image.areas, painting.values, height, width, painting.fill, painting.large_below))
-        label.putpalette(palette + [0] * (3 * (IGNORE + 1) - len(palette)))
-        label.save(root / folders[split]["labels"] / f"{stem}.png")
+        copy = root / folders[split]["images"] / f"{stem}{'.jpg' if suffix.lower() in JPEG_SUFFIXES else suffix}"
+        try:
+            _write_image(image, copy, root / folders[split]["labels"] / f"{stem}.png", painting, empty)
+            numbers[split] += 1
+            files += [] if image.file is None else [image.file]
+        except InputError as error:
+            copy.unlink(missing_ok=True)
+            failed.append((image, error))
         if progress is not None:
             progress(done, len(images))
+    if failed and not numbers:
+        raise failed[0][1]
+    for split in set(folders) - set(numbers):  # all of its photographs failed
+        for path in folders.pop(split).values():
+            (root / path).rmdir()
     write_dataset_yaml(root / FILE_NAME, painting.labels, folders, name)
-    return {split: splits.count(split) for split in folders}
+    return Written({split: numbers[split] for split in folders}, tuple(files), tuple(failed), tuple(empty))
+
+
+def _write_image(
+    image: AnnotatedImage, copy: Path, label_map: Path, painting: Painting, empty: list[tuple[AnnotatedImage, Area]]
+) -> None:
+    if copy.suffix.lower() not in IMAGE_SUFFIXES:
+        raise InputError(f"{image.name} is none of {', '.join(sorted(IMAGE_SUFFIXES))}; save it as .jpg or .png")
+    copy.write_bytes(image.read())
+    size = _size(image, copy)
+    painted = paint(
+        image.areas,
+        painting.values,
+        *size,
+        painting.fill,
+        painting.large_below,
+        empty=lambda area: empty.append((image, area)),
+    )
+    label = Image.fromarray(painted)
+    palette = [channel for color in painting.labels.palette for channel in color]
+    label.putpalette(palette + [0] * (3 * (IGNORE + 1) - len(palette)))
+    label.save(label_map)
 
 
 def _splits(images: Sequence[AnnotatedImage], stems: Sequence[str], val_share: float) -> list[str]:
@@ -117,9 +158,14 @@ def _size(image: AnnotatedImage, file: Path) -> tuple[int, int]:
         raise InputError(str(error).replace(str(file), image.name)) from error
     size = (picture.height, picture.width)
     if image.size is not None and image.size != size:
-        turned = " (its camera's orientation turns it)" if image.size == size[::-1] else ""
-        raise InputError(
-            f"the image {image.name} is {size[1]} x {size[0]} pixels{turned}, but was labelled at"
-            f" {image.size[1]} x {image.size[0]}; restore the image that was labelled"
-        )
+        raise wrong_size(image, size)
     return size
+
+
+def wrong_size(image: AnnotatedImage, size: tuple[int, int]) -> InputError:
+    """The error for a photograph of (height, width) ``size`` that was labelled at another size."""
+    labelled = "" if image.size is None else f" at {image.size[1]} x {image.size[0]}"
+    return InputError(
+        f"the image {image.name} is {size[1]} x {size[0]} pixels, but was labelled{labelled}; restore the image that"
+        " was labelled"
+    )

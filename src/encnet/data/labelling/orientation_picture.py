@@ -1,0 +1,80 @@
+"""A picture that shows on which pixels areas were drawn: both possibilities, side by side."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageOps
+
+from encnet.data.images import as_photograph
+from encnet.data.labelling.annotations import AnnotatedImage
+from encnet.data.labelling.drawing import paint
+from encnet.data.labelling.orientation import Header, turned_areas
+from encnet.data.labels import IGNORE, LabelSet
+from encnet.system.files import replacing
+
+_SIDE = 480  # of a photograph in the picture, in pixels
+_CAPTION = 24  # height of a caption, in pixels
+_ROWS = 3
+_CAPTIONS = ("shown: drawn on the upright photograph", "stored: drawn on the pixels as stored")
+
+
+def write_orientation_picture(
+    path: Path,
+    undecided: Sequence[tuple[AnnotatedImage, Header]],
+    labels: LabelSet,
+    values: Mapping[str, int],
+    large_below: bool,
+) -> None:
+    """Writes a PNG with the first photographs: left with the areas as shown, right with the areas as stored.
+
+    Args:
+        path: the PNG.
+        undecided: the photographs, with areas as their files have them.
+        labels: the classes and their colours.
+        values: label -> class index or ``IGNORE``.
+        large_below: whether small areas lie over large ones.
+
+    Raises:
+        InputError: the file cannot be written, or a photograph cannot be read.
+    """
+    rows = [_row(image, header, labels, values, large_below) for image, header in undecided[:_ROWS]]
+    picture = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
+    top = 0
+    for row in rows:
+        picture.paste(row, (0, top))
+        top += row.height
+    with replacing(path) as temporary:
+        picture.save(temporary)
+
+
+def _row(
+    image: AnnotatedImage, header: Header, labels: LabelSet, values: Mapping[str, int], large_below: bool
+) -> Image.Image:
+    with Image.open(io.BytesIO(image.read())) as stored:
+        stored.load()
+        photograph = as_photograph(ImageOps.exif_transpose(stored), image.name)
+    height, width = header.upright
+    panels: list[Image.Image] = []
+    for areas in (image.areas, turned_areas(image, header)):
+        painted = paint(areas, values, height, width, IGNORE, large_below)
+        panels.append(_overlay(photograph, painted, labels))
+    row = Image.new("RGB", (2 * _SIDE, _SIDE + 2 * _CAPTION), "white")
+    pen = ImageDraw.Draw(row)
+    for i, (panel, caption) in enumerate(zip(panels, _CAPTIONS, strict=True)):
+        panel.thumbnail((_SIDE - 8, _SIDE))
+        row.paste(panel, (i * _SIDE + 4, 2 * _CAPTION))
+        pen.text((i * _SIDE + 4, 4), image.name, fill="black")
+        pen.text((i * _SIDE + 4, 4 + _CAPTION), caption, fill="black")
+    return row
+
+
+def _overlay(photograph: Image.Image, painted: np.ndarray, labels: LabelSet) -> Image.Image:
+    """A photograph with half-transparent colours over the labelled pixels."""
+    colors = np.array([*labels.palette, *[(0, 0, 0)] * (IGNORE + 1 - labels.num_classes)], np.float32)[painted]
+    pixels = np.asarray(photograph, np.float32)
+    mixed = np.where((painted != IGNORE)[..., None], 0.5 * pixels + 0.5 * colors, pixels)
+    return Image.fromarray(mixed.astype(np.uint8))

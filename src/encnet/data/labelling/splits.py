@@ -1,0 +1,42 @@
+"""The split of each image, where lists or folders of several splits may name the same image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from encnet.data.labelling.annotations import counted, first_names
+
+_HELD_OUT_FIRST = ("test", "val", "train", None)
+_TRAIN_FIRST = ("train", "val", "test", None)
+
+
+def one_split(named: Mapping[str | None, Iterable[str]]) -> tuple[dict[str, str | None], tuple[str, ...]]:
+    """The one split of each image, and notes about images that several splits name.
+
+    An image that several splits name counts as held out, so that it is not trained on. If that leaves nothing to train
+    on (some data sets name the same folder twice), it counts as train.
+
+    Args:
+        named: split, or None for no split -> the images that it names.
+
+    Returns:
+        image -> split, and sentences.
+    """
+    lists = {split: dict.fromkeys(images) for split, images in named.items()}
+    splits: dict[str, str | None] = {}
+    for order in (_HELD_OUT_FIRST, _TRAIN_FIRST):
+        splits = {}
+        for split in order:
+            for image in lists.get(split, {}):
+                splits.setdefault(image, split)
+        if "train" in splits.values() or not lists.get("train"):
+            break
+    notes = []
+    for split, images in lists.items():
+        twice = [image for image in images if splits[image] != split]
+        if twice and split is not None:
+            notes.append(
+                f"{counted(len(twice), 'image')} of the split {split} ({first_names(twice)}):"
+                " in another split too, and only used there"
+            )
+    return splits, tuple(notes)
