@@ -105,6 +105,23 @@ def test_run_lengths_are_read_as_pycocotools_reads_them(packed: bool) -> None:
         run_length_mask(code, HEIGHT, WIDTH + 1)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([0.0, 0.02, 0.5, 0.98, 1.0]), st.integers(0, 99))
+def test_packed_run_lengths_of_any_mask_are_read(height: int, width: int, share: float, seed: int) -> None:
+    masks = pytest.importorskip("pycocotools.mask")
+    mask = np.random.default_rng(seed).random((height, width)) < share
+    code = masks.encode(np.asfortranarray(mask.astype(np.uint8)))
+    assert np.array_equal(run_length_mask(code, height, width), mask)
+
+
+def test_areas_without_a_pixel_are_reported() -> None:
+    outside = Area("a", partial(patch_mask, np.ones((2, 2), bool), 30, 0))
+    found: list[Area] = []
+    drawn = paint([outside, square("a", 3, 4)], {"a": 0}, 20, 20, IGNORE, False, empty=found.append)
+    assert found == [outside]
+    assert (drawn == 0).sum() == 4
+
+
 def test_counts_that_do_not_fill_the_image_are_an_error() -> None:
     pytest.importorskip("pycocotools")
     with pytest.raises(ValueError, match="add up"):

@@ -127,6 +127,7 @@ def test_other_suffixes_of_jpeg_files_are_read(folder: Path, tmp_path: Path, suf
 
 @pytest.mark.parametrize("tool", ["coco", "cvat"])
 def test_one_missing_photograph_of_many_is_left_out_and_all_are_an_error(tmp_path: Path, tool: str) -> None:
+    pytest.importorskip("pycocotools")
     (tmp_path / "in").mkdir()
     if tool == "coco":
         coco(tmp_path / "in/labels.json", {name: [("lawn", coco_box(LAWN))] for name in ("one.png", "two.png")})
