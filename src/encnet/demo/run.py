@@ -16,8 +16,8 @@ from encnet.evaluation import EvaluationReport, evaluate
 from encnet.evaluation.examples import Example
 from encnet.inference import Predictor
 from encnet.system.progress import progress_bar
-from encnet.training.recipes import load_recipe
-from encnet.training.run import CONFIG_FILE, train
+from encnet.training.recipes import CONFIG_FILE, load_recipe
+from encnet.training.run import train
 
 EXAMPLES = 6
 """Number of predictions in the report."""
