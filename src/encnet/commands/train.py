@@ -102,7 +102,7 @@ def run(arguments: Any) -> int:
         print(f"--epochs {given['epochs']} replaces the steps of the recipe, {settings['steps']}")
         settings["steps"] = None
     try:
-        best = resume(folder, **_nested(given)) if folder else train(dataset, TrainConfig(**settings), out)
+        best = train(dataset, TrainConfig(**settings), out) if dataset else resume(folder, **_nested(given))
     except Interrupted:
         print(f"encnet: stopped; continue with `encnet train --resume {folder or out}`", file=sys.stderr)
         return INTERRUPTED

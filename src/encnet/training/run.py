@@ -28,7 +28,7 @@ from encnet.training.class_weights import FadingClassWeights, class_weights
 from encnet.training.compiled import check_compilable
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
-from encnet.training.initial import start_from
+from encnet.training.initial import normalisation_line, start_from
 from encnet.training.module import TrainingModule
 from encnet.training.position import Position
 from encnet.training.recipes import CONFIG_FILE, load_run_config, save_config
@@ -130,6 +130,7 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, resumed: _Resumed | N
             console.print(
                 f"starts from {config.initial}; initialised anew: {', '.join(anew) or 'nothing'}", highlight=False
             )
+        console.print(normalisation_line(model, config), soft_wrap=True, highlight=False)
         save_config(config, dataset.resolve(), folder / CONFIG_FILE)
     power, pixels = config.loss.class_weight_power, report.class_pixels[config.data.train]
     loss = build_loss(config.loss, model, class_weights(pixels, power) if power else None)
