@@ -102,7 +102,10 @@ def run(arguments: Any) -> int:
         print(f"--epochs {given['epochs']} replaces the steps of the recipe, {settings['steps']}")
         settings["steps"] = None
     try:
-        best = train(dataset, TrainConfig(**settings), out) if dataset else resume(folder, **_nested(given))
+        if folder is not None:
+            best = resume(folder, **_nested(given))
+        else:
+            best = train(str(dataset), TrainConfig(**settings), out)
     except Interrupted:
         print(f"encnet: stopped; continue with `encnet train --resume {folder or out}`", file=sys.stderr)
         return INTERRUPTED

@@ -28,6 +28,7 @@ from encnet.training.class_weights import FadingClassWeights, class_weights
 from encnet.training.compiled import check_compilable
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
+from encnet.training.first_batches import FirstBatches
 from encnet.training.initial import normalisation_line, start_from
 from encnet.training.module import TrainingModule
 from encnet.training.position import Position
@@ -42,7 +43,8 @@ def train(dataset: str | Path, config: TrainConfig, folder: str | Path, quiet: b
     """Checks a data set, trains on it, and writes everything to ``folder``.
 
     The folder gets config.yaml (all settings), best.safetensors and last.safetensors (models for ``encnet.load``),
-    last.ckpt (for resuming), csv/ and tensorboard/ (logs).
+    last.ckpt (for resuming), csv/ and tensorboard/ (logs), and batches.png (the first batches, as the network sees
+    them).
 
     Args:
         dataset: folder of the data set.
@@ -123,6 +125,8 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, resumed: _Resumed | N
     changes = {} if resumed is None else _go_on(trainer, config, folder, resumed, console)
     start = StartOfSchedule(not changes.keys().isdisjoint(("epochs", "steps")), partial(console.print, soft_wrap=True))
     trainer.callbacks.append(start)  # pyright: ignore[reportAttributeAccessIssue]
+    if resumed is None:
+        trainer.callbacks.append(FirstBatches(folder))  # pyright: ignore[reportAttributeAccessIssue]
     if resumed is None and trainer.is_global_zero:
         console.print(index.labels.table(), markup=False, highlight=False)
         console.print(report.table())
