@@ -118,7 +118,9 @@ class Validation(pl.Callback):
 
 
 class ResumableState(pl.Callback):
-    """Saves everything that resuming needs, after each validation and on Ctrl-C. Must be the last callback.
+    """Saves everything that resuming needs: after each validation and the last step, and on Ctrl-C.
+
+    It must come after the other callbacks that have a state.
 
     After the first Ctrl-C the current step (or validation) is finished, so that the state is saved between two steps.
     A second Ctrl-C stops at once, and the run resumes from its last validation.
@@ -138,7 +140,6 @@ class ResumableState(pl.Callback):
         self.average: AveragedWeights | None = average
         self.tell: Callable[[str], None] = tell
         self.interrupted: bool = False
-        self._ended_mid_epoch = False
         self._previous: Any = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -162,15 +163,18 @@ class ResumableState(pl.Callback):
                     pl_module.model.save(self.folder / LAST_MODEL)
             raise Interrupted
         if trainer.global_step == trainer.max_steps and not trainer.is_last_batch:
-            # Lightning counts the epoch as complete when the steps are done, and more steps would then skip its rest.
-            self._save(trainer)
-            self._ended_mid_epoch = True
+            self._save(trainer)  # Lightning counts the epoch as complete hereafter, and more steps would skip its rest
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        ends = trainer.current_epoch + 1 == trainer.max_epochs or trainer.global_step == trainer.max_steps
+        if ends and trainer.is_last_batch and self.validation.step != trainer.global_step:
+            self._save(trainer)  # the averaged weights replace the weights hereafter
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._ended_mid_epoch:
-            self._save_scores(trainer)
-        else:
+        if trainer.state.fn == TrainerFn.FITTING:
             self._save(trainer)
+        else:
+            self._save_scores(trainer)
         if self._stops(trainer):
             raise Interrupted
 
