@@ -38,7 +38,8 @@ def test_the_picture_shows_what_the_network_sees(
     info = encnet.load(tmp_path / "run/last.safetensors").info
     palette = [(red, green, blue) for red, green, blue in info.palette]
     expected = batches_picture(seen[:drawn], info.mean, info.std, ["ground", "square"], palette)
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "run/batches.png")), np.asarray(expected))
+    with Image.open(tmp_path / "run/batches.png") as written:
+        assert np.array_equal(np.asarray(written), np.asarray(expected))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -69,4 +70,5 @@ def test_a_run_that_fails_at_once_leaves_its_picture(
     monkeypatch.setattr(TrainingModule, "training_step", training_step)
     with pytest.raises(InputError, match="the loss became nan"):
         train(squares, settings, tmp_path / "run", quiet=True)
-    assert Image.open(tmp_path / "run/batches.png").width > 300
+    with Image.open(tmp_path / "run/batches.png") as picture:
+        assert picture.width > 300
