@@ -16,7 +16,7 @@ from encnet.checkpoint.create import create_model
 from encnet.checkpoint.encnet import EncNet
 from encnet.kernels.acceleration import plain
 from encnet.model.info import ModelInfo
-from encnet.model.options import IMAGENET_MEAN, IMAGENET_STD
+from encnet.model.normalisation import IMAGENET_MEAN, IMAGENET_STD
 
 _STATISTICS_SHAPE = (4, 128, 160)
 

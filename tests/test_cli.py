@@ -97,7 +97,7 @@ def test_a_folder_of_images_becomes_a_model_scores_and_predictions(data: Path, t
     [
         (["sing"], "there is no verb 'sing'; choose one of demo, import-labels"),
         (["train"], "give either the folder of a data set"),
-        (["train", "DATA", "--resume", "x"], "give either the folder of a data set"),
+        (["train", "DATA", "--resume", "x"], "a resumed run keeps its data set; leave out "),
         (["train", "nowhere"], "nowhere"),
         (["train", "DATA", "--epochs", "few"], "epochs"),
         (["train", "DATA", "--epochs", "0"], "epochs is 0; it must be at least 1 (--epochs)"),

@@ -72,6 +72,8 @@ def shortened(words: Sequence[str]) -> list[str]:
             more += ["--data.base_size", "48"]
         if recipe and recipe.data.long_side:
             more += ["--data.long_side", "48"]
+    elif verb == "train" and "--steps" in given:
+        more += ["--steps", "3"]
     elif verb == "evaluate":
         more += ["--workers", "0"]
         for setting, small in (("crop", "[32,32]"), ("long_side", "64"), ("short_side", "48")):

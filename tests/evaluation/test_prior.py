@@ -187,7 +187,7 @@ def test_wrong_input_is_an_error(
         choose_prior(tmp_path / "no_presence.safetensors", index, progress=False)
     for arguments, message in (
         (["--save_prior", "x.safetensors"], "without --choose_prior"),
-        (["--choose_prior", "true", "--protocol", "mmseg-ms"], "leave out --protocol"),
+        (["--choose_prior", "true", "--protocol", "mmseg-ms"], "--protocol has no effect with --choose_prior"),
         (["--choose_prior", "true", "--precision", "bf16"], "--precision"),
     ):
         assert main(["evaluate", str(model), str(data), *arguments]) == 2

@@ -45,7 +45,10 @@ def test_an_exported_model_predicts_a_folder_of_photographs(trained: Path, scene
         (["export", "CHECKPOINT", "--format", "tflite"], "tflite"),
         (["export", "CHECKPOINT", "--out", "model.xml", "--precision", "int8"], "or a data set (--calibration)"),
         (["export", "nothing.safetensors", "--out", "model.onnx"], "there is no checkpoint nothing.safetensors"),
-        (["export", "CHECKPOINT", "--out", "model.onnx", "--limit", "0"], "--limit is 0"),
+        (
+            ["export", "CHECKPOINT", "--out", "model.onnx", "--limit", "0"],
+            "--limit has no effect without --calibration",
+        ),
         (["export", "CHECKPOINT", "--out", "model.onnx", "--size", "[9,9]"], "size is (9, 9); it must be"),
     ],
 )

@@ -38,9 +38,10 @@ def test_option_out_of_range_is_refused_by_name(option: str, value: Any, message
     assert error.value.argument == option
 
 
-def test_other_channels_than_rgb_need_mean_and_std() -> None:
+def test_mean_and_std_are_left_to_the_weights_unless_they_are_given() -> None:
+    assert (ModelOptions(in_channels=4).mean, ModelOptions(in_channels=4).std) == (None, None)
     with pytest.raises(InputError, match="one value for each of the 4 input channels") as error:
-        ModelOptions(in_channels=4)
+        ModelOptions(in_channels=4, mean=(0.5,) * 3)
     assert error.value.argument == "mean"
     assert ModelOptions(in_channels=4, mean=(0.5,) * 4, std=(1.0,) * 4).in_channels == 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
 from encnet.data.labels import LabelSet
 from encnet.training.config import DataConfig, ModelConfig, OptimizerConfig, TrainConfig
 from encnet.training.module import TrainingModule
+from encnet.training.run import train
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +29,11 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def squares(tmp_path: Path) -> Path:
     """A data set of bright squares on dark ground: 10 training images, 3 validation images of another size."""
-    root = tmp_path / "squares"
+    return write_squares(tmp_path / "squares")
+
+
+def write_squares(root: Path) -> Path:
+    """Writes the data set of :func:`squares`."""
     rng = np.random.default_rng(0)
     for split, number, height, width in (("train", 10, 48, 64), ("val", 3, 40, 56)):
         for kind in ("images", "labels"):
@@ -47,6 +53,27 @@ def squares(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings() -> TrainConfig:
+    """Two epochs of three steps with a tiny network."""
+    return small_settings()
+
+
+@pytest.fixture(scope="module")
+def complete_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a complete run with :func:`small_settings`, beside its data set; copy it before you change it."""
+    folder = tmp_path_factory.mktemp("complete")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        train(write_squares(folder / "squares"), small_settings(), folder / "run", quiet=True)
+    return folder / "run"
+
+
+@pytest.fixture
+def run(complete_run: Path, tmp_path: Path) -> Path:
+    """A copy of :func:`complete_run`."""
+    return Path(shutil.copytree(complete_run, tmp_path / "run"))
+
+
+def small_settings() -> TrainConfig:
     """Two epochs of three steps with a tiny network."""
     return TrainConfig(
         model=ModelConfig(variant="encnet_tiny", output_stride=16, num_codes=4, head_channels=16),

@@ -122,7 +122,8 @@ def test_options_that_are_not_set_keep_the_values_of_the_variant(variant: str, s
         model, _ = build_model(read_dataset(squares), config)
     expected = variant_options(variant)
     assert model.info.options == {"num_classes": 2, **expected.to_dict()}
-    assert (tuple(model.info.mean), tuple(model.info.std)) == (expected.mean, expected.std)
+    of_weights = model.backbone.normalisation
+    assert (tuple(model.info.mean), tuple(model.info.std)) == (of_weights.mean, of_weights.std)
 
 
 def _as_json(value: Any) -> Any:

@@ -6,12 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
+from encnet.commands.unused import Unused
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 SUMMARY = "measures your model on this machine, in every engine that is installed"
+
+UNUSED = tuple(
+    Unused(
+        name,
+        lambda a: a.data is None,
+        "without a data set, on which mean IoU is measured",
+        "give the folder of a data set after the checkpoint",
+    )
+    for name in ("format", "split", "limit")
+)
 
 MOVED = {
     **{

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from encnet.commands.unused import UNUSED_PROTOCOL, given_values, refuse_unused
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ RENAMED: dict[str, str] = {
 class Command(Protocol):
     """The interface of each verb's module. Its libraries are imported only when it runs.
 
-    A module may also have ``prepared(words)``, which returns changed words of the command line before they are parsed.
+    A module may also have ``prepared(words)``, which returns changed words of the command line before they are parsed,
+    and ``UNUSED``, a sequence of :class:`encnet.commands.unused.Unused`.
     """
 
     SUMMARY: str
@@ -35,7 +37,10 @@ class Command(Protocol):
         ...
 
     def run(self, arguments: Any) -> int:
-        """Runs the verb with the parsed arguments; returns the exit status."""
+        """Runs the verb with the parsed arguments; returns the exit status.
+
+        ``arguments.given`` holds the value of each argument that is on the command line, by its dotted name.
+        """
         ...
 
 
@@ -55,8 +60,11 @@ def run_command(program: str, command: Command, words: list[str]) -> int:
         parser = make_parser(program, command)
         flags += [flag for action in parser._actions for flag in action.option_strings]
         prepared: Callable[[list[str]], list[str]] = getattr(command, "prepared", list)
-        parsed = parser.parse_args(prepared(with_underscores(words)))
-        return command.run(parser.instantiate(parsed))
+        words = with_underscores(words)
+        arguments = parser.instantiate(parser.parse_args(prepared(words)))
+        arguments.given = given_values(parser, words)
+        refuse_unused(arguments, (*getattr(command, "UNUSED", ()), *UNUSED_PROTOCOL))
+        return command.run(arguments)
     except InputError as error:
         print(f"encnet: {with_flag(error, flags)}", file=sys.stderr)
         return WRONG_INPUT

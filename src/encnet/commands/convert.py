@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
+from encnet.commands.unused import Unused
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 SUMMARY = "reads a checkpoint of MMSegmentation, PyTorch-Encoding, FastFCN, PaddleSeg, the tutorial form; or a ResNet"
+UNUSED = (
+    Unused(
+        "format",
+        lambda a: a.classes is None or not Path(a.classes).is_dir(),
+        "without a data set that gives the names of classes",
+        "give its folder as --classes",
+    ),
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -38,8 +48,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Any) -> int:
-    from pathlib import Path
-
     from rich.console import Console
     from rich.table import Table
 

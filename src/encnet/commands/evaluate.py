@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_engine, add_overwrite, with_protocol_first
 from encnet.commands.data_set import say_ledger, say_origin
+from encnet.commands.unused import Unused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,23 @@ if TYPE_CHECKING:
     from encnet.data.dataset import DatasetIndex
 
 SUMMARY = "scores a checkpoint on a data set"
+UNUSED = (
+    Unused(
+        "save_prior",
+        lambda a: not a.choose_prior,
+        "without --choose_prior true, which finds the prior to save",
+        "give --choose_prior true too",
+    ),
+    *(
+        Unused(
+            name,
+            lambda a: a.choose_prior,
+            "with --choose_prior, which runs the network once over whole images, in PyTorch and fp32, in one process",
+            "leave out --choose_prior",
+        )
+        for name in ("protocol", "engine", "precision", "workers")
+    ),
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -57,12 +75,9 @@ def run(arguments: Any) -> int:
     from encnet.data.accounting import account_for
     from encnet.data.formats import read_dataset
     from encnet.evaluation import evaluate
-    from encnet.system.errors import InputError
     from encnet.system.memory import keep_freed_memory
     from encnet.system.outputs import check_outputs
 
-    if arguments.save_prior is not None and not arguments.choose_prior:
-        raise InputError("--save_prior is given without --choose_prior true, which finds the prior to save")
     if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
         keep_freed_memory()
     index = read_dataset(arguments.dataset, arguments.format)
@@ -113,14 +128,7 @@ def _choose_prior(arguments: Any, index: Any) -> int:
     from rich.console import Console
 
     from encnet.evaluation.prior import choose_prior, save_with_prior
-    from encnet.inference.protocols.protocol import Protocol
-    from encnet.system.errors import InputError
 
-    if arguments.protocol != Protocol() or arguments.precision != "fp32" or arguments.engine not in ("auto", "pytorch"):
-        raise InputError(
-            "--choose_prior runs the network once over whole images, in PyTorch and fp32; leave out --protocol,"
-            " --precision and --engine"
-        )
     choice = choose_prior(arguments.checkpoint, index, arguments.split, device=arguments.device, limit=arguments.limit)
     Console().print(choice.table())
     print(choice.sentence())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import INCOMPLETE, add_overwrite
+from encnet.commands.unused import Unused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 SUMMARY = "shows how the context encoding sees photographs, and what it changes"
 PAGE = "explanation.html"
+UNUSED = tuple(
+    Unused(
+        name,
+        lambda a: a.dataset is None,
+        "without --dataset, over which the use of codewords is counted",
+        "give --dataset too",
+    )
+    for name in ("split", "format", "limit")
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
+from encnet.commands.unused import Unused
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from encnet.export.run import Exported
 
 SUMMARY = "writes a checkpoint for ONNX Runtime, OpenVINO or torch.export"
+UNUSED = (
+    *(
+        Unused(name, lambda a: a.calibration is None, "without --calibration", "give --calibration too")
+        for name in ("calibration_images", "calibration_format", "limit")
+    ),
+    Unused("winograd", lambda a: not _is_onnx(a), "in other formats than onnx", "give --format onnx"),
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -69,7 +77,7 @@ def run(arguments: Any) -> int:
 
     from rich.console import Console
 
-    from encnet.export.calibration import find_calibration
+    from encnet.export.calibration import LABELLED, find_calibration
     from encnet.export.formats import FORMATS
     from encnet.export.run import export_model
     from encnet.system.checks import require
@@ -88,6 +96,11 @@ def run(arguments: Any) -> int:
         calibration = find_calibration(
             arguments.calibration, arguments.calibration_images, arguments.calibration_format
         )
+        if arguments.limit is not None and calibration.dataset is None:
+            raise InputError(
+                f"--limit has no effect, because {arguments.calibration} has no labelled images in a split "
+                f"{LABELLED}; leave it out, or give a data set that has"
+            )
     exported = export_model(
         arguments.checkpoint,
         out,
@@ -106,6 +119,11 @@ def run(arguments: Any) -> int:
     names = ", ".join(str(file) for file in exported.files)
     print(f"wrote {names}; `encnet predict {exported.files[0]} IMAGES` uses it")
     return 0
+
+
+def _is_onnx(arguments: Any) -> bool:
+    """Whether the export is in the format onnx; the export itself refuses a format that does not fit ``--out``."""
+    return arguments.format == "onnx" or (arguments.format is None and str(arguments.out or "").endswith(".onnx"))
 
 
 def _scores(checkpoint: str, exported: Exported, dataset: DatasetIndex, limit: int | None) -> str:

@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import INTERRUPTED, add_overwrite, value_first
+from encnet.commands.unused import Unused
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 SUMMARY = "trains on a data set, or resumes a run"
+UNUSED = (
+    *(
+        Unused(
+            name,
+            lambda a: a.resume is not None,
+            "on a run that is resumed, which keeps its folder and its settings",
+            "start a new run without --resume",
+        )
+        for name in ("out", "recipe")
+    ),
+    Unused("epochs", lambda a: a.given.get("steps") is not None, "beside --steps", "leave out --steps"),
+    Unused("data.base_side", lambda a: a.data.base_size is None, "without --data.base_size", "give that too"),
+    Unused(
+        "optimizer.min_lr",
+        lambda a: a.optimizer.power == 0,
+        "with --optimizer.power 0, which keeps the learning rate constant",
+        "give a positive power",
+    ),
+    *(
+        Unused(
+            f"model.{name}",
+            lambda a: a.initial is not None,
+            "with --initial, whose checkpoint has its own variant and weights",
+            "leave out --initial",
+        )
+        for name in ("variant", "pretrained")
+    ),
+    *(
+        Unused(name, lambda a: not _built(a, "aux"), "without an auxiliary head", "give --model.aux true")
+        for name in ("loss.aux_weight", "model.aux_channels")
+    ),
+    *(
+        Unused(
+            name,
+            lambda a: not ((_built(a, "se") and _built(a, "context")) or _built(a, "stage3_se")),
+            "without a branch that predicts presence",
+            "give --model.se true and --model.context true",
+        )
+        for name in ("loss.se_weight", "model.presence_loss")
+    ),
+    Unused(
+        "model.num_codes",
+        lambda a: not (_built(a, "context") or _built(a, "stage3_se")),
+        "without a context encoding",
+        "give --model.context true",
+    ),
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,15 +77,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def prepared(words: list[str]) -> list[str]:
-    """Replaces the name of a recipe by its path, and moves it to the front, so that every other flag overrides it."""
+    """Replaces the name of a recipe by its content, and moves it to the front: every other flag overrides it."""
     from encnet.training.recipes import recipe_path, recipe_settings
 
-    def path_of(name: str) -> str:
-        path = recipe_path(name)
-        recipe_settings(path)  # its errors name the file
-        return str(path)
+    def content_of(name: str) -> str:
+        return json.dumps(recipe_settings(recipe_path(name)), default=str)
 
-    return value_first(words, ("--recipe",), path_of)
+    return value_first(words, ("--recipe",), content_of)
 
 
 def run(arguments: Any) -> int:
@@ -45,13 +92,22 @@ def run(arguments: Any) -> int:
     from encnet.training.run import resume, train
 
     settings = vars(arguments)
+    given = settings.pop("given")
     dataset, out, folder = settings.pop("dataset"), settings.pop("out"), settings.pop("resume")
     settings.pop("recipe")
     overwrite = settings.pop("overwrite")
-    if (dataset is None) == (folder is None):
+    if dataset is None and folder is None:
         raise InputError("give either the folder of a data set, or --resume and the folder of a run")
+    if dataset is not None and folder is not None:
+        raise InputError(f"a resumed run keeps its data set; leave out {dataset}, or --resume for a new run")
+    if "epochs" in given and settings["steps"] is not None:
+        print(f"--epochs {given['epochs']} replaces the steps of the recipe, {settings['steps']}")
+        settings["steps"] = None
     try:
-        best = resume(folder) if folder else train(dataset, TrainConfig(**settings), out, overwrite=overwrite)
+        if folder is not None:
+            best = resume(folder, **_nested(given))
+        else:
+            best = train(str(dataset), TrainConfig(**settings), out, overwrite=overwrite)
     except Interrupted:
         print(f"encnet: stopped; continue with `encnet train --resume {folder or out}`", file=sys.stderr)
         return INTERRUPTED
@@ -61,3 +117,25 @@ def run(arguments: Any) -> int:
         raise
     print(f"next: `encnet evaluate {best} {dataset or 'DATASET'}` or `encnet predict {best} PHOTOGRAPH`")
     return 0
+
+
+def _nested(given: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings among the given arguments, nested as in a recipe."""
+    changes: dict[str, Any] = {}
+    for name, value in given.items():
+        *path, last = name.split(".")
+        place = changes
+        for part in path:
+            place = place.setdefault(part, {})
+        if name != "resume":
+            place[last] = value
+    return changes
+
+
+def _built(arguments: Any, option: str) -> bool:
+    """Whether a part is in the network that the arguments describe; true if a checkpoint or a run describes it."""
+    from encnet.model.variants import variant_options
+
+    if arguments.initial is not None or arguments.resume is not None:
+        return True
+    return getattr(variant_options(arguments.model.variant, **arguments.model.changes()), option)

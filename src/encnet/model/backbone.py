@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from encnet.model.normalisation import IMAGENET, Normalisation
 from encnet.system.errors import InputError
 
 
@@ -39,6 +40,9 @@ class Backbone(nn.Module, ABC):
     """Preferred divisor of the height and width of images, in pixels: prediction pads images to multiples of it."""
     fixed_size: tuple[int, int] | None = None
     """Height and width that all images must have; None allows any size."""
+    normalisation: Normalisation = IMAGENET
+    """Mean and standard deviation of the channels that the weights expect; the options of a model may replace them.
+    :meth:`load_pretrained` sets those of the weights that it loads, if they differ."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> Stages:

@@ -79,7 +79,9 @@ class Network(nn.Module):
         """
         parts = build_parts(options, num_classes, pretrained)
         all_options: dict[str, Any] = {"num_classes": num_classes, **options.to_dict()}
-        info = ModelInfo(variant, all_options, list(options.mean), list(options.std))
+        expected = parts.backbone.normalisation.for_channels(options.in_channels)
+        mean, std = options.mean or expected.mean, options.std or expected.std
+        info = ModelInfo(variant, all_options, list(mean), list(std))
         info.multiple_of = parts.backbone.multiple_of
         return accelerate(cls(parts, options.align_corners, options.presence_loss, info))
 

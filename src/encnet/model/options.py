@@ -9,9 +9,6 @@ from typing import Any, Literal
 from encnet.system.checks import require
 from encnet.system.errors import InputError
 
-IMAGENET_MEAN: tuple[float, float, float] = (0.485, 0.456, 0.406)
-IMAGENET_STD: tuple[float, float, float] = (0.229, 0.224, 0.225)
-
 RENAMED: dict[str, str] = {"full_resolution": "head: 'fullres' instead of true, 'enc' instead of false"}
 """Option of an earlier version -> its replacement."""
 
@@ -69,11 +66,11 @@ class ModelOptions:
     presence_loss: Literal["bce", "mse"] = "bce"
     """SE-loss: bce (of the paper; presence holds logits) or mse (presence holds estimates of 0 or 1)."""
     in_channels: int = 3
-    """Number of channels of the images; if it is not 3, give mean and std for each."""
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    """Mean of each input channel, for values in 0-1."""
-    std: tuple[float, ...] = IMAGENET_STD
-    """Standard deviation of each input channel, for values in 0-1."""
+    """Number of channels of the images."""
+    mean: tuple[float, ...] | None = None
+    """Mean of each input channel, for values in 0-1; by default the one that the weights of the backbone expect."""
+    std: tuple[float, ...] | None = None
+    """Standard deviation of each input channel, for values in 0-1; by default as the weights of the backbone expect."""
 
     def __post_init__(self) -> None:
         for name in ("backbone_dilations", "detail_channels"):  # lists, as JSON has them
@@ -92,9 +89,9 @@ class ModelOptions:
         require(self.presence_loss in ("bce", "mse"), "presence_loss", repr(self.presence_loss), "'bce' or 'mse'")
         require(self.in_channels >= 1, "in_channels", self.in_channels, "at least 1")
         one_each = f"one value for each of the {self.in_channels} input channels"
-        require(len(self.mean) == self.in_channels, "mean", tuple(self.mean), one_each)
-        require(len(self.std) == self.in_channels, "std", tuple(self.std), one_each)
-        require(min(self.std) > 0, "std", tuple(self.std), "positive")
+        require(self.mean is None or len(self.mean) == self.in_channels, "mean", self.mean, one_each)
+        require(self.std is None or len(self.std) == self.in_channels, "std", self.std, one_each)
+        require(self.std is None or min(self.std) > 0, "std", self.std, "positive")
 
     @classmethod
     def of(cls, numbers: Mapping[str, Any], source: str) -> ModelOptions:

@@ -23,7 +23,7 @@ def encnet_tiny(**changes: Any) -> ModelOptions:
 def encnet_lite0(**changes: Any) -> ModelOptions:
     """EfficientNet-Lite0 for CPUs: stride 16, lateral fusion at stride 8, classifier at stride 2.
 
-    Its ImageNet weights are in a Python package (``pretrained="package"``) and expect inputs (x - 127) / 128.
+    Its ImageNet weights are in a Python package (``pretrained="package"``).
     """
     numbers = {
         # TensorFlow's padding and batch-norm epsilon, with which the package's weights were trained: on photographs the
@@ -34,8 +34,6 @@ def encnet_lite0(**changes: Any) -> ModelOptions:
         "aux_channels": 64,
         "lateral": True,
         "detail_channels": [48, 24],
-        "mean": (127 / 255,) * 3,
-        "std": (128 / 255,) * 3,
     }
     return ModelOptions.of({**numbers, **changes}, "encnet_lite0")
 

@@ -85,7 +85,7 @@ def legend(
         row += [] if shares is None else [_percent(shares[i])]
         row += [] if presence is None else [f"{presence[i]:.2f}"]
 
-    font, line, gap = _font(text), round(1.6 * text), text
+    font, line, gap = text_font(text), round(1.6 * text), text
     widths = [math.ceil(max(font.getlength(cell) for cell in column)) for column in zip(header, *rows, strict=True)]
     block_width = line + sum(widths) + gap * len(widths)
 
@@ -217,7 +217,7 @@ def figure_png(figure: Figure) -> bytes:
 
 
 @lru_cache
-def _font(pixels: int) -> ImageFont.FreeTypeFont:
+def text_font(pixels: int) -> ImageFont.FreeTypeFont:
     """Returns the font that comes with matplotlib: Latin, Greek and Cyrillic letters on every system."""
     return ImageFont.truetype(findfont("DejaVu Sans"), pixels)
 

@@ -72,7 +72,7 @@ def record(written: Path, target: Path) -> None:
 
 
 def record_line(name: str, stat: os.stat_result) -> str:
-    """The line of a file in :data:`RECORD`: name, without regard to case, size in bytes, time in ns of the last change."""
+    """The line of a file in :data:`RECORD`: name in lower case, size in bytes, time in ns of the last change."""
     return json.dumps([name.casefold(), stat.st_size, stat.st_mtime_ns])
 
 

@@ -12,11 +12,12 @@ from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.trainer.states import TrainerFn
 
 from encnet.metrics.scores import Scores
-from encnet.system.files import record
+from encnet.system.files import record, replacing
 from encnet.training.module import TrainingModule
 
 LAST_STATE = "last.ckpt"
@@ -57,21 +58,27 @@ class Validation(pl.Callback):
     Args:
         folder: folder of the run.
         show: called after each validation with the scores, the epoch, and whether they are the best so far.
+        patience: number of validations in a row without a better mean IoU after which the run stops; 0 never stops it.
     """
 
-    def __init__(self, folder: Path, show: Callable[[Scores, int, bool], None]) -> None:
+    def __init__(self, folder: Path, show: Callable[[Scores, int, bool], None], patience: int = 0) -> None:
         self.folder: Path = folder
         self.show: Callable[[Scores, int, bool], None] = show
+        self.patience: int = patience
         self.best: float | None = None
         """Highest mean IoU so far."""
         self.step: int | None = None
         """Training step of the last validation."""
+        self.waited: int = 0
+        """Validations since the best one."""
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"best": self.best, "step": self.step, "waited": self.waited}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best = state_dict["best"]
+        self.step = state_dict.get("step")  # runs of version 0.1 have only the best
+        self.waited = state_dict.get("waited", 0)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
@@ -85,6 +92,9 @@ class Validation(pl.Callback):
         better = self.best is None or not scores.mean_iou <= self.best
         if better:
             self.best = scores.mean_iou
+        self.waited = 0 if better and math.isfinite(scores.mean_iou) else self.waited + 1
+        if 0 < self.patience <= self.waited and trainer.state.fn == TrainerFn.FITTING:
+            trainer.should_stop = True
         figures = {
             "mean_iou": scores.mean_iou,
             "pixel_accuracy": scores.pixel_accuracy,
@@ -108,19 +118,25 @@ class Validation(pl.Callback):
 
 
 class ResumableState(pl.Callback):
-    """Saves everything that resuming needs, after each validation and on Ctrl-C. Must be the last callback.
+    """Saves everything that resuming needs: after each validation and the last step, and on Ctrl-C.
+
+    It must come after the other callbacks that have a state.
 
     After the first Ctrl-C the current step (or validation) is finished, so that the state is saved between two steps.
     A second Ctrl-C stops at once, and the run resumes from its last validation.
 
     Args:
         folder: folder of the run.
+        validation: the callback that keeps the best score.
         average: the callback that averages the weights, if any; its weights are saved as the last model.
         tell: shows a line to the user.
     """
 
-    def __init__(self, folder: Path, average: AveragedWeights | None, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, validation: Validation, average: AveragedWeights | None, tell: Callable[[str], None]
+    ) -> None:
         self.folder: Path = folder
+        self.validation: Validation = validation
         self.average: AveragedWeights | None = average
         self.tell: Callable[[str], None] = tell
         self.interrupted: bool = False
@@ -146,9 +162,19 @@ class ResumableState(pl.Callback):
                 with self.average.applied(pl_module) if self.average else nullcontext():
                     pl_module.model.save(self.folder / LAST_MODEL)
             raise Interrupted
+        if trainer.global_step == trainer.max_steps and not trainer.is_last_batch:
+            self._save(trainer)  # Lightning counts the epoch as complete hereafter, and more steps would skip its rest
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        ends = trainer.current_epoch + 1 == trainer.max_epochs or trainer.global_step == trainer.max_steps
+        if ends and trainer.is_last_batch and self.validation.step != trainer.global_step:
+            self._save(trainer)  # the averaged weights replace the weights hereafter
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._save(trainer)
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._save(trainer)
+        else:
+            self._save_scores(trainer)
         if self._stops(trainer):
             raise Interrupted
 
@@ -164,6 +190,14 @@ class ResumableState(pl.Callback):
         if trainer.is_global_zero:
             record(temporary, self.folder / LAST_STATE)
             temporary.replace(self.folder / LAST_STATE)
+
+    def _save_scores(self, trainer: pl.Trainer) -> None:
+        """Updates only the scores in the state, after the validation that follows the last step of the run."""
+        if trainer.is_global_zero:
+            state = torch.load(self.folder / LAST_STATE, map_location="cpu", weights_only=True)
+            state["callbacks"][self.validation.state_key] = self.validation.state_dict()
+            with replacing(self.folder / LAST_STATE) as temporary:
+                torch.save(state, temporary)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True

@@ -70,7 +70,10 @@ class TrainingData(pl.LightningDataModule):
     # Lightning restores the state of a loader only if the number of steps was not asked for before, and the learning
     # rate schedule asks for it. It restores the state of the data module first of all.
     def state_dict(self) -> dict[str, Any]:
-        return self._loader.state_dict() if self._loader is not None else {}
+        if self._loader is None:
+            return {}
+        batches = self._loader.batches
+        return {**self._loader.state_dict(), "batches": len(batches), "processes": batches.processes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._resumed_state = state_dict

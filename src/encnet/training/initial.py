@@ -1,4 +1,4 @@
-"""Initial weights from the checkpoint of another run, for the same or other classes."""
+"""How a run starts: initial weights from the checkpoint of another run, and the normalisation of its images."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from encnet.checkpoint.loading import load
 from encnet.model.options import ModelOptions
 from encnet.model.pretrained import with_input_channels
 from encnet.system.errors import InputError
+from encnet.training.config import TrainConfig
 
 
 def start_from(
@@ -59,3 +60,16 @@ def start_from(
         )
     model.load_state_dict(fitting, strict=False)
     return model, anew
+
+
+def normalisation_line(model: EncNet, config: TrainConfig) -> str:
+    """Returns the line that says mean and standard deviation of the input of a new run, and where they come from."""
+    expected = model.backbone.normalisation.for_channels(len(model.info.mean)).source
+    default, parts = f"from {config.initial or expected}", []
+    for name, values in (("mean", model.info.mean), ("std", model.info.std)):
+        source = default if getattr(config.model, name) is None else f"set by model.{name}"
+        parts.append((f"{name} {' '.join(f'{value:.4g}' for value in values)}", source))
+    (mean, mean_source), (std, std_source) = parts
+    if mean_source == std_source:
+        return f"normalisation: {mean}, {std} ({mean_source})"
+    return f"normalisation: {mean} ({mean_source}), {std} ({std_source})"

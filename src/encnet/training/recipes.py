@@ -15,6 +15,9 @@ from encnet.system.errors import InputError
 from encnet.system.files import write_text
 from encnet.training.config import TrainConfig
 
+CONFIG_FILE = "config.yaml"
+"""File in the folder of a run that holds all of its settings."""
+
 
 def list_recipes() -> list[str]:
     """The names of the recipes that come with encnet."""
@@ -55,6 +58,8 @@ def load_recipe(name_or_path: str, **changes: Any) -> TrainConfig:
 def recipe_settings(path: Path) -> Any:
     """The content of a recipe file: nested settings, not checked yet but for names of earlier versions.
 
+    The settings of a run, which :func:`save_config` wrote, are a recipe too.
+
     Raises:
         InputError: the file cannot be read, or has the name that a setting had in an earlier version.
     """
@@ -62,6 +67,8 @@ def recipe_settings(path: Path) -> Any:
         settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if isinstance(settings, dict) and {"dataset", "config"} <= settings.keys():
+        settings = settings["config"]
     _refuse_renamed(settings, str(path))
     return settings
 
@@ -89,7 +96,7 @@ def parse_config(settings: Any, source: str) -> TrainConfig:
 
 def save_config(config: TrainConfig, dataset: Path, path: Path) -> None:
     """Writes a config and the path of its data set as YAML, for :func:`load_run_config`."""
-    settings = {"dataset": str(dataset), "config": _plain(dataclasses.asdict(config))}
+    settings = {"dataset": str(dataset), "config": plain(dataclasses.asdict(config))}
     write_text(path, yaml.safe_dump(settings, sort_keys=False))
 
 
@@ -129,7 +136,8 @@ def _merged(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Returns a value of a config as YAML types: lists instead of tuples."""
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value

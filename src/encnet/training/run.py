@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import time
 import warnings
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
-import torch
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.warnings import PossibleUserWarning
-from pytorch_lightning.callbacks import EarlyStopping
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from rich.console import Console
 
 from encnet.checkpoint.create import create_model
@@ -24,24 +20,25 @@ from encnet.data.band_statistics import with_measured_range
 from encnet.data.check import check_dataset
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
-from encnet.evaluation import scores_table
 from encnet.losses import build_loss
-from encnet.metrics.scores import Scores
-from encnet.system.errors import InputError, first_line
+from encnet.system.errors import InputError
 from encnet.system.memory import keep_freed_memory
 from encnet.training.bands import input_options, require_channels
-from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE, AveragedWeights, ResumableState, Validation
+from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE
 from encnet.training.class_weights import FadingClassWeights, class_weights
-from encnet.training.compiled import CompiledSteps, check_compilable
+from encnet.training.compiled import check_compilable
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
-from encnet.training.initial import start_from
+from encnet.training.first_batches import FirstBatches
+from encnet.training.initial import normalisation_line, start_from
 from encnet.training.module import TrainingModule
-from encnet.training.precision import LIGHTNING_NAMES, resolve_precision
-from encnet.training.progress import TrainingProgress
-from encnet.training.recipes import load_run_config, save_config
-from encnet.training.run_folder import CONFIG_FILE, check_run_folder, remove_run
+from encnet.training.position import Position
+from encnet.training.recipes import CONFIG_FILE, load_run_config, save_config
+from encnet.training.resuming import changed_config, differences, flat, record, require_same_batch
+from encnet.training.run_folder import check_run_folder, remove_run
+from encnet.training.schedule import StartOfSchedule
 from encnet.training.throughput import Throughput, peak_megabytes
+from encnet.training.trainer import build_trainer
 
 
 def train(
@@ -50,7 +47,8 @@ def train(
     """Checks a data set, trains on it, and writes everything to ``folder``.
 
     The folder gets config.yaml (all settings), best.safetensors and last.safetensors (models for ``encnet.load``),
-    last.ckpt (for resuming), csv/ and tensorboard/ (logs).
+    last.ckpt (for resuming), csv/ and tensorboard/ (logs), and batches.png (the first batches, as the network sees
+    them).
 
     Args:
         dataset: folder of the data set.
@@ -76,28 +74,42 @@ def train(
     return _run(Path(dataset), config, folder, None, quiet)
 
 
-def resume(folder: str | Path) -> Path:
-    """Continues an interrupted run; the result is that of a run without the interruption.
+def resume(folder: str | Path, **changes: Any) -> Path:
+    """Continues a run; without changes, the result is that of a run without the interruption.
+
+    A run that is complete continues with more ``epochs`` or ``steps``. The learning rate then follows the schedule of a
+    run that had the new length from its start, from the step on that this run has reached.
 
     Args:
         folder: folder of the run.
+        changes: settings to change, nested as in a recipe: ``epochs=90, data={"workers": 4}``. They may be those in
+            :data:`encnet.training.resuming.CHANGEABLE`, which do not change what is learnt at a step.
 
     Returns:
         The path of the best model.
 
     Raises:
-        InputError: ``folder`` holds no run, or no state to resume from.
+        InputError: ``folder`` holds no run, or no state to resume from; or a change does not fit.
         Interrupted: the user pressed Ctrl-C again.
     """
     folder = Path(folder)
-    dataset, config = load_run_config(folder / CONFIG_FILE)
-    state = folder / LAST_STATE
-    if not state.is_file():
-        raise InputError(f"{folder} has no {LAST_STATE}: the run stopped before its first validation; start it again")
-    return _run(dataset, config, folder, state)
+    dataset, before = load_run_config(folder / CONFIG_FILE)
+    position = Position.of(folder)
+    config = changed_config(before, flat(changes), position, folder)
+    if reason := position.complete(config):
+        print(f"{folder} is complete: {reason}")
+        return folder / BEST_MODEL
+    return _run(dataset, config, folder, _Resumed(position, before))
 
 
-def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, quiet: bool = False) -> Path:
+class _Resumed(NamedTuple):
+    """Where a run resumes, and the settings that it had until then."""
+
+    position: Position
+    config: TrainConfig
+
+
+def _run(dataset: Path, config: TrainConfig, folder: Path, resumed: _Resumed | None, quiet: bool = False) -> Path:
     console = Console(quiet=quiet)
     index = read_dataset(dataset, config.data.format)
     for split in (config.data.train, config.data.val):
@@ -107,17 +119,25 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
     report.raise_if_problems()
     keep_freed_memory()
     pl.seed_everything(config.seed, verbose=False)
-    if config.initial and state is not None:  # the state has all weights; the last model says of which network
-        config = dataclasses.replace(config, initial=str(folder / LAST_MODEL))
-    model, anew = build_model(index, config)
+    if config.initial and resumed is not None:  # the state has all weights; the last model says of which network
+        model, anew = build_model(index, dataclasses.replace(config, initial=str(folder / LAST_MODEL)))
+    else:
+        model, anew = build_model(index, config)
     throughput = Throughput()
-    trainer, validation = _trainer(config, folder, console, throughput)
+    trainer, validation = build_trainer(config, folder, console, throughput)
     if config.compile:
         check_compilable(model, trainer.strategy.root_device)
     if config.loss.class_weight_fade:
         pixels = report.class_pixels[config.data.train]
         trainer.callbacks.append(FadingClassWeights(pixels, config.loss.class_weight_power))  # pyright: ignore[reportAttributeAccessIssue]
-    if trainer.is_global_zero and state is None:
+    changes = {} if resumed is None else _go_on(trainer, config, folder, resumed, console)
+    start = StartOfSchedule(not changes.keys().isdisjoint(("epochs", "steps")), partial(console.print, soft_wrap=True))
+    trainer.callbacks.append(start)  # pyright: ignore[reportAttributeAccessIssue]
+    if resumed is None:
+        trainer.callbacks.append(FirstBatches(folder))  # pyright: ignore[reportAttributeAccessIssue]
+    if resumed is None and trainer.is_global_zero:
+        for line in filter(None, (index.origin, *(f"note: {note}" for note in index.notes))):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(index.labels.table(), markup=False, highlight=False)
         console.print(report.table())
         for warning in report.warnings:
@@ -129,6 +149,7 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
                 f"starts from {config.initial}; initialised anew: {', '.join(anew) or 'nothing'}", highlight=False
             )
         remove_run(folder)
+        console.print(normalisation_line(model, config), soft_wrap=True, highlight=False)
         save_config(config, dataset.resolve(), folder / CONFIG_FILE)
     power, pixels = config.loss.class_weight_power, report.class_pixels[config.data.train]
     loss = build_loss(config.loss, model, class_weights(pixels, power) if power else None)
@@ -139,7 +160,9 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
         warnings.simplefilter("ignore", PossibleUserWarning)
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         data = TrainingData(index, config.data, model.info, config.seed)
-        trainer.fit(module, datamodule=data, ckpt_path=state, weights_only=True)
+        trainer.fit(
+            module, datamodule=data, ckpt_path=None if resumed is None else folder / LAST_STATE, weights_only=True
+        )
         if validation.step != trainer.global_step:  # the run did not end with a validation
             trainer.validate(module, datamodule=data, verbose=False)
     if trainer.is_global_zero:
@@ -150,6 +173,24 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
             highlight=False,
         )
     return folder / BEST_MODEL
+
+
+def _go_on(
+    trainer: pl.Trainer, config: TrainConfig, folder: Path, resumed: _Resumed, console: Console
+) -> dict[str, tuple[Any, Any]]:
+    """Checks that a run can go on as it began, says what changes, and writes it to the settings of the run.
+
+    Returns:
+        The settings that change: dotted name -> (value before, value after).
+    """
+    position = resumed.position
+    require_same_batch(config, trainer.num_devices * trainer.num_nodes, position, folder)
+    changes = differences(resumed.config, config)
+    if trainer.is_global_zero and changes:
+        words = ", ".join(f"{name} {new} (was {old})" for name, (old, new) in changes.items())
+        console.print(f"resumes at step {position.step} with {words}", soft_wrap=True, highlight=False)
+        record(folder / CONFIG_FILE, config, changes, position.step)
+    return changes
 
 
 def build_model(index: DatasetIndex, config: TrainConfig) -> tuple[EncNet, list[str]]:
@@ -190,57 +231,3 @@ def build_model(index: DatasetIndex, config: TrainConfig) -> tuple[EncNet, list[
         "seed": config.seed,
     }
     return model, anew
-
-
-def _trainer(
-    config: TrainConfig, folder: Path, console: Console, throughput: Throughput
-) -> tuple[pl.Trainer, Validation]:
-    for name in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # hides its notes on devices
-
-    def show(scores: Scores, epoch: int, better: bool) -> None:
-        title = f"validation after epoch {epoch}" + (": the best so far" if better else "")
-        console.print(scores_table(scores, title))
-
-    average = AveragedWeights(config.ema) if config.ema else None
-    validation = Validation(folder, show)
-    progress = TrainingProgress(throughput)
-    callbacks: list[pl.Callback] = [validation, *([average] if average else []), throughput, progress]
-    if config.compile:
-        callbacks.append(CompiledSteps())
-    if config.patience:
-        callbacks.append(EarlyStopping("val/mean_iou", mode="max", patience=config.patience, check_finite=False))
-    callbacks.append(ResumableState(folder, average, progress.console.print))
-    trainer = _lightning_trainer(
-        accelerator=config.accelerator,
-        devices=config.devices,
-        num_nodes=config.nodes,
-        precision=LIGHTNING_NAMES[resolve_precision(config.precision, config.accelerator)],
-        # True on one GPU too: Lightning converts batch norm only if the strategy has a process group.
-        sync_batchnorm=config.accelerator != "cpu" and torch.cuda.is_available(),
-        max_epochs=config.epochs if config.steps is None else -1,
-        max_steps=config.steps or -1,
-        check_val_every_n_epoch=config.validate_every,
-        gradient_clip_val=config.optimizer.clip_norm or None,
-        accumulate_grad_batches=config.optimizer.accumulate,
-        use_distributed_sampler=False,  # TrainingData distributes the samples
-        num_sanity_val_steps=0,
-        log_every_n_steps=10,
-        logger=[CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="tensorboard")],
-        callbacks=callbacks,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    return trainer, validation
-
-
-def _lightning_trainer(**arguments: Any) -> pl.Trainer:
-    try:
-        return pl.Trainer(**arguments)
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"accelerator {arguments['accelerator']} with {arguments['devices']} devices cannot be used "
-            f"({first_line(error)}); choose cpu, or devices that this machine has",
-            argument="accelerator",
-        ) from error

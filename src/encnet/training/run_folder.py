@@ -10,9 +10,7 @@ from pathlib import Path
 from encnet.system.errors import InputError
 from encnet.system.outputs import check_outputs
 from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE
-
-CONFIG_FILE: str = "config.yaml"
-"""File in the folder of a run that holds all of its settings."""
+from encnet.training.recipes import CONFIG_FILE
 
 
 def run_files(folder: Path) -> list[Path]:

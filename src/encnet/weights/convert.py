@@ -80,6 +80,7 @@ def convert_file(
     check_outputs([Path(out)], [path, *([] if classes is None else [classes])], overwrite)
     file = read_foreign(path)
     if answers.source is None and timm_torchvision.recognise(file.tensors):
+        _refuse_answers(file, answers, classes)
         return _convert_backbone(file, Path(out))
     refuse_squared_factor(file, answers)
     chosen = _source(file, answers.source)
@@ -148,6 +149,18 @@ def _load(file: ForeignFile, network: nn.Module, tensors: Mapping[str, Tensor], 
     with torch.no_grad():
         for name, tensor in tensors.items():
             places[name].copy_(tensor)
+
+
+def _refuse_answers(file: ForeignFile, answers: Answers, classes: str | os.PathLike[str] | None) -> None:
+    """Refuses settings that the initial weights of a backbone do not hold."""
+    settings = {"align_corners": answers.align_corners, "mean": answers.mean, "std": answers.std, "classes": classes}
+    for name, value in settings.items():
+        if value is not None:
+            raise InputError(
+                f"{file.path} holds only a backbone, and {name} belongs to a whole network; leave it out here, and "
+                "give it when you train",
+                name,
+            )
 
 
 def _convert_backbone(file: ForeignFile, out: Path) -> Converted:

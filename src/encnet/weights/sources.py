@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, cast
 
 from torch import Tensor
 
-from encnet.model.options import IMAGENET_MEAN, IMAGENET_STD
+from encnet.model.normalisation import IMAGENET_MEAN, IMAGENET_STD
 from encnet.system.errors import InputError
 
 Origin = Literal["keys", "meta", "argument", "convention"]

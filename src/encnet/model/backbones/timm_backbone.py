@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from encnet.kernels.recompute import RecomputedStage
 from encnet.model.backbone import Backbone, Stages
+from encnet.model.normalisation import IMAGENET, Normalisation
 from encnet.model.options import ModelOptions
-from encnet.model.pretrained import load_pretrained
+from encnet.model.pretrained import PACKAGE_NORMALISATION, load_pretrained
 from encnet.system.checks import require
 from encnet.system.errors import InputError, first_line
 
@@ -106,6 +107,7 @@ class DilatedBackbone(Backbone):
         self.channels: tuple[int, ...] = (0, *features.channels())[-5:]
         self.strides: tuple[int, ...] = tuple(strides[-4:])
         self.multiple_of: int = self.strides[-1]
+        self.normalisation: Normalisation = _normalisation(self.network, name)
         self.name: str = name
 
     @classmethod
@@ -127,6 +129,17 @@ class DilatedBackbone(Backbone):
     def load_pretrained(self, source: str) -> None:
         """Loads weights with timm's names: from timm, from a Python package, or from a file."""
         load_pretrained(self.network, self.name, source)
+        if source == "package":
+            self.normalisation = PACKAGE_NORMALISATION
+
+
+def _normalisation(network: nn.Module, name: str) -> Normalisation:
+    """Returns the numbers of timm's pretrained configuration; ImageNet's for a model that was registered without."""
+    config: Mapping[str, Any] = getattr(network, "pretrained_cfg", None) or {}
+    if not config.get("mean") or not config.get("std"):
+        return IMAGENET
+    weights = ".".join(part for part in (config.get("architecture") or name, config.get("tag")) if part)
+    return Normalisation(tuple(config["mean"]), tuple(config["std"]), f"timm's configuration of {weights}")
 
 
 def _dilate(network: nn.Module, name: str, dilations: Sequence[int]) -> None:
