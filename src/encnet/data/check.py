@@ -14,6 +14,7 @@ from rich.table import Table
 from encnet.data.dataset import DatasetIndex, Sample, check_sizes
 from encnet.data.findings import Findings, default_cache, read_findings
 from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.near_duplicates import NearDuplicate, near_duplicate_messages, near_duplicates
 from encnet.system.errors import InputError
 from encnet.system.progress import progress_bar
 
@@ -37,6 +38,8 @@ class CheckReport:
         class_pixels: split -> (classes,) int64, number of pixels of each class.
         class_images: split -> (classes,) int64, number of label maps that have the class.
         ignored_pixels: split -> number of ignored pixels.
+        findings: what was read from each file.
+        near_duplicates: images that look almost like one of another split.
     """
 
     root: Path
@@ -46,6 +49,8 @@ class CheckReport:
     class_pixels: Mapping[str, np.ndarray]
     class_images: Mapping[str, np.ndarray]
     ignored_pixels: Mapping[str, int]
+    findings: Findings
+    near_duplicates: tuple[NearDuplicate, ...]
 
     def table(self) -> Table:
         """A table with the share of the labelled pixels and the number of images of each class, for each split."""
@@ -77,7 +82,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
 
     Problems: a missing image or label map, a damaged file, an image and a label map of different sizes, undeclared
     values or colours, a label map of the wrong kind, an empty split. Warnings: a class that never occurs in train, the
-    same image in two splits that are not ``combined``.
+    same image, or almost the same, in two splits that are not ``combined``.
 
     Args:
         index: the data set.
@@ -108,6 +113,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
             absent = [name for name, count in zip(index.labels.names, pixels, strict=False) if count == 0]
             warnings += [Problem(index.root, f"the class '{name}' never occurs in train") for name in absent]
     warnings += _repeated_images(index, findings)
+    alike = near_duplicates(index, findings)
+    warnings += [Problem(index.root, message) for message in near_duplicate_messages(alike, index.root)]
     return CheckReport(
         root=index.root,
         labels=index.labels,
@@ -116,6 +123,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
         class_pixels=class_pixels,
         class_images=class_images,
         ignored_pixels=ignored_pixels,
+        findings=findings,
+        near_duplicates=alike,
     )
 
 

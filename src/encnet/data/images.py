@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from encnet.system.errors import InputError
 
@@ -13,14 +14,18 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".
 _GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 
 
-def open_image(path: str | Path) -> Image.Image:
+def open_image(path: str | Path, content: bytes | None = None) -> Image.Image:
     """The decoded image in the mode it is stored in, turned upright by its EXIF orientation.
+
+    Args:
+        path: the file.
+        content: its bytes, if they were read already.
 
     Raises:
         InputError: there is no such file, or it cannot be decoded to its end.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path if content is None else io.BytesIO(content)) as image:
             image.load()
             ImageOps.exif_transpose(image, in_place=True)  # else it would copy an image that is upright already
             return image
@@ -31,17 +36,25 @@ def open_image(path: str | Path) -> Image.Image:
             f"{path} has more pixels than Pillow considers safe; cut it into smaller images or set"
             " PIL.Image.MAX_IMAGE_PIXELS"
         ) from error
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"cannot read {path} as an image: it is in no format that Pillow knows; replace or remove the file"
+        ) from error
     except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
         raise InputError(f"cannot read {path} as an image: {error}; replace or remove the file") from error
 
 
-def read_image(path: str | Path) -> Image.Image:
+def read_image(path: str | Path, content: bytes | None = None) -> Image.Image:
     """A photograph as an upright 8-bit RGB image; transparency is dropped, 16-bit grey is scaled to 8 bits.
+
+    Args:
+        path: the file.
+        content: its bytes, if they were read already.
 
     Raises:
         InputError: the file is missing, damaged, or holds numbers that have no fixed range (32-bit integers or floats).
     """
-    return as_photograph(open_image(path), str(path))
+    return as_photograph(open_image(path, content), str(path))
 
 
 def as_photograph(image: Image.Image, name: str) -> Image.Image:
