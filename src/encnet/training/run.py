@@ -26,6 +26,7 @@ from encnet.data.formats import read_dataset
 from encnet.evaluation import scores_table
 from encnet.losses import build_loss
 from encnet.metrics.scores import Scores
+from encnet.reports.data_page import CHECK_PAGE, write_check_page
 from encnet.system.checks import require
 from encnet.system.errors import InputError, first_line
 from encnet.system.memory import keep_freed_memory
@@ -49,7 +50,7 @@ def train(dataset: str | Path, config: TrainConfig, folder: str | Path, quiet: b
     """Checks a data set, trains on it, and writes everything to ``folder``.
 
     The folder gets config.yaml (all settings), best.safetensors and last.safetensors (models for ``encnet.load``),
-    last.ckpt (for resuming), csv/ and tensorboard/ (logs).
+    last.ckpt (for resuming), csv/ and tensorboard/ (logs), check.html (what was read from the data set).
 
     Args:
         dataset: folder of the data set.
@@ -115,6 +116,7 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, state: Path | None, q
     if trainer.is_global_zero and state is None:
         console.print(index.labels.table(), markup=False, highlight=False)
         console.print(report.table())
+        write_check_page(index, report, folder / CHECK_PAGE, config.data.long_side)
         if config.initial:
             console.print(
                 f"starts from {config.initial}; initialised anew: {', '.join(anew) or 'nothing'}", highlight=False
