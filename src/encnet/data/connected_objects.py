@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -12,6 +12,17 @@ from encnet.data.labels import IGNORE
 
 REDUCED_SIDE: int = 1024
 """Upper bound on the long side, in pixels, of the maps in which objects are searched."""
+
+
+class Objects(NamedTuple):
+    """The objects of one class and one width in a label map."""
+
+    width: int
+    """The shorter side of their bounding boxes, in pixels of the whole map."""
+    number: int
+    """How many there are."""
+    pixels: int
+    """Pixels of the whole map that they have together."""
 
 
 def reduction(height: int, width: int) -> int:
@@ -23,8 +34,8 @@ def reduction(height: int, width: int) -> int:
     return max(1, math.ceil(max(height, width) / REDUCED_SIDE))
 
 
-def object_widths(labels: np.ndarray, step: int = 1) -> dict[int, Counter[int]]:
-    """The widths of the objects in a label map.
+def find_objects(labels: np.ndarray, step: int = 1) -> dict[int, tuple[Objects, ...]]:
+    """The objects in a label map by class and width.
 
     An object is a connected area of one class; pixels are connected over their four sides. Its width is the shorter
     side of its bounding box. Ignored pixels are no object.
@@ -34,15 +45,23 @@ def object_widths(labels: np.ndarray, step: int = 1) -> dict[int, Counter[int]]:
         step: pixels of the whole map for each pixel of ``labels``.
 
     Returns:
-        Class index -> width in pixels of the whole map -> number of objects.
+        Class index -> its objects, from narrow to wide.
     """
-    widths: dict[int, Counter[int]] = {}
+    found: dict[int, tuple[Objects, ...]] = {}
     for target, box in enumerate(ndimage.find_objects(labels.astype(np.int32) + 1)):
         if box is None or target == IGNORE:
             continue
         areas, _ = ndimage.label(labels[box] == target)  # pyright: ignore[reportGeneralTypeIssues]
-        widths[target] = Counter(
-            step * min(rows.stop - rows.start, columns.stop - columns.start)
-            for rows, columns in ndimage.find_objects(areas)
+        widths = [min(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in _boxes(areas)]
+        numbers = np.bincount(widths)
+        pixels = np.bincount(widths, weights=np.bincount(areas.ravel())[1:])
+        found[target] = tuple(
+            Objects(step * int(width), int(numbers[width]), step**2 * int(pixels[width]))
+            for width in np.flatnonzero(numbers)
         )
-    return widths
+    return found
+
+
+def _boxes(areas: np.ndarray) -> list[tuple[slice, slice]]:
+    """The rows and columns of each area of a map that numbers them from 1."""
+    return ndimage.find_objects(areas)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from encnet.data.connected_objects import Objects
 from encnet.data.inspection import LabelFinding, PhotographFinding, inspect_image, inspect_label
 from encnet.data.labels import LabelSet
 from encnet.data.raw_counts import RawCounter
@@ -94,7 +95,7 @@ def _load(cache_file: Path) -> dict[str, Finding]:
         if document["version"] != _CACHE_VERSION:
             return {}
         return {
-            key: PhotographFinding(*_tuple(values)) if key.startswith("image ") else LabelFinding(*_tuple(values))
+            key: PhotographFinding(*_tuple(values)) if key.startswith("image ") else _label_finding(*_tuple(values))
             for key, values in document["files"].items()
         }
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
@@ -104,6 +105,11 @@ def _load(cache_file: Path) -> dict[str, Finding]:
 def _tuple(value: Any) -> Any:
     """JSON's lists as tuples, at every depth."""
     return tuple(map(_tuple, value)) if isinstance(value, list) else value
+
+
+def _label_finding(*values: Any) -> LabelFinding:
+    finding = LabelFinding(*values)
+    return finding._replace(objects=tuple((c, tuple(Objects(*numbers) for numbers in of)) for c, of in finding.objects))
 
 
 def _save(cache_file: Path, entries: Mapping[str, Finding]) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageStat
 
-from encnet.data.connected_objects import object_widths, reduction
+from encnet.data.connected_objects import Objects, find_objects, reduction
 from encnet.data.images import read_image
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.perceptual_hash import perceptual_hash
@@ -49,8 +49,8 @@ class LabelFinding(NamedTuple):
     raw: tuple[tuple[int, int], ...] = ()
     """(value or packed colour, number of pixels), see :meth:`encnet.data.raw_counts.RawCounter.count`; empty if the
     file cannot be read."""
-    objects: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = ()
-    """(class, ((width in pixels, number of objects), ...)); empty if the map has a problem."""
+    objects: tuple[tuple[int, tuple[Objects, ...]], ...] = ()
+    """(class, its objects from narrow to wide); empty if the map has a problem."""
 
     @property
     def ignored(self) -> float:
@@ -93,7 +93,7 @@ def inspect_label(path: Path, labels: LabelSet, counter: RawCounter) -> LabelFin
         raw_counts = counter.count(raw)
         pixels = _class_pixels(raw, raw_counts, path, labels, counter)
         step = reduction(*raw.shape)
-        widths = object_widths(labels.decode(raw[::step, ::step], path), step)
+        objects = find_objects(labels.decode(raw[::step, ::step], path), step)
     except InputError as error:
         return LabelFinding(size, str(error), raw=tuple(sorted(raw_counts.items())))
     return LabelFinding(
@@ -101,7 +101,7 @@ def inspect_label(path: Path, labels: LabelSet, counter: RawCounter) -> LabelFin
         None,
         pixels=tuple(sorted(pixels.items())),
         raw=tuple(sorted(raw_counts.items())),
-        objects=tuple((target, tuple(sorted(numbers.items()))) for target, numbers in sorted(widths.items())),
+        objects=tuple(objects.items()),
     )
 
 

@@ -15,9 +15,9 @@ from encnet.system.ledger import NAMED
 MOST_DIFFERENT: int = 40
 """Bits, of 256, in which the hashes of near-duplicates differ at most.
 
-Measured on CamVid: copies at half the size, of low quality, brighter by 30 %, turned by one degree or cut by 2 % at each
-side differ in up to 40 bits, and neighbouring frames of its video at 15 Hz in 19 (median). The closest of the 37067
-pairs of a photograph of train and one of val, which were taken at least 30 frames apart, differ in 80.
+Measured on CamVid: copies at half the size, of low quality, brighter by 30 %, turned by one degree or cut by 2 % at
+each side differ in up to 40 bits, and neighbouring frames of its video at 15 Hz in 19 (median). The closest of its
+37067 pairs of a photograph of train and one of val, which are of other moments, differ in 80.
 """
 
 

@@ -19,9 +19,9 @@ ONE_CLASS: float = 0.99
 TIMES_THE_SIZE: float = 4.0
 """An image with this many times the median number of pixels, or with this fraction of it, is an outlier."""
 
-DEVIATIONS: float = 5.0
-"""Standard deviations from the median at which brightness is an outlier. The standard deviation is estimated from the
-median absolute deviation, which outliers do not move."""
+DEVIATIONS: float = 3.5
+"""Standard deviations from the median above which brightness is an outlier, as Iglewicz and Hoaglin (1993) propose. The
+standard deviation is estimated from the median absolute deviation, which outliers do not move."""
 
 _LEAST_DEVIATION = 8.0  # grey levels; photographs of one scene in one light hardly differ, and are no outliers for it
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,15 @@ class RawRow(NamedTuple):
     """Split -> how often it occurs."""
 
 
+class Narrow(NamedTuple):
+    """The objects of a class that are narrower than the network's stride."""
+
+    objects: float
+    """Their share of the objects of the class, 0-1."""
+    pixels: float
+    """Their share of the pixels of the class, 0-1."""
+
+
 class ObjectRow(NamedTuple):
     """The objects of a class."""
 
@@ -51,10 +61,10 @@ class ObjectRow(NamedTuple):
     """Number of connected areas."""
     median: float
     """Median width in pixels."""
-    vanished: float
-    """Share of the objects, 0-1, that are narrower than the network's stride."""
-    vanished_resized: float | None
-    """The same after each image is resized to the working size; None without one."""
+    narrow: Narrow
+    """Those that are narrower than the network's stride."""
+    narrow_resized: Narrow | None
+    """Those that are narrower after each image is resized to the working size; None without one."""
 
 
 class Bar(NamedTuple):
@@ -108,18 +118,21 @@ def object_rows(maps: Iterable[LabelFinding], stride: int, long_side: int | None
         long_side: working size: the length in pixels to which the long side of each image is resized first.
     """
     widths: dict[int, Counter[int]] = {}
-    resized: Counter[int] = Counter()
+    totals: dict[int, np.ndarray] = {}  # objects and pixels: of all, of the narrow, of the narrow when resized
     for found in maps:
         scale = long_side / max(found.size) if long_side and found.size else 1.0
         for target, objects in found.objects:
-            widths.setdefault(target, Counter()).update(dict(objects))
-            resized[target] += sum(number for width, number in objects if width * scale < stride)
+            numbers, sums = widths.setdefault(target, Counter()), totals.setdefault(target, np.zeros((3, 2)))
+            for width, number, pixels in objects:
+                numbers[width] += number
+                sums += np.outer((True, width < stride, width * scale < stride), (number, pixels))
     rows = []
     for target, numbers in sorted(widths.items()):
-        total = numbers.total()
-        narrow = sum(number for width, number in numbers.items() if width < stride)
-        at_working_size = None if long_side is None else resized[target] / total
-        rows.append(ObjectRow(target, total, _median(numbers), narrow / total, at_working_size))
+        every, narrow, resized = totals[target].tolist()
+        shares = [Narrow(part[0] / every[0], part[1] / every[1]) for part in (narrow, resized)]
+        rows.append(
+            ObjectRow(target, numbers.total(), _median(numbers), shares[0], None if long_side is None else shares[1])
+        )
     return rows
 
 
@@ -134,7 +147,7 @@ def size_rows(sizes: Iterable[tuple[int, int]]) -> list[Bar]:
 
 
 def histogram(values: Sequence[float], edges: Sequence[float], digits: int = 0) -> list[Bar]:
-    """A bar for each bin.
+    """A bar for each bin from the first to the last that is not empty.
 
     Args:
         values: the values.
@@ -142,8 +155,10 @@ def histogram(values: Sequence[float], edges: Sequence[float], digits: int = 0) 
         digits: decimals of the edges in the labels.
     """
     numbers = np.histogram(np.array(values, dtype=float), np.array(edges, dtype=float))[0]
-    labels = [f"{low:.{digits}f} to {high:.{digits}f}" for low, high in zip(edges, edges[1:], strict=False)]
-    return _bars(list(zip(labels, numbers.tolist(), strict=True)))
+    labels = [f"{low:.{digits}f} to {high:.{digits}f}" for low, high in pairwise(edges)]
+    occupied = np.flatnonzero(numbers)
+    first, last = (occupied[0], occupied[-1] + 1) if occupied.size else (0, 0)
+    return _bars(list(zip(labels, numbers.tolist(), strict=True))[first:last])
 
 
 def aspect_histogram(sizes: Iterable[tuple[int, int]]) -> list[Bar]:

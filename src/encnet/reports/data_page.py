@@ -77,7 +77,8 @@ def write_check_page(
                 "raw": row.raw,
                 "name": target_text(row.target, index.labels),
                 "color": _color(row.target, index),
-                "shares": [(percent(share.share, 2), share.images) for share in row.shares.values()],
+                "declared": row.target is not None,
+                "shares": [(_share(share.share), share.images) for share in row.shares.values()],
             }
             for row in rows
         ],
@@ -89,8 +90,8 @@ def write_check_page(
                 "color": _color(row.target, index),
                 "objects": row.objects,
                 "median": f"{row.median:.0f}",
-                "vanished": row.vanished,
-                "resized": row.vanished_resized,
+                "narrow": row.narrow,
+                "resized": row.narrow_resized,
             }
             for row in object_rows(findings.labels.values(), stride, long_side)
         ],
@@ -180,6 +181,11 @@ def _pair(pair: NearDuplicate, index: DatasetIndex) -> dict[str, Any]:
 def _pair_caption(pair: NearDuplicate, index: DatasetIndex) -> str:
     image, other = name_in(index.root, pair.image), name_in(index.root, pair.other)
     return f"{pair.split}: {image} ~ {pair.other_split}: {other} ({pair.distance} of 256 bits differ)"
+
+
+def _share(value: float | None) -> str:
+    """A share in percent; one that is not 0 is not shown as 0."""
+    return "<0.01" if value and value < 5e-5 else percent(value, 2)
 
 
 def _color(target: int | None, index: DatasetIndex) -> str | None:
