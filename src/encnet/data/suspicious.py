@@ -148,7 +148,7 @@ def _size_outlier(pixels: list[int]) -> _Rule:
         times = _pixels(item) / median
         unusual = max(times, 1 / times)
         width, height = item.image.size or (0, 0)
-        text = f"{width} x {height} pixels, {times:.2g} times the median of all images"
+        text = f"{width} x {height} pixels, {times:.{0 if times >= 10 else 2}f} times the median of all images"
         return (unusual, text) if unusual >= TIMES_THE_SIZE else None
 
     return rule
