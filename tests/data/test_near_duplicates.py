@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from encnet.data.check import check_dataset
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.findings import Findings
+from encnet.data.formats import read_dataset
 from encnet.data.inspection import PhotographFinding
 from encnet.data.labels import LabelSet
 from encnet.data.near_duplicates import MOST_DIFFERENT, NearDuplicate, near_duplicate_messages, near_duplicates
+from encnet.data.scenes import generate_scene
 
 ROOT = Path("/data")
 NONE = 0
@@ -105,3 +110,18 @@ def test_ten_thousand_images_take_seconds() -> None:
     started = time.perf_counter()
     near_duplicates(index, findings)
     assert time.perf_counter() - started < 30  # a loop over the pairs in Python would take minutes
+
+
+def test_a_check_warns_of_them_also_from_its_cache(tmp_path: Path) -> None:
+    scene = generate_scene(3).image
+    for split, image in (("train", scene), ("val", scene // 2 + 60)):
+        for kind, pixels in (("images", image), ("labels", np.zeros(scene.shape[:2], np.uint8))):
+            (tmp_path / "data" / kind / split).mkdir(parents=True)
+            Image.fromarray(pixels).save(tmp_path / "data" / kind / split / f"of_{split}.png")
+    index = read_dataset(tmp_path / "data")
+    first, second = (check_dataset(index, cache=tmp_path / "cache") for _ in range(2))
+    (pair,) = first.near_duplicates
+    assert (pair.image.name, pair.other.name) == ("of_val.png", "of_train.png")
+    (warning,) = first.warnings
+    assert "(val ~ train: images/val/of_val.png ~ images/train/of_train.png)" in warning.message
+    assert (second.near_duplicates, second.findings) == (first.near_duplicates, first.findings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Page(HTMLParser):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.text, self.alternatives, self.links, self.rows = "", [], [], []
-        self.hidden = False
+        self.hidden = self.in_cell = False
         self.feed(path.read_text(encoding="utf-8"))
         self.text = " ".join(self.text.split())
 
@@ -47,18 +48,27 @@ class Page(HTMLParser):
             self.rows.append([])
         elif tag in {"td", "th"}:
             self.rows[-1].append("")
+            self.in_cell = True
         self.links += [values[name] for name in ("src", "href") if name in values]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.in_cell = self.in_cell and tag not in {"td", "th"}
 
     def handle_data(self, data: str) -> None:
         if not self.hidden:
-            self.text += data
-            if self.rows and self.rows[-1]:
+            self.text += f" {data}"
+            if self.in_cell:
                 self.rows[-1][-1] = (self.rows[-1][-1] + data).strip()
 
     def row(self, *first: str) -> list[str]:
         """The row that begins with these cells."""
         (row,) = [row for row in self.rows if tuple(row[: len(first)]) == first]
         return row
+
+
+@cache
+def photograph(seed: int) -> np.ndarray:
+    return generate_scene(seed).image
 
 
 def write(root: Path, split: str, name: str, image: np.ndarray, labels: np.ndarray) -> None:
@@ -75,9 +85,9 @@ def root(tmp_path: Path) -> Path:
         labels = np.zeros((160, 320))
         labels[80:] = 1
         labels[20:100, 100:104] = 2 + number % 2
-        write(root, "train", f"t{number}", generate_scene(number).image, labels)
+        write(root, "train", f"t{number}", photograph(number), labels)
     for number, source in enumerate([1, 2, 7]):
-        image = np.clip(generate_scene(source).image.astype(int) + 4, 0, 255)
+        image = np.clip(photograph(source).astype(int) + 4, 0, 255)
         write(root, "val", f"v{number}", image, np.full((160, 320), 255 if number == 2 else 1))
     (root / "dataset.yaml").write_text(DESCRIPTION)
     return root
@@ -166,7 +176,7 @@ def test_what_is_not_shown_is_said(root: Path, name: str, monkeypatch: pytest.Mo
 
 def test_a_split_without_label_maps_shows_its_photographs(root: Path) -> None:
     (root / "images/test").mkdir()
-    Image.fromarray(generate_scene(20).image).save(root / "images/test/x.png")
+    Image.fromarray(photograph(20)).save(root / "images/test/x.png")
     (root / "dataset.yaml").write_text(f"{DESCRIPTION}  test: {{images: images/test}}\n")
     page = page_of(root)
     assert "x.png: photograph" in page.alternatives

@@ -64,7 +64,7 @@ def run(arguments: Any) -> int:
     console.print(index.labels.table(), markup=False, highlight=False)
     console.print(report.table())
     splits = ", ".join(f"{len(samples)} in {name}" for name, samples in index.splits.items())
-    console.print(f"{arguments.dataset} is in order: {splits}")
+    print(f"{arguments.dataset} is in order: {splits}")
     return 0
 
 
