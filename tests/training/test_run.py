@@ -26,7 +26,7 @@ def test_a_run_writes_a_usable_model_logs_and_settings(squares: Path, settings: 
     assert model.info.classes == ["ground", "square"]
     assert model.info.training["dataset"] == "squares"
     assert {file.name for file in (tmp_path / "run").iterdir()} == {
-        "best.safetensors", "config.yaml", "csv", "last.ckpt", "last.safetensors", "tensorboard",
+        "best.safetensors", "check.html", "config.yaml", "csv", "last.ckpt", "last.safetensors", "tensorboard",
     }  # fmt: skip
     segmentation = encnet.Predictor(model)(squares / "images/val/0.png")
     truth = np.asarray(Image.open(squares / "labels/val/0.png"))
