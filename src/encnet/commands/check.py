@@ -1,17 +1,19 @@
-"""`encnet check`: lists everything that is wrong with a data set."""
+"""`encnet check`: lists everything that is wrong with a data set, and shows it on a page."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from encnet.commands.command import WRONG_INPUT
+from encnet.commands.command import WRONG_INPUT, add_overwrite
 from encnet.commands.data_set import say_ledger, say_origin
+from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-SUMMARY = "lists everything that is wrong with a data set"
+SUMMARY = "lists everything that is wrong with a data set, and shows it on a page"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,6 +21,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
     parser.add_argument("dataset", type=str, help="folder of the data set")
     parser.add_argument("--format", type=str | None, default=None, help=f"one of {', '.join(FORMATS)}; none detects it")
+    parser.add_argument(
+        "--out",
+        type=str | None,
+        default=None,
+        help="the page to write, or a folder for check.html; none is check.html in the current folder",
+    )
+    parser.add_argument(
+        "--long_side",
+        type=int | None,
+        default=None,
+        help="show which objects vanish if training resizes the long side of each image to this (data.long_side)",
+    )
+    add_overwrite(parser)
 
 
 def run(arguments: Any) -> int:
@@ -27,8 +42,15 @@ def run(arguments: Any) -> int:
     from encnet.data.band_statistics import with_measured_range
     from encnet.data.check import check_dataset
     from encnet.data.formats import read_dataset
+    from encnet.reports.data_page import write_check_page
+    from encnet.system.checks import require
+    from encnet.system.outputs import check_outputs
 
     console = Console()
+    require(arguments.long_side is None or arguments.long_side >= 16, "long_side", arguments.long_side, "at least 16")
+    page = _page(arguments.out, arguments.dataset)
+    if page is not None:
+        check_outputs([page], overwrite=arguments.overwrite)
     index = with_measured_range(read_dataset(arguments.dataset, arguments.format))
     say_origin(index)
     report = check_dataset(index, progress=True)
@@ -38,6 +60,11 @@ def run(arguments: Any) -> int:
         print(f"encnet: {problem.message}", file=sys.stderr)
     for warning in report.warnings:
         print(f"warning: {warning.message}", file=sys.stderr)
+    if page is None:
+        print("note: no page is written, since the data set is not written to; name one by --out", file=sys.stderr)
+    else:
+        write_check_page(index, report, page, arguments.long_side)
+        print(f"wrote {page}")
     if report.problems:
         say_ledger(report.ledger)
         print(f"encnet: {len(report.problems)} problems in {arguments.dataset}", file=sys.stderr)
@@ -49,9 +76,27 @@ def run(arguments: Any) -> int:
     splits = ", ".join(f"{len(samples)} in {name}" for name, samples in index.splits.items())
     status = say_ledger(report.ledger)
     if status == 0 and not report.warnings:
-        console.print(f"{arguments.dataset} is in order: {splits}")
+        print(f"{arguments.dataset} is in order: {splits}")
     else:
         left = "" if status == 0 else "files were left out that you probably meant"
         warned = f"{len(report.warnings)} warnings" if report.warnings else ""
-        console.print(f"{arguments.dataset} can be read: {splits}; {' and '.join(filter(None, (warned, left)))}")
+        print(f"{arguments.dataset} can be read: {splits}; {' and '.join(filter(None, (warned, left)))}")
     return status
+
+
+def _page(out: str | None, dataset: str) -> Path | None:
+    """The page to write; None if none is named and the current folder is in the data set.
+
+    Raises:
+        InputError: the page that is named would lie in the data set.
+    """
+    from encnet.reports.data_page import CHECK_PAGE
+
+    page = Path(CHECK_PAGE if out is None else out)
+    if page.suffix.lower() not in {".html", ".htm"} or page.is_dir():
+        page = page / CHECK_PAGE
+    if not page.resolve().is_relative_to(Path(dataset).resolve()):
+        return page
+    if out is None:
+        return None
+    raise InputError(f"{page} lies in the data set, which is only read; choose a place outside of it", "out")

@@ -16,6 +16,7 @@ from encnet.data.band_check import different_images, image_notes
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.findings import Findings, default_cache, read_findings
 from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.near_duplicates import NearDuplicate, near_duplicate_messages, near_duplicates
 from encnet.data.orientation import label_orientation
 from encnet.data.source import ImageSource
 from encnet.data.uniformity import disagreements
@@ -46,6 +47,8 @@ class CheckReport:
         class_images: split -> (classes,) int64, number of label maps that have the class.
         ignored_pixels: split -> number of ignored pixels.
         ledger: what became of each file in the folder.
+        findings: what was read from each file.
+        near_duplicates: images that look almost like one of another split.
     """
 
     root: Path
@@ -56,6 +59,8 @@ class CheckReport:
     class_images: Mapping[str, np.ndarray]
     ignored_pixels: Mapping[str, int]
     ledger: Ledger
+    findings: Findings
+    near_duplicates: tuple[NearDuplicate, ...]
 
     def table(self) -> Table:
         """A table with the share of the labelled pixels and the number of images of each class, for each split."""
@@ -124,6 +129,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     facts = {path: finding.facts for path, finding in findings.images.items() if finding.facts is not None}
     problems += [Problem(*different) for different in different_images(facts, index.source)]
     warnings += [Problem(*note) for note in image_notes(facts, index.source)]
+    alike = near_duplicates(index, findings)
+    warnings += [Problem(index.root, message) for message in near_duplicate_messages(alike, index.root)]
     return CheckReport(
         root=index.root,
         labels=index.labels,
@@ -133,6 +140,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
         class_images=class_images,
         ignored_pixels=ignored_pixels,
         ledger=account_for(index),
+        findings=findings,
+        near_duplicates=alike,
     )
 
 

@@ -10,41 +10,30 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-import numpy as np
-
-from encnet.data.image_facts import ImageFacts, describe_image
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.connected_objects import Objects
+from encnet.data.image_facts import ImageFacts
+from encnet.data.inspection import LabelFinding, PhotographFinding, inspect_image, inspect_label
+from encnet.data.labels import LabelSet
+from encnet.data.raw_counts import RawCounter
 from encnet.data.source import PHOTOGRAPHS, ImageSource
+from encnet.system.cores import available_cores
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
 
-_THREADS = 2  # decoding releases the interpreter's lock; no more, since a training may run at the same time
-_CACHE_VERSION = 2
+_MOST_THREADS = 8  # decoding releases the interpreter's lock; each thread holds one decoded image
+_CACHE_VERSION = 3
 
-
-class Finding(NamedTuple):
-    """The result of reading one file."""
-
-    size: tuple[int, int] | None
-    """(width, height), upright; None if the file cannot be read."""
-    problem: str | None
-    """One sentence, or None if the file has no problem."""
-    digest: str = ""
-    """Hash of an image's bytes; empty for label maps and for images that cannot be read."""
-    pixels: tuple[tuple[int, int], ...] = ()
-    """(class or IGNORE, number of pixels) for each that occurs in a label map without a problem."""
-    facts: ImageFacts | None = None
-    """What the header of an image says; None for label maps and for images that cannot be read."""
+Finding = PhotographFinding | LabelFinding
 
 
 @dataclass
 class Findings:
     """Path -> finding, separately for images and label maps; missing files have no entry."""
 
-    images: dict[Path, Finding] = field(default_factory=dict)
-    labels: dict[Path, Finding] = field(default_factory=dict)
+    images: dict[Path, PhotographFinding] = field(default_factory=dict)
+    labels: dict[Path, LabelFinding] = field(default_factory=dict)
 
 
 def read_findings(
@@ -65,14 +54,12 @@ def read_findings(
         on_file: called once for each file, from any thread.
         source: how images are read.
     """
-    read: dict[str, Callable[[Path], Finding]] = {
-        f"image {_hash(source)}": lambda path: inspect_image(path, source),
-        f"labels {_fingerprint(labels)}": lambda path: inspect_label(path, labels),
-    }
+    counter = RawCounter(labels)
+    image_kind, label_kind = f"image {_hash(source)}", f"labels {_fingerprint(labels)}"
     known = _load(cache_file)
     entries: dict[str, Finding] = {}
 
-    def visit(job: tuple[str, Path]) -> tuple[str, Path, Finding] | None:
+    def visit(job: tuple[str, Path]) -> tuple[Path, Finding] | None:
         kind, path = job
         on_file()
         try:
@@ -80,47 +67,27 @@ def read_findings(
         except OSError:
             return None
         key = f"{kind} {stat.st_size} {stat.st_mtime_ns} {path}"
-        entries[key] = known.get(key) or read[kind](path)
-        return kind, path, entries[key]
+        finding = known.get(key)
+        if finding is None:
+            finding = inspect_image(path, source) if kind == image_kind else inspect_label(path, labels, counter)
+        entries[key] = finding
+        return path, finding
 
-    image_kind, label_kind = read
     jobs = [(image_kind, path) for path in images] + [(label_kind, path) for path in maps]
     findings = Findings()
-    pool = ThreadPoolExecutor(_THREADS)
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, available_cores()))
     try:
         for visited in pool.map(visit, jobs):
             if visited is not None:
-                kind, path, finding = visited
-                (findings.images if kind == image_kind else findings.labels)[path] = finding
+                path, finding = visited
+                if isinstance(finding, PhotographFinding):
+                    findings.images[path] = finding
+                else:
+                    findings.labels[path] = finding
     finally:  # also when interrupted, so that the files already read are not read again
         pool.shutdown(cancel_futures=True)
         _save(cache_file, entries)
     return findings
-
-
-def inspect_image(path: Path, source: ImageSource = PHOTOGRAPHS) -> Finding:
-    """Size, hash and facts of an image, or the reason why it cannot be read."""
-    try:
-        # Percentiles are not measured yet, but the values can be read.
-        facts = source.values(path).facts if source.percentiles else source.read(path).facts
-        if path.suffix.lower() in (".tif", ".tiff"):
-            facts = facts._replace(pages=describe_image(path).pages)
-        digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-        return Finding(facts.shown_size, None, digest, facts=facts)
-    except (InputError, OSError) as error:
-        return Finding(None, str(error))
-
-
-def inspect_label(path: Path, labels: LabelSet) -> Finding:
-    """Size and class counts of a label map, or the reason why it cannot be read or decoded."""
-    size = None
-    try:
-        raw = labels.read(path)
-        size = (raw.shape[1], raw.shape[0])
-        counts = np.bincount(labels.decode(raw, path).ravel(), minlength=IGNORE + 1)
-    except InputError as error:
-        return Finding(size, str(error))
-    return Finding(size, None, pixels=tuple((int(target), int(counts[target])) for target in np.flatnonzero(counts)))
 
 
 def _fingerprint(labels: LabelSet) -> str:
@@ -140,17 +107,26 @@ def _load(cache_file: Path) -> dict[str, Finding]:
         if document["version"] != _CACHE_VERSION:
             return {}
         return {
-            key: Finding(
-                size and (size[0], size[1]),
-                problem,
-                digest,
-                tuple((target, count) for target, count in pixels),
-                facts and ImageFacts((facts[0][0], facts[0][1]), *facts[1:]),
-            )
-            for key, (size, problem, digest, pixels, facts) in document["files"].items()
+            key: (_photograph_finding if key.startswith("image ") else _label_finding)(*_tuple(values))
+            for key, values in document["files"].items()
         }
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         return {}
+
+
+def _tuple(value: Any) -> Any:
+    """JSON's lists as tuples, at every depth."""
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
+
+
+def _photograph_finding(*values: Any) -> PhotographFinding:
+    finding = PhotographFinding(*values)
+    return finding._replace(facts=None if finding.facts is None else ImageFacts(*finding.facts))
+
+
+def _label_finding(*values: Any) -> LabelFinding:
+    finding = LabelFinding(*values)
+    return finding._replace(objects=tuple((c, tuple(Objects(*numbers) for numbers in of)) for c, of in finding.objects))
 
 
 def _save(cache_file: Path, entries: Mapping[str, Finding]) -> None:

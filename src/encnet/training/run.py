@@ -21,6 +21,7 @@ from encnet.data.check import check_dataset
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
 from encnet.losses import build_loss
+from encnet.reports.data_page import CHECK_PAGE, write_check_page
 from encnet.system.errors import InputError
 from encnet.system.memory import keep_freed_memory
 from encnet.training.bands import input_options, require_channels
@@ -47,8 +48,8 @@ def train(
     """Checks a data set, trains on it, and writes everything to ``folder``.
 
     The folder gets config.yaml (all settings), best.safetensors and last.safetensors (models for ``encnet.load``),
-    last.ckpt (for resuming), csv/ and tensorboard/ (logs), and batches.png (the first batches, as the network sees
-    them).
+    last.ckpt (for resuming), csv/ and tensorboard/ (logs), check.html (what was read from the data set) and batches.png
+    (the first batches, as the network sees them).
 
     Args:
         dataset: folder of the data set.
@@ -144,11 +145,12 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, resumed: _Resumed | N
             console.print(f"warning: {warning.message}", markup=False, highlight=False, soft_wrap=True)
         if not index.source.is_default:
             console.print(f"photographs: {index.source}", markup=False, highlight=False)
+        remove_run(folder)
+        write_check_page(index, report, folder / CHECK_PAGE, config.data.long_side)
         if config.initial:
             console.print(
                 f"starts from {config.initial}; initialised anew: {', '.join(anew) or 'nothing'}", highlight=False
             )
-        remove_run(folder)
         console.print(normalisation_line(model, config), soft_wrap=True, highlight=False)
         save_config(config, dataset.resolve(), folder / CONFIG_FILE)
     power, pixels = config.loss.class_weight_power, report.class_pixels[config.data.train]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from encnet.inference.media.raster_files import require_rasterio
+from encnet.data.raster import require_rasterio
 from encnet.system.errors import InputError
 
 _BANDS: dict[tuple[str, ...], tuple[int, int, int]] = {

@@ -1,0 +1,87 @@
+"""`encnet check`: where its page goes, what it prints, and its exit statuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from encnet.cli import main
+from encnet.data.scenes import write_scenes
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set beside an empty current folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return write_scenes(tmp_path / "data", train=2, val=1, test=0)
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("out", "page"),
+    [
+        ([], "check.html"),
+        (["--out", "checked"], "checked/check.html"),
+        (["--out", "new/page.html"], "new/page.html"),
+        (["--out", "."], "check.html"),
+        (["--out", "a.folder"], "a.folder/check.html"),
+    ],
+    ids=str,
+)
+def test_the_page_is_where_it_was_asked_for(
+    data: Path, out: list[str], page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files(data)
+    assert main(["check", str(data), *out]) == 0
+    assert files(Path()) == {page}
+    assert files(data) == before
+    printed = capsys.readouterr().out
+    assert f"wrote {page}" in printed
+    assert "is in order: 2 in train, 1 in val" in printed
+
+
+def test_in_the_data_set_no_page_is_written_and_the_note_says_how_to_get_one(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(data)
+    monkeypatch.chdir(data)
+    assert main(["check", "."]) == 0
+    assert "no page is written, since the data set is not written to; name one by --out" in capsys.readouterr().err
+    assert files(data) == before
+    assert main(["check", ".", "--out", "../here"]) == 0
+    assert files(data.parent / "here") == {"check.html"}
+
+
+@pytest.mark.parametrize("out", ["page.html", "images", "."])
+def test_a_page_in_the_data_set_is_refused_before_anything_is_read(
+    data: Path, out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files(data)
+    assert main(["check", str(data), "--out", str(data / out)]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "lies in the data set, which is only read; choose a place outside of it (--out)" in error
+    assert "\n" not in error
+    assert files(data) == before
+
+
+def test_problems_are_on_the_page_too(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path,) = (data / "labels/val").iterdir()
+    Image.fromarray(np.full_like(np.asarray(Image.open(path)), 99)).save(path)
+    assert main(["check", str(data)]) == 2
+    assert "has undeclared value 99" in capsys.readouterr().err
+    assert "has undeclared value 99" in Path("check.html").read_text()
+
+
+def test_the_working_size_is_on_the_page(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(data), "--long-side", "100"]) == 0
+    assert "resizes the long side of each image to 100 pixels" in Path("check.html").read_text()
+    assert main(["check", str(data), "--long-side", "8"]) == 2
+    assert "long_side is 8; it must be at least 16 (--long_side)" in capsys.readouterr().err
