@@ -45,8 +45,8 @@ def benchmark_check(
 ) -> Path:
     """Times a check without and with cached findings, the page it writes, and decoding alone.
 
-    The photographs are JPEGs of drawn scenes with noise, each with a label map as PNG. Few are drawn, and the others are
-    hard links to them: all files are in memory after the first pass, so that no disk is measured.
+    The photographs are JPEGs of drawn scenes with noise, each with a label map as PNG. Few are drawn, and the others
+    are hard links to them: all files are in memory after the first pass, so that no disk is measured.
 
     Args:
         folder: where check.json is written.
