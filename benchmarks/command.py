@@ -18,6 +18,7 @@ SUBJECTS = {
     "inference": "prediction by every engine, beside rivals; without --variant two networks",
     "training": "a training step, beside rivals",
     "data": "reading training images",
+    "check": "checking large photographs, beside decoding them alone",
     "growth": "prediction by number of pixels and classes, and the memory of a large image",
     "shared_context": "an image in shared-context tiles and by sliding window, beside the whole image",
     "resolution": "a trained network on images of several sizes, with and without scaled sums",
@@ -63,7 +64,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--size",
         type=size,
         default=None,
-        help="inference, training: [height,width], none is [512,512]; shared_context: none is [1440,1920]",
+        help="inference, training: [height,width], none is [512,512]; shared_context: none is [1440,1920];"
+        " check: none is [3000,4000]",
     )
     parser.add_argument("--batch", type=int | None, default=None, help="inference, training, data: images at once")
     parser.add_argument("--engines", type=names, default=None, help="inference: [pytorch,compile,onnxruntime,openvino]")
@@ -90,6 +92,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=str | None,
         default=None,
         help="data, resolution: folder of a data set; without one, data draws scenes",
+    )
+    parser.add_argument(
+        "--photographs", type=int | None, default=None, help="check: number of photographs; none is 1000"
     )
     parser.add_argument("--limit", type=int | None, default=None, help="resolution: measure on only so many images")
     parser.add_argument(
@@ -138,6 +143,10 @@ def run(arguments: Any) -> int:
         from benchmarks.data import benchmark_data
 
         benchmark_data(arguments.out, **given("dataset", "variant", "batch", "repeats"))
+    elif arguments.subject == "check":
+        from benchmarks.check import benchmark_check
+
+        benchmark_check(arguments.out, **given("photographs", "size"))
     elif arguments.subject == "growth":
         from benchmarks.growth import benchmark_growth
 

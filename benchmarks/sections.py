@@ -161,6 +161,26 @@ def _data(report: Report) -> list[str]:
     ]
 
 
+def _check(report: Report) -> list[str]:
+    sizes, results = report["sizes"], report["results"]
+    height, width = sizes["size"]
+    seconds = results["seconds_per_thousand"]
+    steps = [(name, f"{seconds[name]:.1f} s") for name in ("decoding alone", "check", "check again", "page")]
+    memory = [(number, f"{megabytes:.0f} MB") for number, megabytes in results["peak_megabytes"].items()]
+    return [
+        "## Checking a data set",
+        "",
+        f"`python -m benchmarks check --photographs {sizes['photographs']} --size [{height},{width}]`: JPEGs of"
+        f" {height}x{width} with label maps as PNG, {sizes['threads']} threads, for a thousand photographs. The check"
+        f" takes {results['times_of_decoding']:.2f} times the time of decoding its files, which no check can avoid;"
+        " checked again, unchanged files are not read.",
+        "",
+        *_table(("step", "for a thousand"), steps),
+        "",
+        *_table(("photographs", "peak memory of the process"), memory),
+    ]
+
+
 def _tutorial(report: Report) -> list[str]:
     sizes = report["sizes"]
     rows = []
@@ -193,6 +213,7 @@ SECTIONS: dict[str, Callable[[Report], list[str]]] = {
     "growth": _growth,
     "shared_context": _shared_context,
     "data": _data,
+    "check": _check,
     "tutorial": _tutorial,
 }
 """Names of JSON files, in the order of the page -> the function that writes the section."""

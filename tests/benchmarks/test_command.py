@@ -32,6 +32,7 @@ TINY = ["inference", "--variant", "encnet_tiny"]
         (["layer", "--repeats", "0"], "repeats is 0"),
         (["layer", "--layouts", "[rows]"], "no layout 'rows'"),
         (["data", "--repeats", "0"], "repeats is 0"),
+        (["check", "--photographs", "0"], "photographs is 0"),
         (["shared_context", "--size", "[8,64]"], "height is 8"),
         (["shared_context", "--checkpoint", "missing.safetensors"], "missing.safetensors"),
         (["resolution", "--dataset", "camvid"], "--checkpoint is missing"),

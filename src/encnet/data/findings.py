@@ -75,7 +75,7 @@ def read_findings(
 
     jobs = [(image_kind, path) for path in images] + [(label_kind, path) for path in maps]
     findings = Findings()
-    pool = ThreadPoolExecutor(min(_MOST_THREADS, available_cores()))
+    pool = ThreadPoolExecutor(reading_threads())
     try:
         for visited in pool.map(visit, jobs):
             if visited is not None:
@@ -88,6 +88,11 @@ def read_findings(
         pool.shutdown(cancel_futures=True)
         _save(cache_file, entries)
     return findings
+
+
+def reading_threads() -> int:
+    """Number of threads that read files."""
+    return min(_MOST_THREADS, available_cores())
 
 
 def _fingerprint(labels: LabelSet) -> str:
