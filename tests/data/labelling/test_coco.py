@@ -135,6 +135,13 @@ def test_mistakes_are_errors_that_name_the_file(
     assert not (tmp_path / "data").exists()
 
 
+def test_categories_are_numbered(tmp_path: Path) -> None:
+    categories = [{"id": 1, "name": "lawn"}, {"id": "p", "name": "path"}]
+    source = write(tmp_path / "in/labels.json", [annotation(1, box(0, 0, 5, 5))], categories=categories)
+    with pytest.raises(InputError, match="a category has an id that is no number"):
+        import_labels(source, tmp_path / "data")
+
+
 def test_a_file_without_one_of_the_three_lists_is_not_coco(tmp_path: Path) -> None:
     source = write(tmp_path / "labels.json", [])
     assert detect(source)

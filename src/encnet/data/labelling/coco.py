@@ -97,6 +97,8 @@ class _File:
         document = read_json(path)
         try:
             self.categories = {_number(entry["id"]): str(entry["name"]) for entry in document["categories"]}
+            if not all(isinstance(number, int) for number in self.categories):
+                raise ValueError("a category has an id that is no number")
             self.names = {str(image["id"]): relative_name(image["file_name"]) for image in document["images"]}
             self.sizes = {str(image["id"]): _size(image) for image in document["images"]}
             self.annotations: list[Any] = list(document["annotations"])
