@@ -75,7 +75,7 @@ def shortened(words: Sequence[str]) -> list[str]:
     elif verb == "train" and "--steps" in given:
         more += ["--steps", "3"]
     elif verb == "evaluate":
-        more += ["--workers", "0"]
+        more += [] if "--choose_prior" in given else ["--workers", "0"]
         for setting, small in (("crop", "[32,32]"), ("long_side", "64"), ("short_side", "48")):
             more += [f"--protocol.{setting}", small] if f"--protocol.{setting}" in given else []
     elif verb == "export" and "int8" in given:
