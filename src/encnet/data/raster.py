@@ -98,7 +98,7 @@ class RasterReader:
         if self._floats:
             if values is None:
                 values = self._read("read", self.bands, window, options).transpose(1, 2, 0)
-            masks.append(np.all(np.isfinite(values), axis=2))
+            masks.append(np.isfinite(np.asarray(values)).all(axis=2))
         return np.logical_and.reduce(masks) if masks else None
 
     def _masked_by_a_band_that_is_read(self, band: int) -> bool:

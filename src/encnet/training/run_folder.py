@@ -7,15 +7,17 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from encnet.reports.data_page import CHECK_PAGE
 from encnet.system.errors import InputError
 from encnet.system.outputs import check_outputs
 from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE
+from encnet.training.first_batches import PICTURE
 from encnet.training.recipes import CONFIG_FILE
 
 
 def run_files(folder: Path) -> list[Path]:
     """The files that a run writes into its folder, besides the logs in csv/ and tensorboard/."""
-    return [folder / name for name in (CONFIG_FILE, BEST_MODEL, LAST_MODEL, LAST_STATE)]
+    return [folder / name for name in (CONFIG_FILE, BEST_MODEL, LAST_MODEL, LAST_STATE, CHECK_PAGE, PICTURE)]
 
 
 def check_run_folder(folder: Path, inputs: Iterable[str | os.PathLike[str]], overwrite: bool = False) -> None:
