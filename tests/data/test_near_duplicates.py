@@ -35,7 +35,7 @@ def made(
     samples = {split: tuple(Sample(ROOT / split / name, None) for name in names) for split, names in splits.items()}
     images = {
         ROOT / split / name: PhotographFinding(
-            (6, 4), None, (digests or {}).get(name, f"{split}/{name}"), 90.0, 40.0, value
+            (6, 4), None, (digests or {}).get(name, f"{split}/{name}"), 90.0, 40.0, look=value
         )
         for split, names in splits.items()
         for name, value in names.items()

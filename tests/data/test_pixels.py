@@ -24,7 +24,7 @@ def test_values_are_scaled_as_by_loops(dtype: type, pairs: list[tuple[float, flo
 def test_pixels_without_data_get_the_fill() -> None:
     values = np.full((2, 3, 2), 5.0)
     values[0, 0, 1], values[1, 2, 0] = np.nan, np.inf
-    valid = np.isfinite(values).all(axis=2)
+    valid = np.asarray(np.isfinite(values).all(axis=2))
     found = scaled(values, ((0, 10),), (7, 9), valid)
     assert isinstance(found, np.ndarray)
     assert found[0, 0].tolist() == found[1, 2].tolist() == [7, 9]

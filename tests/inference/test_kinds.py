@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_a_damaged_tiff_is_a_raster(tmp_path: Path) -> None:
         ("photograph.jpg", {}, 0),
     ],
 )
-def test_pages_after_the_first_are_counted(tmp_path: Path, name: str, options: dict[str, object], pages: int) -> None:
+def test_pages_after_the_first_are_counted(tmp_path: Path, name: str, options: dict[str, Any], pages: int) -> None:
     PAGE.save(tmp_path / name, **options)
     assert further_pages(tmp_path / name) == pages
 
@@ -98,7 +99,8 @@ def test_what_pillow_refuses_is_a_raster_if_rasterio_sees_the_same(
     exif = Image.Exif()
     exif[0x0112] = 6
     image = Image.fromarray(np.zeros((20, 20), np.uint16)) if mode == "I;16" else Image.new(mode, (20, 20))
-    image.save(path, **({"exif": exif} if options else {}))
+    extra: dict[str, Any] = {"exif": exif} if options else {}
+    image.save(path, **extra)
     assert kind_of(path) == "image"
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert kind_of(path) == kind

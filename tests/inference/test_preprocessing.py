@@ -57,6 +57,7 @@ def test_normalisation_keeps_the_memory_layout() -> None:
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40))
 def test_the_long_side_is_resized_in_proportion(height: int, width: int, long_side: int) -> None:
     image = Preprocessing(long_side).resized(Image.fromarray(pixels(height, width)))
+    assert isinstance(image, Image.Image)
     assert max(image.size) == long_side
     scale = long_side / max(height, width)
     assert abs(image.height - height * scale) <= 1

@@ -7,11 +7,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import INTERRUPTED, add_overwrite, value_first
+from encnet.commands.data_set import say_ledger
 from encnet.commands.unused import Unused
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jsonargparse import ArgumentParser
+
+    from encnet.system.ledger import Ledger
 
 SUMMARY = "trains on a data set, or resumes a run"
 UNUSED = (
@@ -115,8 +120,19 @@ def run(arguments: Any) -> int:
         if error.argument == "folder":  # Python's name of --out
             raise InputError(f"{error} (--resume {out}, another --out, or --overwrite true)") from error
         raise
+    status = say_ledger(_ledger(best.parent))
     print(f"next: `encnet evaluate {best} {dataset or 'DATASET'}` or `encnet predict {best} PHOTOGRAPH`")
-    return 0
+    return status
+
+
+def _ledger(folder: Path) -> Ledger:
+    """What became of each file in the data set of a run."""
+    from encnet.data.accounting import account_for
+    from encnet.data.formats import read_dataset
+    from encnet.training.recipes import CONFIG_FILE, load_run_config
+
+    dataset, config = load_run_config(folder / CONFIG_FILE)
+    return account_for(read_dataset(dataset, config.data.format))
 
 
 def _nested(given: dict[str, Any]) -> dict[str, Any]:

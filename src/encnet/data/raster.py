@@ -92,7 +92,7 @@ class RasterReader:
             values: the values of the bands in the window, (h, w, C), if they have been read already.
             options: as for :meth:`read`.
         """
-        masks: list[np.ndarray] = []
+        masks: list[Any] = []
         if not self._complete:
             masks.append(np.all(self._read("read_masks", self._masks, window, options) > 0, axis=0))
         if self._floats:

@@ -16,6 +16,7 @@ from PIL import Image
 from encnet.data.check import check_dataset
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
+from encnet.data.label_statistics import inspect_label_map
 from encnet.data.labels import IGNORE
 from encnet.data.palette import distinct_palette
 from encnet.system.errors import InputError
@@ -448,13 +449,12 @@ def test_label_maps_may_be_in_other_lossless_formats(tmp_path: Path, suffix: str
 
 
 def test_files_that_did_not_change_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from encnet.data.scanning import scan
-
     root = write(tmp_path / "data", bands(0, 1), bands(0, 2))
     labels = read_dataset(root).labels
     opened: list[Path] = []
-    inspect = scan.inspect_label_map
-    monkeypatch.setattr(scan, "inspect_label_map", lambda path: (opened.append(path), inspect(path))[1])
+    monkeypatch.setattr(
+        "encnet.data.scanning.scan.inspect_label_map", lambda path: (opened.append(path), inspect_label_map(path))[1]
+    )
     assert read_dataset(root).labels == labels and opened == []
     Image.fromarray(bands(0, 3, 4)).save(root / "labels/1.png")
     assert classes(read_dataset(root)) == ["0", "1", "3", "4"]

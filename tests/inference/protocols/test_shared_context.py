@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from encnet.checkpoint.create import create_model
+from encnet.data.raster import Region
 from encnet.inference.argmax import most_probable
 from encnet.inference.engines.pytorch import PyTorchEngine
 from encnet.inference.media.context_memory import ContextMemory
 from encnet.inference.protocols.shared_context import SharedContextTiles
 from encnet.inference.protocols.shared_context_images import labels_in_tiles, scores_in_tiles
-from encnet.inference.protocols.tile_grid import ALIGNMENT, Read, Region
+from encnet.inference.protocols.tile_grid import ALIGNMENT, Read
 from encnet.model.encoding import EncodingSums
 
 
