@@ -156,7 +156,7 @@ def test_all_problems_of_a_data_set_are_listed(
     (data / "labels/train/0.png").unlink()
     (data / "images/val/1.jpg").write_bytes(b"not a picture")
     Image.new("L", (9, 9)).save(data / "labels/val/0.png")
-    assert main(["check", str(data)]) == 2
+    assert main(["check", str(data), "--out", str(tmp_path / "page")]) == 2
     errors = capsys.readouterr().err
     for part in ("0.png", "1.jpg", "9", "3 problems"):
         assert part in errors

@@ -41,13 +41,17 @@ def test_the_data_set_is_sound_and_its_files_differ(tmp_path: Path) -> None:
     assert len(report.findings.images) == 20, "each name is read"
 
 
-def test_wrong_arguments_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
-    wrong: list[tuple[dict[str, Any], str]] = [
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         ({"photographs": 0}, "photographs is 0"),
         ({"size": (8, 90)}, "height is 8"),
         ({"counts": ()}, "counts is empty"),
-    ]
-    for arguments, message in wrong:
-        with pytest.raises(InputError, match=message):
-            benchmark_check(tmp_path, **arguments)
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_measured(
+    arguments: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        benchmark_check(tmp_path, **arguments)
     assert not list(tmp_path.iterdir())

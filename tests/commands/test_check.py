@@ -10,6 +10,7 @@ from PIL import Image
 
 from encnet.cli import main
 from encnet.data.scenes import write_scenes
+from encnet.system.files import RECORD
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != RECORD}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_the_page_is_where_it_was_asked_for(
     assert files(data) == before
     printed = capsys.readouterr().out
     assert f"wrote {page}" in printed
-    assert "is in order: 2 in train, 1 in val" in printed
+    assert "2 in train, 1 in val" in printed
 
 
 def test_in_the_data_set_no_page_is_written_and_the_note_says_how_to_get_one(
@@ -85,3 +86,15 @@ def test_the_working_size_is_on_the_page(data: Path, capsys: pytest.CaptureFixtu
     assert "resizes the long side of each image to 100 pixels" in Path("check.html").read_text()
     assert main(["check", str(data), "--long-side", "8"]) == 2
     assert "long_side is 8; it must be at least 16 (--long_side)" in capsys.readouterr().err
+
+
+def test_a_page_of_encnet_is_replaced_and_another_file_only_if_that_is_allowed(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", str(data)]) == main(["check", str(data)]) == 0
+    Path("check.html").write_text("mine")
+    assert main(["check", str(data)]) == 2
+    assert Path("check.html").read_text() == "mine"
+    assert "--overwrite" in capsys.readouterr().err
+    assert main(["check", str(data), "--overwrite", "true"]) == 0
+    assert "Check of data" in Path("check.html").read_text()

@@ -16,6 +16,7 @@ from encnet.data.inspection import inspect_image, inspect_label
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.raw_counts import RawCounter
 from encnet.data.scenes import generate_scene
+from encnet.data.source import ImageSource
 
 VALUES = LabelSet(("a", "b"), ((1, 2, 3), (4, 5, 6)), "value", {0: 0, 7: 1, 8: 1, 255: IGNORE})
 COLORS = LabelSet(("a", "b"), ((1, 2, 3), (4, 5, 6)), "color", {(1, 2, 3): 0, (4, 5, 6): 1, (0, 0, 0): IGNORE})
@@ -55,6 +56,18 @@ def test_the_thinnest_photographs_are_read(size: tuple[int, int], tmp_path: Path
     Image.new("RGB", size, (100, 100, 100)).save(tmp_path / "a.png")
     found = inspect_image(tmp_path / "a.png")
     assert (found.size, found.brightness, found.contrast, found.look) == (size, 100, 0, "")
+
+
+def test_a_photograph_is_inspected_as_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.full((40, 60), 3000, np.uint16)).save(path)
+    unknown = inspect_image(path)
+    assert unknown.size is None
+    assert "value_range" in (unknown.problem or "")
+    found = inspect_image(path, ImageSource(value_range=((1000.0, 5000.0),)))
+    assert (found.size, found.brightness, found.contrast) == ((60, 40), 128, 0)
+    unmeasured = inspect_image(path, ImageSource(percentiles=(2, 98)))
+    assert (unmeasured.size, unmeasured.problem) == ((60, 40), None)
 
 
 @pytest.mark.parametrize("content", [b"", b"no image"])

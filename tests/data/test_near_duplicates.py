@@ -34,9 +34,7 @@ def made(
     """A data set of images whose hashes are given by split and name."""
     samples = {split: tuple(Sample(ROOT / split / name, None) for name in names) for split, names in splits.items()}
     images = {
-        ROOT / split / name: PhotographFinding(
-            (6, 4), None, (digests or {}).get(name, f"{split}/{name}"), 90.0, 40.0, look=value
-        )
+        ROOT / split / name: PhotographFinding((6, 4), None, (digests or {}).get(name, f"{split}/{name}"), look=value)
         for split, names in splits.items()
         for name, value in names.items()
     }

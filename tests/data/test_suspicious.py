@@ -13,7 +13,7 @@ from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.suspicious import Suspicion, suspicions
 
 ROOT = Path("/data")
-SOUND = PhotographFinding((400, 300), None, "", 100.0, 50.0)
+SOUND = PhotographFinding((400, 300), None, brightness=100.0, contrast=50.0)
 LABELLED = LabelFinding((400, 300), None, ((0, 60), (1, 40)))
 
 

@@ -48,10 +48,11 @@ def run(arguments: Any) -> int:
 
     console = Console()
     require(arguments.long_side is None or arguments.long_side >= 16, "long_side", arguments.long_side, "at least 16")
-    page = _page(arguments.out, arguments.dataset)
+    index = read_dataset(arguments.dataset, arguments.format)
+    page = _page(arguments.out, index.root)
     if page is not None:
         check_outputs([page], overwrite=arguments.overwrite)
-    index = with_measured_range(read_dataset(arguments.dataset, arguments.format))
+    index = with_measured_range(index)
     say_origin(index)
     report = check_dataset(index, progress=True)
     for split, reason in index.absent.items():
@@ -84,7 +85,7 @@ def run(arguments: Any) -> int:
     return status
 
 
-def _page(out: str | None, dataset: str) -> Path | None:
+def _page(out: str | None, dataset: Path) -> Path | None:
     """The page to write; None if none is named and the current folder is in the data set.
 
     Raises:
@@ -95,7 +96,7 @@ def _page(out: str | None, dataset: str) -> Path | None:
     page = Path(CHECK_PAGE if out is None else out)
     if page.suffix.lower() not in {".html", ".htm"} or page.is_dir():
         page = page / CHECK_PAGE
-    if not page.resolve().is_relative_to(Path(dataset).resolve()):
+    if not page.resolve().is_relative_to(dataset.resolve()):
         return page
     if out is None:
         return None

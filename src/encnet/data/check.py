@@ -92,8 +92,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
 
     Problems: a missing image or label map, a damaged file, an image and a label map of different sizes, undeclared
     values or colours, a label map of the wrong kind, an empty split, images with other bands than most. Warnings: a
-    class that never occurs in train, the same image in two splits that are not ``combined``, alpha bands and further
-    pages that are not used.
+    class that never occurs in train, the same image, or almost the same, in two splits that are not ``combined``, alpha
+    bands and further pages that are not used.
 
     Args:
         index: the data set.

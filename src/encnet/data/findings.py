@@ -135,8 +135,9 @@ def _label_finding(*values: Any) -> LabelFinding:
 
 
 def _save(cache_file: Path, entries: Mapping[str, Finding]) -> None:
+    text = json.dumps({"version": _CACHE_VERSION, "files": entries}, separators=(",", ":"))
     with suppress(InputError):  # a read-only home makes the next check slower, not wrong
-        write_text(cache_file, json.dumps({"version": _CACHE_VERSION, "files": entries}), recorded=False)
+        write_text(cache_file, text, recorded=False)
 
 
 def default_cache() -> Path:

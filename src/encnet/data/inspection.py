@@ -74,6 +74,7 @@ def inspect_image(path: Path, source: ImageSource = PHOTOGRAPHS) -> PhotographFi
         source: how it is read. Without a range of values yet, the values of this file alone give its brightness.
     """
     try:
+        digest = _digest(path)  # first: the decoder then reads from memory what was read from the disk once
         if source.percentiles:
             values, valid, facts = source.values(path)
             there = values if valid is None else values[valid]
@@ -83,7 +84,6 @@ def inspect_image(path: Path, source: ImageSource = PHOTOGRAPHS) -> PhotographFi
             image = picture(pixels)
         if path.suffix.lower() in (".tif", ".tiff"):
             facts = facts._replace(pages=describe_image(path).pages)
-        digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     except (InputError, OSError) as error:
         return PhotographFinding(None, str(error))
     grey = _small_grey(image)
@@ -118,6 +118,15 @@ def inspect_label(path: Path, labels: LabelSet, counter: RawCounter) -> LabelFin
         raw=tuple(sorted(raw_counts.items())),
         objects=tuple(objects.items()),
     )
+
+
+def _digest(path: Path) -> str:
+    """Hash of the bytes of a file."""
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _class_pixels(

@@ -95,7 +95,7 @@ def labelled_thumbnail(
 ) -> Image.Image:
     """A small copy of a photograph under the colours of its label map; ignored pixels are dark and hatched.
 
-    A label map that is missing or cannot be decoded leaves the photograph as it is.
+    A label map that is missing, cannot be decoded, or does not fit leaves the photograph as it is.
 
     Raises:
         InputError: the photograph cannot be read.

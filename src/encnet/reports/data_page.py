@@ -64,6 +64,7 @@ def write_check_page(
         facts=_facts(index, report),
         ledger=report.ledger.lines(),
         absent=dict(index.absent),
+        notes=[note for note in (index.origin, *index.notes) if note],
         problems=_listed(report.problems),
         warnings=_listed(report.warnings),
         suspicions=[_suspicion(suspicion, index) for suspicion in suspicions(index, findings)],

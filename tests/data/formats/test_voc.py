@@ -101,11 +101,14 @@ def test_an_image_missing_from_voc_is_taken_from_sbd(official_layout: Callable[.
 
 
 def test_without_sbd_the_command_says_where_to_get_it(
-    official_layout: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    official_layout: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     root = official_layout("voc", sbd=None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
-    assert main(["check", str(root)]) == 0
+    assert main(["check", str(root), "--out", str(tmp_path / "page")]) == 0
     reason = (
         "benchmark_RELEASE is missing; unpack benchmark.tgz from http://home.bharathh.info/pubs/codes/SBD/download.html"
     )
@@ -179,7 +182,7 @@ def test_masks_of_ones_own_in_vocs_folders_are_to_be_imported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], table: bool, photographs: bool
 ) -> None:
     root = _make_own(tmp_path / "my masks", table, photographs)
-    assert main(["check", str(root)]) == 2
+    assert main(["check", str(root), "--out", str(tmp_path / "page")]) == 2
     said = capsys.readouterr().err
     assert "VOCtrainval" not in said
     command = re.search(r"`encnet (import-labels .*) --out FOLDER`", " ".join(said.split()))
