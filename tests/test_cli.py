@@ -109,7 +109,7 @@ def test_a_folder_of_images_becomes_a_model_scores_and_predictions(data: Path, t
         (["train", "DATA", "--data.val", "dev"], "no split 'dev'"),
         (["train", "DATA", "--model.variant", "unet"], "no variant 'unet'"),
         (["train", "DATA", "--model.num_codes", "0"], "num_codes is 0; it must be at least 1 (--model.num_codes)"),
-        (["train", "DATA", "--model.in_channels", "4"], "in_channels is 4; it must be 3, because the images of a data"),
+        (["train", "DATA", "--model.in_channels", "4"], "is read as RGB photographs; name 4 bands in dataset.yaml"),
         (["train", "--resume", "nowhere"], "nowhere"),
         (["check", "nowhere"], "nowhere"),
         (["evaluate", "nothing.safetensors", "DATA"], "there is no checkpoint nothing.safetensors"),

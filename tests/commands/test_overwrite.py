@@ -13,7 +13,7 @@ from encnet.cli import VERBS, _command, main
 from encnet.commands.command import make_parser
 from encnet.system.files import RECORD
 
-WRITERS = {"benchmark", "convert", "demo", "evaluate", "explain", "export", "predict", "train"}
+WRITERS = {"check", "benchmark", "convert", "demo", "evaluate", "explain", "export", "predict", "train"}
 
 
 @pytest.fixture

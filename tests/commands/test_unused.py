@@ -14,6 +14,7 @@ from encnet.cli import _command, main
 from encnet.commands.command import make_parser
 from encnet.commands.unused import given_values
 from encnet.model.backbones.timm_backbone import DilatedBackbone
+from encnet.system.ledger import Ledger
 
 WITHOUT_DATA = ["explain", "CHECKPOINT", "photo.jpg"]
 REFUSED: list[tuple[list[str], str, str]] = [
@@ -167,11 +168,13 @@ def test_epochs_replace_the_steps_of_a_recipe(
 ) -> None:
     trained: list[Any] = []
 
-    def train(dataset: str, config: Any, out: str) -> Path:
+    def train(dataset: str, config: Any, out: str, overwrite: bool) -> Path:
+        assert not overwrite
         trained.append(config)
         return Path("best.safetensors")
 
     monkeypatch.setattr("encnet.training.run.train", train)
+    monkeypatch.setattr("encnet.commands.train._ledger", lambda folder: Ledger())
     assert main(["train", "data", "--recipe", "own_data_small", "--epochs", "5"]) == 0
     assert (trained[0].epochs, trained[0].steps) == (5, None)
     assert "--epochs 5 replaces the steps of the recipe, 1000" in capsys.readouterr().out

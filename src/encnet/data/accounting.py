@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from encnet.data.dataset import DatasetIndex
-from encnet.data.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.unread import UNREAD_SUFFIXES
 from encnet.system.ledger import Ledger
 
 _VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"})

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from encnet.system.errors import InputError
+from encnet.data.unread import unreadable
 
 _ORIENTATION = 0x0112
 TIFF_SIGNATURES: tuple[bytes, ...] = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -70,10 +70,8 @@ def describe_image(path: str | Path) -> ImageFacts:
                 if first is None:
                     raise
                 return _tiff_facts(first, "")._replace(pages=pages)
-    except FileNotFoundError as error:
-        raise InputError(f"there is no file {path}; restore it or correct the path") from error
     except Exception as error:  # readers of damaged headers raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise InputError(f"cannot read {path} as an image: {error}; replace or remove the file") from error
+        raise unreadable(path, error) from error
 
 
 def facts_of(image: Image.Image) -> ImageFacts:

@@ -8,16 +8,13 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from encnet.data.image_facts import ImageFacts, facts_of, mode_facts, orientation_of
+from encnet.data.unread import unreadable
 from encnet.system.errors import InputError
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jp2"}
 )
 """Suffixes of images that Pillow reads."""
-_PICTURES = {".heic", ".heif", ".hif", ".avif", ".jxl", ".psd", ".xcf", ".svg", ".eps", ".pdf", ".exr", ".tga"}
-_CAMERA_RAW = {".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f"}
-UNREAD_SUFFIXES: frozenset[str] = frozenset(_PICTURES | _CAMERA_RAW)
-"""Suffixes of pictures to convert first, because not every installation of Pillow reads them, or none does."""
 GREY_BITS = "encnet_grey_bits"
 """Key of ``Image.info`` under which :func:`open_image` keeps :func:`grey_bits`."""
 
@@ -51,18 +48,8 @@ def open_described(path: str | Path) -> tuple[Image.Image, ImageFacts]:
             image.info[GREY_BITS] = bits
             ImageOps.exif_transpose(image, in_place=True)  # else it would copy an image that is upright already
             return image, facts
-    except FileNotFoundError as error:
-        raise InputError(f"there is no file {path}; restore it or correct the path") from error
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            f"{path} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, too many for a photograph; cut it into"
-            " smaller images, or predict it as a raster with `encnet predict --raster true`, which needs the extra"
-            " encnet[geo]"
-        ) from error
     except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
-        unread = Path(path).suffix.lower() in UNREAD_SUFFIXES
-        way_out = "convert it to JPEG or PNG" if unread else "replace or remove the file"
-        raise InputError(f"cannot read {path} as an image: {error}; {way_out}") from error
+        raise unreadable(path, error) from error
 
 
 def open_label_map(path: str | Path) -> Image.Image:

@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from encnet.data.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES
+from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.unread import UNREAD_SUFFIXES
 from encnet.system.errors import InputError
 
 JPEG_SUFFIXES = frozenset({".jfif", ".jpe", ".jif"})

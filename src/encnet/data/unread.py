@@ -1,0 +1,34 @@
+"""Pictures that encnet does not read, and the error that says what to do about one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from encnet.system.errors import InputError
+
+_PICTURES = {".heic", ".heif", ".hif", ".avif", ".jxl", ".psd", ".xcf", ".svg", ".eps", ".pdf", ".exr", ".tga"}
+_CAMERA_RAW = {".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f"}
+UNREAD_SUFFIXES: frozenset[str] = frozenset(_PICTURES | _CAMERA_RAW)
+"""Suffixes of pictures to convert first, because not every installation of Pillow reads them, or none does."""
+
+
+def unreadable(path: str | Path, error: Exception) -> InputError:
+    """The error for an image file that Pillow could not read.
+
+    Args:
+        path: the file.
+        error: what Pillow raised.
+    """
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"there is no file {path}; restore it or correct the path")
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+        return InputError(
+            f"{path} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, too many for a photograph; cut it into"
+            " smaller images, or predict it as a raster with `encnet predict --raster true`, which needs the extra"
+            " encnet[geo]"
+        )
+    unread = Path(path).suffix.lower() in UNREAD_SUFFIXES
+    way_out = "convert it to JPEG or PNG" if unread else "replace or remove the file"
+    return InputError(f"cannot read {path} as an image: {error}; {way_out}")
