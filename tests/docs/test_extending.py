@@ -54,7 +54,7 @@ def photographs(tmp_path: Path) -> Path:
         label = (np.arange(48)[:, None] + np.zeros((48, 64), int) > 16 + i).astype(np.uint8)
         image = 120 * label[..., None] + rng.integers(0, 99, (48, 64, 3))
         Image.fromarray(image.astype(np.uint8)).save(folder / f"{i}.jpg")
-        Image.fromarray(label).save(folder / f"{i}_mask.png")
+        Image.fromarray(label).save(folder / f"{i}_areas.png")
     return folder
 
 
@@ -81,7 +81,7 @@ def test_a_run_takes_all_of_them(photographs: Path, tmp_path: Path) -> None:
     assert model.info.options["backbone"] == "pools:16" and model.info.options["head"] == "slim"
     photograph = photographs / "4.jpg"
     segmentation = encnet.Predictor(best, "small-things")(photograph)
-    truth = np.asarray(Image.open(photographs / "4_mask.png"))
+    truth = np.asarray(Image.open(photographs / "4_areas.png"))
     assert (segmentation.labels == truth).mean() > 0.8
     pytest.importorskip("onnxruntime")
     exported = encnet.export_model(best, tmp_path / "small.onnx", "onnx-small")

@@ -112,7 +112,7 @@ def test_a_photograph_in_two_splits_is_an_error_that_names_both_files(tmp_path: 
 
 @pytest.mark.parametrize("tool", ["labelme", "cvat", "coco"])
 def test_an_area_that_is_there_twice_is_drawn_once(tmp_path: Path, tool: str) -> None:
-    """The copy of the lawn would lie over the path, if it were drawn in the tool's order."""
+    """The copy of the lawn hides the path, as it does in the tool: the upper one of two equal areas stays."""
     photograph(tmp_path / "in/one.png")
     over = (4, 4, 8, 8)
     if tool == "labelme":
@@ -125,7 +125,7 @@ def test_an_area_that_is_there_twice_is_drawn_once(tmp_path: Path, tool: str) ->
         lawn = ("lawn", coco_box(LAWN))
         coco(tmp_path / "in/labels.json", {"one.png": [lawn, ("path", coco_box(over)), lawn]})
     imported = import_labels(tmp_path / "in", tmp_path / "data", order="tool")
-    assert np.array_equal(label_names(tmp_path / "data")["one"], drawn(("lawn", LAWN), ("path", over)))
+    assert np.array_equal(label_names(tmp_path / "data")["one"], drawn(("path", over), ("lawn", LAWN)))
     assert imported.notes == (
         "1 area in 1 photograph (one.png): there already with the same outline and label; drawn once",
     )

@@ -4,13 +4,12 @@ lines that the message gives settle it."""
 from __future__ import annotations
 
 import re
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from label_files import low_bits
 from PIL import Image
 
 from encnet.data.check import check_dataset
@@ -71,22 +70,6 @@ def classes(index: DatasetIndex) -> list[str]:
 def loaded(index: DatasetIndex, stem: int | str) -> np.ndarray:
     path = index.root / "labels" / f"{stem}.png"
     return index.labels.load(path)
-
-
-def low_bits(pixels: np.ndarray, bits: int) -> bytes:
-    """A grey PNG of 1, 2 or 4 bits per pixel, written by hand: Pillow writes none."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    rows = b""
-    for row in pixels.tolist():
-        text = "".join(format(value, f"0{bits}b") for value in row)
-        text += "0" * (-len(text) % 8)
-        rows += b"\0" + bytes(int(text[i : i + 8], 2) for i in range(0, len(text), 8))
-    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], bits, 0, 0, 0, 0)
-    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def palette(pixels: np.ndarray, *colors: tuple[int, int, int]) -> Image.Image:

@@ -61,7 +61,9 @@ def _merged(parts: Sequence[AnnotatedImage]) -> Record:
     number = 0
     for part in parts:
         for area in part.areas:
-            areas.setdefault((area.label, area.layer, _content(area.mask)), area)
+            key = (area.label, area.layer, _content(area.mask))
+            areas.pop(key, None)  # of equal areas the last one stays, since it hides what lies below it
+            areas[key] = area
             number += 1
     split = next(iter(splits), None)
     sizes = [part.size for part in parts if part.size is not None]

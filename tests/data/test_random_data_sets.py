@@ -1,0 +1,153 @@
+"""Any data set that a generator writes is read exactly as it was meant, or refused: never as something else.
+
+Each photograph shows its own labels: the red of a pixel tells its class. A wrong pair, turn, palette, bit depth or
+ignored value therefore shows as a class that has two reds, or a red that has two classes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from label_files import low_bits
+from PIL import Image
+
+from encnet.data.check import check_dataset
+from encnet.data.dataset import load_sample
+from encnet.data.formats import read_dataset
+from encnet.data.labels import IGNORE
+from encnet.system.errors import InputError
+
+IGNORED = 9
+"""The class of the generator whose pixels are ignored."""
+
+ARRANGEMENTS = [
+    ("images/{split}/{name}.png", "labels/{split}/{name}.{suffix}"),
+    ("{split}/imgs/{name}.png", "{split}/masks/{name}.{suffix}"),
+    ("{split}/{name}.png", "{split}annot/{name}.{suffix}"),
+    ("{split}/{name}_sat.png", "{split}/{name}_mask.{suffix}"),
+    ("images/{split}/day/{name}.png", "labels/{split}/day/{name}_gt.{suffix}"),
+    ("img/{name}.png", "gt/{name}.{suffix}"),
+]
+COLORS = [(0, 0, 0), (200, 30, 0), (0, 120, 255), (250, 250, 10)]
+
+TURNS = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
+}
+"""EXIF orientation -> stored pixels as shown."""
+
+
+def encoded(draw: Any, classes: np.ndarray, convention: str) -> tuple[Image.Image | bytes, str]:
+    """A label map, and its suffix, in one of the ways in which the convention can be stored."""
+    if convention == "color":
+        if draw(st.booleans()):
+            return Image.fromarray(np.array(COLORS, np.uint8)[classes]), "png"
+        order = draw(st.permutations(range(len(COLORS))))
+        image = Image.fromarray(np.argsort(order).astype(np.uint8)[classes])
+        image.putpalette([level for index in order for level in COLORS[index]])
+        return image, "png"
+    values = {
+        "index": np.where(classes == IGNORED, IGNORE, classes),
+        "binary": (classes > 0) * 255,
+        "spread": classes * 85,
+    }[convention].astype(np.uint8)
+    kinds = ["grey", "rgb", "tiff", "bmp"]
+    if convention == "index":
+        kinds += ["16 bits"] if (classes != IGNORED).all() else []
+    if convention == "binary":
+        kinds += ["1 bit", "16 bits, white"]
+    if convention == "spread":
+        kinds += ["2 bits"]
+    kind = draw(st.sampled_from(kinds))
+    if kind == "1 bit":
+        return low_bits(values // 255, 1), "png"
+    if kind == "2 bits":
+        return low_bits(values // 85, 2), "png"
+    if kind.startswith("16 bits"):
+        return Image.fromarray(values.astype(np.uint16) * (257 if kind.endswith("white") else 1)), "png"
+    image = Image.fromarray(values)
+    return (image.convert("RGB") if kind == "rgb" else image), {"tiff": "tif", "bmp": "bmp"}.get(kind, "png")
+
+
+def write(draw: Any, root: Path) -> None:
+    convention = draw(st.sampled_from(["index", "binary", "spread", "color"]))
+    ignored = convention == "index" and draw(st.booleans())
+    images, labels = draw(st.sampled_from(ARRANGEMENTS))
+    stored = draw(st.booleans())
+    for number in range(draw(st.integers(3, 6))):
+        rows, columns, block = draw(st.integers(2, 4)), draw(st.integers(2, 4)), draw(st.integers(8, 11))
+        count = 2 if convention == "binary" else 4
+        kinds = [*range(count), *([IGNORED] if ignored else [])]
+        seed = draw(st.integers(0, 2**16))
+        grid = np.random.default_rng(seed).choice(kinds, (rows, columns))
+        if number == 0:  # otherwise nobody could tell what the values of the data set are
+            grid = np.resize(kinds, (3, 4))
+        shown = np.kron(grid, np.ones((block, block), np.int64))
+        orientation = draw(st.sampled_from([1, 1, 1, *TURNS]))
+        turned = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}[orientation]
+        picture = np.stack([shown * 20 + 10, np.full_like(shown, number), np.full_like(shown, 77)], axis=-1)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        split = "train" if number != 1 else "val"
+        drawn = TURNS[turned](shown) if stored else shown
+        label, suffix = encoded(draw, np.ascontiguousarray(drawn), convention)
+        name = {"split": split, "name": f"p{number}", "suffix": suffix}
+        for path in (root / images.format(**name), root / labels.format(**name)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        stored_picture = Image.fromarray(np.ascontiguousarray(TURNS[turned](picture)).astype(np.uint8))
+        stored_picture.save(root / images.format(**name), exif=exif)
+        if isinstance(label, bytes):
+            (root / labels.format(**name)).write_bytes(label)
+        else:
+            label.save(root / labels.format(**name))
+    lines = []
+    if draw(st.booleans()):
+        lines.append(f"orientation: {'stored' if stored else 'shown'}")
+    if convention == "color" and draw(st.booleans()):
+        lines.append("labels: color")
+    if lines:
+        (root / "dataset.yaml").write_text("\n".join(lines) + "\n")
+
+
+READ: list[bool] = []
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.data())
+def random_data_set(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "data"
+        write(data.draw, root)
+        try:
+            index = read_dataset(root)
+            check_dataset(index, Path(folder) / "cache").raise_if_problems()
+        except InputError:
+            READ.append(False)
+            return
+        pairs = set()
+        for samples in index.splits.values():
+            for sample in samples:
+                image, label = load_sample(sample, index.labels, index.source)
+                pairs |= set(zip(image[0].flatten().tolist(), label.flatten().tolist(), strict=True))
+        meant, read = [red for red, _ in pairs], [label for _, label in pairs]
+        assert len(set(meant)) == len(pairs) == len(set(read)), sorted(pairs)
+        assert all((red == 20 * IGNORED + 10) == (label == IGNORE) for red, label in pairs), sorted(pairs)
+        READ.append(True)
+
+
+def test_a_random_data_set_is_read_as_meant_or_refused(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    READ.clear()
+    random_data_set()
+    assert sum(READ) >= 0.25 * len(READ), "a reader that refuses everything reads nothing wrongly"
