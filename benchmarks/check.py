@@ -20,7 +20,7 @@ from benchmarks.comparison import check_sizes
 from benchmarks.measure import machine
 from encnet.benchmark.measure import memory_of_run
 from encnet.data.check import check_dataset
-from encnet.data.findings import reading_threads
+from encnet.data.file_cache import reading_threads
 from encnet.data.formats import read_dataset
 from encnet.data.scenes import CLASSES, generate_scene
 from encnet.reports.data_page import write_check_page

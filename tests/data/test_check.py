@@ -203,8 +203,9 @@ class TestCache:
     def test_a_damaged_cache_is_made_anew(self, root: Path, reads: list[str], content: str) -> None:
         first = check(root)
         files = list((root.parent / "cache").iterdir())
-        assert len(files) == 1
-        files[0].write_text(content)
+        assert len(files) == 2, "photographs and label maps"
+        for file in files:
+            file.write_text(content)
         reads.clear()
         assert check(root).class_pixels["train"].tolist() == first.class_pixels["train"].tolist()
         assert len(reads) == 12
@@ -219,11 +220,11 @@ class TestCache:
     def test_the_default_cache_is_in_the_users_cache_folder(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XDG_CACHE_HOME", str(root.parent / "xdg"))
         check_dataset(read_dataset(root))
-        assert len(list((root.parent / "xdg" / "encnet" / "check").glob("data-*.json"))) == 1
+        assert len(list((root.parent / "xdg" / "encnet" / "check").glob("data-*-photographs.json"))) == 1
         monkeypatch.delenv("XDG_CACHE_HOME")
         monkeypatch.setenv("HOME", str(root.parent / "home"))
         check_dataset(read_dataset(root))
-        assert len(list((root.parent / "home" / ".cache" / "encnet" / "check").glob("data-*.json"))) == 1
+        assert len(list((root.parent / "home" / ".cache" / "encnet" / "check").glob("data-*-photographs.json"))) == 1
 
 
 def test_the_table_shows_shares_and_numbers_of_images(root: Path) -> None:

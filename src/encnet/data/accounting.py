@@ -8,10 +8,9 @@ from pathlib import Path
 
 from encnet.data.dataset import DatasetIndex
 from encnet.data.images import IMAGE_SUFFIXES
-from encnet.data.unread import UNREAD_SUFFIXES
+from encnet.data.unread import UNREAD_SUFFIXES, VIDEO_SUFFIXES
 from encnet.system.ledger import Ledger
 
-_VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"})
 _OWN = "dataset.yaml"
 
 
@@ -43,7 +42,7 @@ def account_for(index: DatasetIndex) -> Ledger:
         suffix = path.suffix.lower()
         if suffix in UNREAD_SUFFIXES:
             ledger.leave_out(f"encnet does not read {suffix}; convert it to JPEG or PNG", name, meant=own)
-        elif suffix in _VIDEO_SUFFIXES:
+        elif suffix in VIDEO_SUFFIXES:
             ledger.leave_out("it is a video; save its frames as images", name, meant=own)
         elif suffix in IMAGE_SUFFIXES:
             read = str(path.parent.absolute()) in folders

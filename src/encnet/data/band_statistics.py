@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from encnet.data.dataset import DatasetIndex
-from encnet.data.findings import default_cache
+from encnet.data.file_cache import default_cache
 from encnet.data.pixels import scaled
 from encnet.data.source import ImageSource
 from encnet.system.errors import InputError
@@ -101,7 +101,7 @@ def _cached(
         raise InputError(f"the images of the split '{split}' of {index.root} have no pixel with data", "train")
     result = measure(values)
     with suppress(InputError):  # a read-only home makes the next run slower, not wrong
-        write_text(file, json.dumps(result))
+        write_text(file, json.dumps(result), recorded=False)
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.table import Table
 from encnet.data.accounting import account_for
 from encnet.data.band_check import different_images, image_notes
 from encnet.data.dataset import DatasetIndex, Sample
-from encnet.data.findings import Findings, default_cache, read_findings
+from encnet.data.findings import Findings, read_findings
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.near_duplicates import NearDuplicate, near_duplicate_messages, near_duplicates
 from encnet.data.orientation import label_orientation
@@ -102,7 +101,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
             ``$XDG_CACHE_HOME`` or ``~/.cache``.
         progress: whether to show a progress bar on standard error.
     """
-    findings = _read_all(index, cache or default_cache(), progress)
+    findings = _read_all(index, cache, progress)
     problems: list[Problem] = []
     warnings: list[Problem] = []
     class_pixels, class_images, ignored_pixels = {}, {}, {}
@@ -145,15 +144,13 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     )
 
 
-def _read_all(index: DatasetIndex, cache: Path, progress: bool) -> Findings:
+def _read_all(index: DatasetIndex, cache: Path | None, progress: bool) -> Findings:
     samples = [sample for split in index.splits.values() for sample in split]
     images = dict.fromkeys(sample.image for sample in samples)
     maps = dict.fromkeys(sample.label for sample in samples if sample.label is not None)
-    root = str(index.root.resolve())
-    cache_file = cache / f"{index.root.resolve().name}-{hashlib.sha256(root.encode()).hexdigest()[:16]}.json"
     with progress_bar(progress) as bar:
         task = bar.add_task("checking", total=len(images) + len(maps))
-        return read_findings(images, maps, index.labels, cache_file, lambda: bar.advance(task), index.source)
+        return read_findings(images, maps, index.labels, index.root, cache, lambda: bar.advance(task), index.source)
 
 
 def _sample_problems(sample: Sample, findings: Findings, source: ImageSource) -> list[Problem]:

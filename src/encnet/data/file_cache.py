@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from encnet.system.cores import available_cores
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
 
-_THREADS = 2  # decoding releases the interpreter's lock; no more, since a training may run at the same time
+_MOST_THREADS = 8  # decoding releases the interpreter's lock; each thread holds one decoded image
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ def read_cached(
 
     Args:
         paths: the files; a missing one has no result.
-        read: file -> result, called from two threads.
+        read: file -> result, called from several threads.
         cache_file: results of the last time; replaced by the new ones, also when interrupted.
         version: changes when results get another meaning, so that older ones are not used.
         to_json: result -> JSON types.
@@ -59,25 +60,41 @@ def read_cached(
         return path, result
 
     results: dict[Path, T] = {}
-    pool = ThreadPoolExecutor(_THREADS)
+    pool = ThreadPoolExecutor(reading_threads())
     try:
         results.update(filter(None, pool.map(visit, paths)))
     finally:
         pool.shutdown(cancel_futures=True)
         if entries.keys() != known.keys():
             with suppress(InputError):  # a read-only home makes the next time slower, not wrong
-                write_text(cache_file, json.dumps({"version": version, "files": entries}), recorded=False)
+                write_text(
+                    cache_file,
+                    json.dumps({"version": version, "files": entries}, separators=(",", ":")),
+                    recorded=False,
+                )
     return results
 
 
-def cache_path(kind: str, root: Path) -> Path:
-    """The cache file of a data set.
+def reading_threads() -> int:
+    """Number of threads that read files."""
+    return min(_MOST_THREADS, available_cores())
 
-    It is in ``encnet/<kind>`` in ``$XDG_CACHE_HOME`` or ``~/.cache``; its name tells the data set's folder.
+
+def default_cache() -> Path:
+    """The folder ``encnet/check`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "encnet" / "check"
+
+
+def cache_path(kind: str, root: Path, folder: Path | None = None) -> Path:
+    """The cache file of a data set, whose name tells the data set's folder.
+
+    Args:
+        kind: what is cached.
+        root: folder of the data set.
+        folder: folder of the file; None is :func:`default_cache`.
     """
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "encnet" / kind
     digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()
-    return folder / f"{root.resolve().name}-{digest[:16]}.json"
+    return (folder or default_cache()) / f"{root.resolve().name}-{digest[:16]}-{kind}.json"
 
 
 def _load(cache_file: Path, version: str) -> dict[str, Any]:

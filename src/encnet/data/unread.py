@@ -1,4 +1,4 @@
-"""Pictures that encnet does not read, and the error that says what to do about one."""
+"""Files that are no photographs: pictures to convert first, videos; and the error for a picture that cannot be read."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ _PICTURES = {".heic", ".heif", ".hif", ".avif", ".jxl", ".psd", ".xcf", ".svg", 
 _CAMERA_RAW = {".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw", ".x3f"}
 UNREAD_SUFFIXES: frozenset[str] = frozenset(_PICTURES | _CAMERA_RAW)
 """Suffixes of pictures to convert first, because not every installation of Pillow reads them, or none does."""
+
+VIDEO_SUFFIXES: frozenset[str] = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"})
+"""Suffixes of videos."""
 
 
 def unreadable(path: str | Path, error: Exception) -> InputError:

@@ -11,8 +11,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from encnet.data.images import IMAGE_SUFFIXES
-from encnet.data.unread import UNREAD_SUFFIXES
-from encnet.inference.kinds import VIDEO_SUFFIXES
+from encnet.data.unread import UNREAD_SUFFIXES, VIDEO_SUFFIXES
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
 from encnet.system.outputs import Records

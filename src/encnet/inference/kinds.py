@@ -8,10 +8,9 @@ from typing import Literal
 
 from PIL import Image, TiffImagePlugin
 
+from encnet.data.unread import VIDEO_SUFFIXES
 from encnet.inference.media.large_photographs import photograph_bands
 
-VIDEO_SUFFIXES: frozenset[str] = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"})
-"""Suffixes of videos."""
 RASTER_PIXELS: int = 89_478_485
 """A TIFF with more pixels is a raster; Pillow warns about images of this size."""
 _GEOREFERENCE = frozenset({33550, 33922, 34264, 34735})  # TIFF tags: scale, tie points, transformation, geographic keys
