@@ -153,7 +153,8 @@ def _are_scaled(maps: Maps, agreed: Agreed) -> bool:
         levels = {depth: _levels(files.values(), scaled and depth != 8) for depth, files in depths.items()}
         readings[scaled] = all(levels[depth] <= levels[reference] for depth in depths)
     others = [path for depth, files in depths.items() if depth != reference for path in files]
-    named = f"{others[0]} with {maps[others[0]].bits} bits and {next(iter(depths[reference]))}"
+    bits = maps[others[0]].bits
+    named = f"{others[0]} with {bits} bit{'s' * (bits != 1)} and {next(iter(depths[reference]))}"
     named += f" with {reference} bits"
     if readings[False] == readings[True]:
         stored = sorted(_levels((maps[path] for path in others), False))
