@@ -118,7 +118,7 @@ def check_seconds(data: Path, folder: Path) -> dict[str, float]:
     """Seconds of decoding all files, of a check without and with cached findings, and of its page."""
     index = read_dataset(data)
     samples = [sample for split in index.splits.values() for sample in split]
-    files = [file for sample in samples for file in sample if file is not None]
+    files = [file for sample in samples for file in sample if isinstance(file, Path)]
     cache = folder / "cache"
     seconds = {"decoding alone": _seconds(lambda: _decode(files))}
     seconds["check"] = _seconds(lambda: check_dataset(index, cache))

@@ -24,7 +24,6 @@ from encnet.checkpoint.create import create_model
 from encnet.data.formats import read_dataset
 from encnet.data.scenes import write_scenes
 from encnet.data.scenes.scene import MIN_HEIGHT, MIN_WIDTH
-from encnet.data.source import read_image
 from encnet.losses.encnet_loss import EncNetLoss
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
@@ -149,7 +148,7 @@ def step_milliseconds(dataset: Any, images: int = 16) -> dict[str, float]:
         for sample in dataset.samples[:images]:
             assert sample.label is not None
             image_times: dict[str, float] = {}
-            image = _timed(image_times, "decode image", read_image, sample.image)
+            image = _timed(image_times, "decode image", dataset.source.read, sample.image).pixels
             label = _timed(image_times, "decode label map", dataset.labels.load, sample.label)
             pair: Any = (image, tv_tensors.Mask(torch.from_numpy(label)))
             for transform in dataset.transform.transforms:

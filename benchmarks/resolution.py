@@ -16,7 +16,7 @@ from rich.table import Table
 
 from encnet.checkpoint.loading import load
 from encnet.data.formats import read_dataset
-from encnet.data.source import read_image
+from encnet.data.pixels import picture
 from encnet.inference.argmax import most_probable
 from encnet.inference.engines.pytorch import PyTorchEngine
 from encnet.inference.preprocessing import Preprocessing, filled
@@ -87,7 +87,7 @@ def benchmark_resolution(
         for sample in bar.track(samples, description=f"{index.name} {split}"):
             if sample.label is None:
                 raise InputError(f"{sample.image} has no label map; choose a split that has them")
-            image = read_image(sample.image)
+            image = picture(index.source.read(sample.image).pixels)
             truth = torch.from_numpy(index.labels.load(sample.label))[None]
             for area in areas:
                 seen = np.asarray(resized(image, area * crop[0] * crop[1]))[None]

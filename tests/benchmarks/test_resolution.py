@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from sample_paths import path_of
 
 import encnet
 from benchmarks.resolution import AS_THEY_ARE, SCALED, benchmark_resolution, resized
@@ -34,7 +35,7 @@ def network(scenes: Path, crop: tuple[int, int]) -> EncNet:
 
 def test_the_scores_are_those_of_evaluations(scenes: Path, tmp_path: Path) -> None:
     index = read_dataset(scenes)
-    with Image.open(index.split("val")[0].image) as image:
+    with Image.open(path_of(index.split("val")[0].image)) as image:
         width, height = image.size
     model = network(scenes, (height, width // 2))
     checkpoint = tmp_path / "model.safetensors"

@@ -15,6 +15,7 @@ from encnet.data.check import CheckReport, check_dataset
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
 from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.sample_files import name_in
 from encnet.system.errors import InputError
 
 LABELS = LabelSet.plain(["sky", "road", "car"])
@@ -85,7 +86,7 @@ def test_every_problem_is_listed(root: Path) -> None:
         "splits: {train: {images: images/train, labels: labels/train}, val: {images: images/val, labels: labels/val}}\n"
     )
     report = check(root)
-    found = {problem.file.relative_to(root).as_posix(): problem.message for problem in report.problems}
+    found = {name_in(root, problem.file): problem.message for problem in report.problems}
     assert len(report.problems) == 7
     assert "has no label map" in found["images/train/a.png"]
     assert "has no image" in found["labels/train/b.png"]

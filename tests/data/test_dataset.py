@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sample_paths import path_of
 from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 from torchvision.transforms import v2
@@ -23,8 +24,8 @@ def write_sample(folder: Path, name: str, size: tuple[int, int] = (16, 12), labe
     rng = np.random.default_rng(len(name) + size[0])
     sample = Sample(folder / f"{name}.png", folder / f"{name}_label.png")
     assert sample.label is not None
-    Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(sample.image)
-    Image.fromarray(rng.integers(0, 3, (label_size or size)[::-1], dtype=np.uint8)).save(sample.label)
+    Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(path_of(sample.image))
+    Image.fromarray(rng.integers(0, 3, (label_size or size)[::-1], dtype=np.uint8)).save(path_of(sample.label))
     return sample
 
 
@@ -47,8 +48,8 @@ def test_samples_have_the_documented_types_and_the_pixels_of_their_files(samples
         assert isinstance(image, tv_tensors.Image)
         assert isinstance(label, tv_tensors.Mask)
         assert (image.dtype, label.dtype) == (torch.uint8, torch.uint8)
-        np.testing.assert_array_equal(image.permute(1, 2, 0), np.asarray(Image.open(sample.image)))
-        np.testing.assert_array_equal(label, np.asarray(Image.open(sample.label or "")))
+        np.testing.assert_array_equal(image.permute(1, 2, 0), np.asarray(Image.open(path_of(sample.image))))
+        np.testing.assert_array_equal(label, np.asarray(Image.open(path_of(sample.label))))
 
 
 def test_a_transform_gets_image_and_label_map_together(samples: list[Sample]) -> None:
@@ -115,9 +116,9 @@ def test_sizes_are_compared_upright(tmp_path: Path) -> None:
     sample = write_sample(tmp_path, "turned", (16, 12), (12, 16))
     exif = Image.Exif()
     exif[0x0112] = 6
-    with Image.open(sample.image) as image:
+    with Image.open(path_of(sample.image)) as image:
         stored = np.asarray(image)
-    Image.fromarray(stored).save(sample.image, exif=exif)
+    Image.fromarray(stored).save(path_of(sample.image), exif=exif)
     image, label = SegmentationDataset([sample], LABELS)[0]
     np.testing.assert_array_equal(image.permute(1, 2, 0), np.rot90(stored, -1))
     assert label.shape == (16, 12)

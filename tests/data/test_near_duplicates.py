@@ -16,6 +16,7 @@ from encnet.data.formats import read_dataset
 from encnet.data.inspection import PhotographFinding
 from encnet.data.labels import LabelSet
 from encnet.data.near_duplicates import MOST_DIFFERENT, NearDuplicate, near_duplicate_messages, near_duplicates
+from encnet.data.sample_files import ImageFile
 from encnet.data.scenes import generate_scene
 
 ROOT = Path("/data")
@@ -33,7 +34,7 @@ def made(
 ) -> tuple[DatasetIndex, Findings]:
     """A data set of images whose hashes are given by split and name."""
     samples = {split: tuple(Sample(ROOT / split / name, None) for name in names) for split, names in splits.items()}
-    images = {
+    images: dict[ImageFile, PhotographFinding] = {
         ROOT / split / name: PhotographFinding((6, 4), None, (digests or {}).get(name, f"{split}/{name}"), look=value)
         for split, names in splits.items()
         for name, value in names.items()

@@ -10,6 +10,7 @@ from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.findings import Findings
 from encnet.data.inspection import LabelFinding, PhotographFinding
 from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.sample_files import ImageFile
 from encnet.data.suspicious import Suspicion, suspicions
 
 ROOT = Path("/data")
@@ -96,7 +97,9 @@ def test_sound_images_and_those_with_problems_raise_none(
 
 
 def test_the_most_unusual_image_comes_first() -> None:
-    images = {ROOT / f"{i}": SOUND._replace(brightness=brightness) for i, brightness in enumerate([90, 0, 90, 255, 90])}
+    images: dict[ImageFile, PhotographFinding] = {
+        ROOT / f"{i}": SOUND._replace(brightness=brightness) for i, brightness in enumerate([90, 0, 90, 255, 90])
+    }
     index = DatasetIndex("data", ROOT, LabelSet.plain(["a"]), {"test": tuple(Sample(path, None) for path in images)})
     (suspicion,) = suspicions(index, Findings(images))
     assert [suspect.sample.image.name for suspect in suspicion.suspects] == ["3", "1"]

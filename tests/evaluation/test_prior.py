@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sample_paths import path_of
 
 from encnet.checkpoint.create import create_model
 from encnet.checkpoint.format import read_checkpoint
@@ -83,7 +84,7 @@ def test_each_strength_gives_the_scores_of_a_model_with_it(index: DatasetIndex, 
         confusion = np.zeros((2, 3, 3), np.int64)
         for number, (image, label) in enumerate(index.split("val")):
             assert label is not None
-            truth = np.asarray(Image.open(label))
+            truth = np.asarray(Image.open(path_of(label)))
             predicted = predictor(image).labels
             np.add.at(confusion[int(number >= 3)], (truth[truth != IGNORE], predicted[truth != IGNORE]), 1)
         assert np.abs(found.confusions[:, place] - confusion).sum() <= 2  # ties may be broken differently

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sample_paths import path_of
 from torchvision.transforms.v2 import functional
 
 from encnet.checkpoint.create import create_model
@@ -47,7 +48,7 @@ def model(index: DatasetIndex) -> EncNet:
     model = create_model("encnet_tiny", num_classes=5)
     model.info.classes = list(NAMES)
     with torch.no_grad():
-        images = [functional.pil_to_tensor(Image.open(sample.image)) for sample in index.split("val")[::2]]
+        images = [functional.pil_to_tensor(Image.open(path_of(sample.image))) for sample in index.split("val")[::2]]
         for _ in range(20):
             model.train()(torch.stack(images) / 127.5 - 1)
         bias = model.head.classifier.bias
@@ -68,7 +69,7 @@ def test_the_confusion_matrix_counts_the_predictions(model: EncNet, index: Datas
     probabilities, present = [], []
     for image, label in index.split("val"):
         assert label is not None
-        result, truth = predictor(image), np.asarray(Image.open(label))
+        result, truth = predictor(image), np.asarray(Image.open(path_of(label)))
         for predicted, true in zip(result.labels.flat, truth.flat, strict=True):
             if true != IGNORE:
                 confusion[true, predicted] += 1
@@ -127,7 +128,7 @@ def test_every_image_has_its_scores_in_the_order_of_the_split(
     assert [score.file for score in report.per_image] == [f"{number}.jpg" for number in range(5)]
     for (image, label), score in zip(index.split("val"), report.per_image, strict=True):
         assert label is not None
-        result, truth = predictor(image), np.asarray(Image.open(label))
+        result, truth = predictor(image), np.asarray(Image.open(path_of(label)))
         known = truth != IGNORE
         unions = [((result.labels == c) | (truth == c)) & known for c in range(5)]
         hits = [(result.labels == c) & (truth == c) & known for c in range(5)]
@@ -152,9 +153,9 @@ def test_the_report_keeps_the_worst_images_with_prediction_and_truth(
     for score, (segmentation, truth) in report.worst:
         assert segmentation.path is not None
         assert segmentation.path == index.root / score.file
-        with Image.open(segmentation.path) as photograph:
+        with Image.open(path_of(segmentation.path)) as photograph:
             assert segmentation.image.tobytes() == photograph.convert("RGB").tobytes()
-        np.testing.assert_array_equal(truth, np.asarray(Image.open(segmentation.path.with_suffix(".png"))))
+        np.testing.assert_array_equal(truth, np.asarray(Image.open(path_of(segmentation.path).with_suffix(".png"))))
 
 
 def test_progress_goes_to_stderr(model: EncNet, index: DatasetIndex, capsys: pytest.CaptureFixture[str]) -> None:

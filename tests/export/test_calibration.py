@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sample_paths import path_of
 
 from encnet.data.scenes import write_scenes
 from encnet.export.calibration import find_calibration, read_calibration_image
@@ -33,7 +34,7 @@ def test_images_of_a_folder_are_spread_evenly(photographs: Path) -> None:
 def test_a_data_set_gives_training_images_and_a_labelled_split(tmp_path: Path) -> None:
     scenes = write_scenes(tmp_path / "scenes", train=3, val=2, test=0, height=128, width=288)
     found = find_calibration(scenes, 2)
-    assert [path.parent.name for path in found.images] == ["train", "train"]
+    assert [path_of(path).parent.name for path in found.images] == ["train", "train"]
     assert found.dataset is not None and len(found.dataset.split("val")) == 2
 
 

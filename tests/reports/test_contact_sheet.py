@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sample_paths import path_of
 
 from encnet.data.dataset import Sample
 from encnet.data.findings import Findings
@@ -89,7 +90,7 @@ def test_thumbnails_are_small_and_upright(suffix: str, mode: str, tmp_path: Path
 
 def test_label_maps_lie_over_photographs(tmp_path: Path) -> None:
     sample = Sample(tmp_path / "a.png", tmp_path / "a_labels.png")
-    Image.new("RGB", (300, 200), (100, 100, 100)).save(sample.image)
+    Image.new("RGB", (300, 200), (100, 100, 100)).save(path_of(sample.image))
     classes = np.zeros((200, 300), np.uint8)
     classes[:, 100:200] = 1
     classes[:, 200:] = IGNORE
@@ -106,7 +107,7 @@ def test_label_maps_lie_over_photographs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [None, b"damaged"])
 def test_a_label_map_that_cannot_be_read_leaves_the_photograph(content: bytes | None, tmp_path: Path) -> None:
     sample = Sample(tmp_path / "a.png", tmp_path / "a_labels.png")
-    Image.new("RGB", (30, 20), (100, 110, 120)).save(sample.image)
+    Image.new("RGB", (30, 20), (100, 110, 120)).save(path_of(sample.image))
     if content is not None:
         (tmp_path / "a_labels.png").write_bytes(content)
     assert labelled_thumbnail(sample, LABELS).getcolors() == [(600, (100, 110, 120))]

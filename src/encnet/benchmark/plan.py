@@ -8,6 +8,7 @@ from typing import Literal
 
 from encnet.benchmark.forms import CHECKPOINT, SUFFIXES, Form, LeftOut
 from encnet.checkpoint.encnet import EncNet
+from encnet.data.sample_files import ImageFile
 from encnet.export.run import export_model
 from encnet.inference.engines.engine import EngineName
 from encnet.training.precision import cpu_computes_bf16, resolve_precision
@@ -53,7 +54,7 @@ def planned_forms(folder: Path, device: str, compiled: bool, calibrated: bool) -
     return forms, left_out
 
 
-def write_file(model: EncNet, form: Form, calibration: Sequence[Path]) -> None:
+def write_file(model: EncNet, form: Form, calibration: Sequence[ImageFile]) -> None:
     """Writes the file that a form runs, unless it is there.
 
     Args:

@@ -94,8 +94,8 @@ def benchmark_model(
         require_same_classes(predictor, index)
         samples = _labelled(index, split, limit)
         calibration = find_calibration(data, CALIBRATION_IMAGES, format).images
-    height, width = size or _usual_size(model, [sample.image for sample in samples[:LOOKED_AT]])
-    shape, paths = (batch, height, width), tuple(sample.image for sample in samples[:batch])
+    height, width = size or _usual_size(model, _files(samples)[:LOOKED_AT])
+    shape, paths = (batch, height, width), tuple(_files(samples)[:batch])
     with tempfile.TemporaryDirectory(prefix="encnet-benchmark-") as folder:
         paths = paths or _drawn(shape, Path(folder))
         forms, left_out = planned_forms(Path(folder), predictor.engine.device, compiled, bool(calibration))
@@ -149,6 +149,11 @@ def _labelled(index: DatasetIndex, split: str, limit: int | None) -> tuple[Sampl
         others = ", ".join(index.splits)
         raise InputError(f"the split '{split}' of {index.root} is empty; choose one of {others}", "split")
     return SegmentationDataset(samples, index.labels).samples
+
+
+def _files(samples: Sequence[Sample]) -> list[Path]:
+    """The images of samples that are files."""
+    return [sample.image for sample in samples if isinstance(sample.image, Path)]
 
 
 def _usual_size(model: EncNet, paths: Sequence[Path]) -> tuple[int, int]:

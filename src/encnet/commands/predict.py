@@ -109,7 +109,7 @@ def run(arguments: Any) -> int:
         task = bar.add_task("predicting", total=len(photographs), visible=bool(photographs))
         for segmentation in predictor.stream(photographs, arguments.batch_size, on_error=failures.append):
             path = segmentation.path
-            assert path is not None
+            assert isinstance(path, Path)
             # The plan has checked all names, and files of this run are not checked again: overwrite=True.
             segmentation.save(arguments.out, plan.stems[path], arguments.overlay, arguments.opacity, overwrite=True)
             if ranking is not None:

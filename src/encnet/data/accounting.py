@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from encnet.data.dataset import DatasetIndex
+from encnet.data.geo.window import Window
 from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.sample_files import files_of
 from encnet.data.unread import UNREAD_SUFFIXES, VIDEO_SUFFIXES
 from encnet.system.ledger import Ledger
 
@@ -25,10 +27,13 @@ def account_for(index: DatasetIndex) -> Ledger:
     """
     ledger = Ledger()
     samples = [sample for split in index.splits.values() for sample in split]
-    photographs = {sample.image for sample in samples if sample.image.is_file()}
-    maps = {sample.label for sample in samples if sample.label is not None and sample.label.is_file()}
-    ledger.use("photographs", len(photographs))
-    ledger.use("label maps", len(maps))
+    images = {sample.image for sample in samples}
+    photographs = {path for image in images for path in files_of(image) if path.is_file()}
+    maps = {path for sample in samples if sample.label is not None for path in files_of(sample.label) if path.is_file()}
+    maps -= photographs
+    windows = any(isinstance(image, Window) for image in images)
+    ledger.use("rasters" if windows else "photographs", len(photographs))
+    ledger.use("files of labels" if windows else "label maps", len(maps))
     ledger.merge(index.ledger)
     known = {str(path.absolute()) for path in photographs | maps}
     known |= {str((index.root / name).absolute()) for left in index.ledger.left_out.values() for name in left.names}

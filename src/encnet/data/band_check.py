@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from encnet.data.image_facts import ImageFacts
+from encnet.data.sample_files import ImageFile
 from encnet.data.source import ImageSource
 
 _NAMED = 3  # files that a note names
 
 
-def different_images(facts: Mapping[Path, ImageFacts], source: ImageSource) -> Iterator[tuple[Path, str]]:
+def different_images(facts: Mapping[ImageFile, ImageFacts], source: ImageSource) -> Iterator[tuple[ImageFile, str]]:
     """Photographs with other bands or numbers than most; each with a sentence about it.
 
     Photographs without settings may be grey or RGB: they are all read as RGB.
@@ -32,7 +32,7 @@ def different_images(facts: Mapping[Path, ImageFacts], source: ImageSource) -> I
             )
 
 
-def image_notes(facts: Mapping[Path, ImageFacts], source: ImageSource) -> Iterator[tuple[Path, str]]:
+def image_notes(facts: Mapping[ImageFile, ImageFacts], source: ImageSource) -> Iterator[tuple[ImageFile, str]]:
     """What is not used of photographs: alpha bands and further pages; each with the first file and a sentence."""
     read = source.bands or ()
     alpha = [path for path, fact in facts.items() if fact.alpha and fact.bands + 1 not in read]
@@ -50,7 +50,7 @@ def image_notes(facts: Mapping[Path, ImageFacts], source: ImageSource) -> Iterat
         yield pages[0], f"only the first page is used: {_named(pages)} several pages or frames"
 
 
-def _named(paths: list[Path]) -> str:
+def _named(paths: list[ImageFile]) -> str:
     names = ", ".join(str(path) for path in paths[:_NAMED])
     if len(paths) == 1:
         return f"{names} has"

@@ -15,6 +15,7 @@ import numpy as np
 from encnet.data.dataset import DatasetIndex
 from encnet.data.file_cache import default_cache
 from encnet.data.pixels import scaled
+from encnet.data.sample_files import ImageFile, stamp
 from encnet.data.source import ImageSource
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
@@ -23,7 +24,7 @@ IMAGES: int = 100
 """Upper bound on the number of images that are measured, spread evenly over the split."""
 PIXELS: int = 20_000
 """Upper bound on the number of pixels that are measured of an image, drawn with a seed of their own."""
-_VERSION = 1
+_VERSION = 2
 
 
 class BandStatistics(NamedTuple):
@@ -91,7 +92,7 @@ def _cached(
     paths = _spread([sample.image for sample in index.split(split) if sample.image.is_file()])
     if not paths:
         raise InputError(f"the split '{split}' of {index.root} has no image to measure", "train")
-    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    stats = [stamp(path) for path in paths]
     key = hashlib.blake2b(repr((_VERSION, kind, index.source, stats)).encode(), digest_size=16).hexdigest()
     file = (cache or default_cache()) / f"bands-{key}.json"
     with suppress(OSError, ValueError):
@@ -105,12 +106,12 @@ def _cached(
     return result
 
 
-def _spread(paths: list[Path]) -> list[Path]:
+def _spread(paths: list[ImageFile]) -> list[ImageFile]:
     chosen = np.linspace(0, len(paths) - 1, min(IMAGES, len(paths))).round().astype(int)
     return [paths[index] for index in chosen]
 
 
-def _sampled(source: ImageSource, path: Path, seed: int) -> np.ndarray:
+def _sampled(source: ImageSource, path: ImageFile, seed: int) -> np.ndarray:
     """Values (N, C) of at most :data:`PIXELS` pixels with data, the same in every run."""
     values, valid, _ = source.values(path)
     pixels = values.reshape(-1, values.shape[2]) if valid is None else values[valid]

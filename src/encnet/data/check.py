@@ -17,6 +17,7 @@ from encnet.data.findings import Findings, read_findings
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.near_duplicates import NearDuplicate, near_duplicate_messages, near_duplicates
 from encnet.data.orientation import label_orientation
+from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import ImageSource
 from encnet.data.uniformity import disagreements
 from encnet.system.errors import InputError
@@ -29,7 +30,7 @@ _UNPAIRED = " (or write `unpaired: leave_out` into dataset.yaml)"
 class Problem(NamedTuple):
     """A file or a data set's folder, and one sentence about what is wrong with it."""
 
-    file: Path
+    file: ImageFile | LabelFile
     message: str
 
 
@@ -181,7 +182,7 @@ def _sample_problems(sample: Sample, findings: Findings, source: ImageSource) ->
 
 def _repeated_images(index: DatasetIndex, findings: Findings) -> Iterator[Problem]:
     """Images that are byte for byte in an earlier split too: testing on a training image proves nothing."""
-    first: dict[str, tuple[str, Path]] = {}
+    first: dict[str, tuple[str, ImageFile]] = {}
     for split, samples in index.splits.items():
         if split in index.combined:
             continue
@@ -196,7 +197,7 @@ def _repeated_images(index: DatasetIndex, findings: Findings) -> Iterator[Proble
 def _shared_label_maps(index: DatasetIndex) -> Iterator[Problem]:
     """Label maps of two photographs in one split, such as that of ``0.jpg`` and ``0.png``."""
     for split, samples in index.splits.items():
-        first: dict[Path, Path] = {}
+        first: dict[LabelFile, ImageFile] = {}
         for image, label in samples:
             if label is not None and first.setdefault(label, image) != image:
                 yield Problem(

@@ -15,10 +15,13 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional
 
+from encnet.data.geo.window import Window
+from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.image_facts import ImageFacts
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.orientation import label_orientation
 from encnet.data.pixels import UPRIGHT
+from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
@@ -30,12 +33,12 @@ SPLITS: tuple[str, ...] = ("train", "val", "test")
 class Sample(NamedTuple):
     """An image and its label map; ``label`` is None in a split that has no label maps.
 
-    A path may name a missing file: the place where the partner was expected. Reading such a sample raises InputError;
-    ``check_dataset`` lists them all.
+    They are files, or windows of rasters and what labels them. A path may name a missing file: the place where the
+    partner was expected. Reading such a sample raises InputError; ``check_dataset`` lists them all.
     """
 
-    image: Path
-    label: Path | None
+    image: ImageFile
+    label: LabelFile | None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
             of a large image.
         source: how photographs are read.
         fill: byte of each band for pixels without data; their label is ``IGNORE``. None is 0.
+        moving: whether windows of rasters are moved at random, anew in each epoch.
 
     Raises:
         InputError: a sample has no label map.
@@ -117,6 +121,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         pillow: bool = False,
         source: ImageSource = PHOTOGRAPHS,
         fill: Sequence[int] | None = None,
+        moving: bool = False,
     ) -> None:
         for sample in samples:
             if sample.label is None:
@@ -128,6 +133,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         self.pillow = pillow
         self.source = source
         self.fill = fill
+        self.moving = moving
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -143,14 +149,21 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         """
         epoch, index = key if isinstance(key, tuple) else (0, key)
         index = range(len(self.samples))[index]
-        image, label = read_sample(self.samples[index], self.labels, self.source, self.fill)
-        image = functional.to_image(image) if isinstance(image, Image.Image) and not self.pillow else image
-        if self.transform is None:
-            return image, label
         with torch.random.fork_rng(devices=[]):
             # torch.manual_seed would also reseed the GPUs' generators, which dropout draws from.
             torch.default_generator.manual_seed(_sample_seed(self.seed, epoch, index))
-            return self.transform(image, label)
+            sample = moved(self.samples[index]) if self.moving else self.samples[index]
+            image, label = read_sample(sample, self.labels, self.source, self.fill)
+            image = functional.to_image(image) if isinstance(image, Image.Image) and not self.pillow else image
+            return (image, label) if self.transform is None else self.transform(image, label)
+
+
+def moved(sample: Sample) -> Sample:
+    """The sample, with a window of a raster moved at random within its area, and its labels with it."""
+    if not isinstance(sample.image, Window):
+        return sample
+    window = sample.image.moved()
+    return Sample(window, sample.label.at(window) if isinstance(sample.label, WindowLabels) else sample.label)
 
 
 def load_sample(

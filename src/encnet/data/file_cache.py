@@ -11,28 +11,30 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from encnet.data.sample_files import ImageFile, LabelFile, stamp
 from encnet.system.cores import available_cores
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
 
 _MOST_THREADS = 8  # decoding releases the interpreter's lock; each thread holds one decoded image
 
+P = TypeVar("P", bound=ImageFile | LabelFile)
 T = TypeVar("T")
 
 
 def read_cached(
-    paths: Iterable[Path],
-    read: Callable[[Path], T],
+    paths: Iterable[P],
+    read: Callable[[P], T],
     cache_file: Path,
     version: str,
     to_json: Callable[[T], Any],
     from_json: Callable[[Any], T],
     on_file: Callable[[], object] = lambda: None,
-) -> dict[Path, T]:
+) -> dict[P, T]:
     """Reads files, except those in ``cache_file`` whose size and time are unchanged.
 
     Args:
-        paths: the files; a missing one has no result.
+        paths: the files, or windows and label maps that are made of files; a missing one has no result.
         read: file -> result, called from several threads.
         cache_file: results of the last time; replaced by the new ones, also when interrupted.
         version: changes when results get another meaning, so that older ones are not used.
@@ -43,13 +45,12 @@ def read_cached(
     known = _load(cache_file, version)
     entries: dict[str, Any] = {}
 
-    def visit(path: Path) -> tuple[Path, T] | None:
+    def visit(path: P) -> tuple[P, T] | None:
         on_file()
         try:
-            stat = path.stat()
+            key = stamp(path)
         except OSError:
             return None
-        key = f"{stat.st_size} {stat.st_mtime_ns} {path.absolute()}"
         if key in known:
             with suppress(Exception):  # a damaged entry is read again
                 result = from_json(known[key])
@@ -59,7 +60,7 @@ def read_cached(
         entries[key] = to_json(result)
         return path, result
 
-    results: dict[Path, T] = {}
+    results: dict[P, T] = {}
     pool = ThreadPoolExecutor(reading_threads())
     try:
         results.update(filter(None, pool.map(visit, paths)))

@@ -14,6 +14,7 @@ from encnet.data.image_facts import ImageFacts
 from encnet.data.inspection import LabelFinding, PhotographFinding, inspect_image, inspect_label
 from encnet.data.labels import LabelSet
 from encnet.data.raw_counts import RawCounter
+from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 
 _VERSION = 4
@@ -21,15 +22,15 @@ _VERSION = 4
 
 @dataclass
 class Findings:
-    """Path -> finding, separately for images and label maps; missing files have no entry."""
+    """File -> finding, separately for images and label maps; missing files have no entry."""
 
-    images: dict[Path, PhotographFinding] = field(default_factory=dict)
-    labels: dict[Path, LabelFinding] = field(default_factory=dict)
+    images: dict[ImageFile, PhotographFinding] = field(default_factory=dict)
+    labels: dict[LabelFile, LabelFinding] = field(default_factory=dict)
 
 
 def read_findings(
-    images: Iterable[Path],
-    maps: Iterable[Path],
+    images: Iterable[ImageFile],
+    maps: Iterable[LabelFile],
     labels: LabelSet,
     root: Path,
     cache: Path | None,

@@ -16,6 +16,7 @@ from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.perceptual_hash import perceptual_hash
 from encnet.data.pixels import picture, scaled
 from encnet.data.raw_counts import RawCounter
+from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.data.stored_values import proposed_range
 from encnet.system.errors import InputError
@@ -31,7 +32,7 @@ class PhotographFinding(NamedTuple):
     problem: str | None
     """One sentence, or None if the file has no problem."""
     digest: str = ""
-    """Hash of the file's bytes; empty if it cannot be read."""
+    """Hash of the file's bytes; empty if it cannot be read, or is a window of a raster."""
     brightness: float = 0.0
     """Mean grey level, 0-255."""
     contrast: float = 0.0
@@ -64,7 +65,7 @@ class LabelFinding(NamedTuple):
         return counts.get(IGNORE, 0) / max(1, sum(counts.values()))
 
 
-def inspect_image(path: Path, source: ImageSource = PHOTOGRAPHS) -> PhotographFinding:
+def inspect_image(path: ImageFile, source: ImageSource = PHOTOGRAPHS) -> PhotographFinding:
     """Everything about a photograph that a check needs, or the reason why it cannot be read.
 
     The file is decoded to its end: a damaged file cannot be found otherwise.
@@ -74,7 +75,8 @@ def inspect_image(path: Path, source: ImageSource = PHOTOGRAPHS) -> PhotographFi
         source: how it is read. Without a range of values yet, the values of this file alone give its brightness.
     """
     try:
-        digest = _digest(path)  # first: the decoder then reads from memory what was read from the disk once
+        # First: the decoder then reads from memory what was read from the disk once. Windows of a raster differ.
+        digest = _digest(path) if isinstance(path, Path) else ""
         if source.percentiles:
             values, valid, facts = source.values(path)
             there = values if valid is None else values[valid]
@@ -82,7 +84,7 @@ def inspect_image(path: Path, source: ImageSource = PHOTOGRAPHS) -> PhotographFi
         else:
             pixels, _, facts = source.read(path)
             image = picture(pixels)
-        if path.suffix.lower() in (".tif", ".tiff"):
+        if isinstance(path, Path) and path.suffix.lower() in (".tif", ".tiff"):
             facts = facts._replace(pages=describe_image(path).pages)
     except (InputError, OSError) as error:
         return PhotographFinding(None, str(error))
@@ -93,7 +95,7 @@ def inspect_image(path: Path, source: ImageSource = PHOTOGRAPHS) -> PhotographFi
     return PhotographFinding(facts.shown_size, None, digest, round(brightness, 2), round(contrast, 2), facts, look)
 
 
-def inspect_label(path: Path, labels: LabelSet, counter: RawCounter) -> LabelFinding:
+def inspect_label(path: LabelFile, labels: LabelSet, counter: RawCounter) -> LabelFinding:
     """Everything about a label map that a check needs, or the reason why it cannot be read or decoded.
 
     Args:
@@ -130,7 +132,7 @@ def _digest(path: Path) -> str:
 
 
 def _class_pixels(
-    raw: np.ndarray, raw_counts: dict[int, int], path: Path, labels: LabelSet, counter: RawCounter
+    raw: np.ndarray, raw_counts: dict[int, int], path: LabelFile, labels: LabelSet, counter: RawCounter
 ) -> Counter[int]:
     """Class or IGNORE -> number of pixels. The map is decoded only where the counts do not say it already."""
     if labels.undeclared is None and not raw_counts.keys() <= counter.targets.keys():

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from encnet.data.derived_labels import DerivedLabels
 from encnet.data.grey_depth import bits_of, full_scale, is_scaled
 from encnet.data.images import open_label_map
 from encnet.data.matlab import MATLAB_SUFFIX, read_matlab_labels
@@ -26,6 +27,7 @@ from encnet.data.raw_labels import (
     strips,
     unpack_color,
 )
+from encnet.data.sample_files import LabelFile
 from encnet.system.errors import InputError
 
 IGNORE: int = 255
@@ -85,7 +87,7 @@ class LabelSet:
         """Number of classes."""
         return len(self.names)
 
-    def read(self, path: str | Path) -> np.ndarray:
+    def read(self, path: str | LabelFile) -> np.ndarray:
         """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB.
 
         A palette image gives its indices if classes are declared by value, and its colours if they are declared by
@@ -96,6 +98,8 @@ class LabelSet:
             InputError: the file cannot be read, it is a colour image and classes are declared by value, or both
                 readings of its grey levels are declared.
         """
+        if isinstance(path, DerivedLabels):
+            return path.values()
         if _is_matlab(path):
             if self.encoding == "color":
                 raise InputError(f"the label map {path} holds values, but the classes are declared by colour")
@@ -103,7 +107,7 @@ class LabelSet:
         image = self._open(path)
         return self._raw(image, self._scaled(image, path))
 
-    def decode(self, raw: np.ndarray, path: str | Path) -> np.ndarray:
+    def decode(self, raw: np.ndarray, path: str | LabelFile) -> np.ndarray:
         """The label map, (H, W) uint8 class indices and ``IGNORE``, of a raw label map from :meth:`read`.
 
         Raises:
@@ -117,7 +121,7 @@ class LabelSet:
             labels[rows] = decoded
         return labels
 
-    def load(self, path: str | Path) -> np.ndarray:
+    def load(self, path: str | LabelFile) -> np.ndarray:
         """Reads and decodes a file's label map: (H, W) uint8 class indices and ``IGNORE``.
 
         Images are decoded in strips, so that the raw label map never exists as a whole. Of an image with one byte per
@@ -126,7 +130,7 @@ class LabelSet:
         Raises:
             InputError: as :meth:`read` and :meth:`decode`.
         """
-        if _is_matlab(path):
+        if isinstance(path, DerivedLabels) or _is_matlab(path):
             return self.decode(self.read(path), path)
         image = self._open(path)
         scaled = self._scaled(image, path)
@@ -220,7 +224,7 @@ class LabelSet:
             return "ignored"
         return f"{target} {self.names[target]} {_text(self.palette[target])}"
 
-    def _undeclared_message(self, raw: np.ndarray, path: str | Path) -> str:
+    def _undeclared_message(self, raw: np.ndarray, path: str | LabelFile) -> str:
         kind = "value" if self.encoding == "value" else "colour"
         counts = [f"{_text(value)} ({count} pixels)" for value, count in self.undeclared_values(raw).items()]
         listed = ", ".join(counts[:5]) + (f" and {len(counts) - 5} more" if len(counts) > 5 else "")

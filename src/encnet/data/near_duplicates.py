@@ -10,6 +10,7 @@ from typing import NamedTuple
 from encnet.data.dataset import DatasetIndex
 from encnet.data.findings import Findings
 from encnet.data.perceptual_hash import nearest_hashes
+from encnet.data.sample_files import ImageFile, name_in
 from encnet.system.ledger import NAMED
 
 MOST_DIFFERENT: int = 40
@@ -26,11 +27,11 @@ class NearDuplicate(NamedTuple):
 
     split: str
     """Split of ``image``."""
-    image: Path
+    image: ImageFile
     """The photograph."""
     other_split: str
     """The earlier split."""
-    other: Path
+    other: ImageFile
     """Its photograph that is closest to ``image``."""
     distance: int
     """Bits in which their hashes differ, 0 to ``MOST_DIFFERENT``."""
@@ -39,14 +40,18 @@ class NearDuplicate(NamedTuple):
 def near_duplicates(index: DatasetIndex, findings: Findings) -> tuple[NearDuplicate, ...]:
     """Photographs that resemble one of an earlier split, each with the closest one, in the order of the splits.
 
-    Splits that contain others on purpose are left out, and so are pairs of files that are equal byte for byte, which
-    have a warning of their own, and photographs without contrast.
+    Windows of rasters are no photographs: fields look alike, and
+    :func:`encnet.data.geo.overlap.overlapping_splits` knows which of them show the same ground. Splits that contain
+    others on purpose are left out, and so are pairs of files that are equal byte for byte, which have a warning of
+    their own, and photographs without contrast.
     """
     hashed = {
         split: [
             (sample.image, finding.digest, finding.look)
             for sample in samples
-            if (finding := findings.images.get(sample.image)) is not None and finding.look
+            if isinstance(sample.image, Path)
+            and (finding := findings.images.get(sample.image)) is not None
+            and finding.look
         ]
         for split, samples in index.splits.items()
         if split not in index.combined
@@ -77,8 +82,3 @@ def near_duplicate_messages(found: Iterable[NearDuplicate], root: Path) -> list[
             " little about new ones: keep each pair in one split"
         )
     return messages
-
-
-def name_in(root: Path, path: Path) -> str:
-    """A path relative to the folder of a data set, or as it is if it is elsewhere."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

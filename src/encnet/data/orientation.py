@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from encnet.data.image_facts import ImageFacts
+from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import Orientation
 from encnet.system.errors import InputError
 
@@ -12,7 +11,7 @@ _TURNS = {2: "mirrors it", 3: "turns it by 180 degrees", 4: "mirrors it upside d
 
 
 def label_orientation(
-    image: Path, label: Path, facts: ImageFacts, label_size: tuple[int, int], declared: Orientation | None
+    image: ImageFile, label: LabelFile, facts: ImageFacts, label_size: tuple[int, int], declared: Orientation | None
 ) -> int:
     """The EXIF orientation that turns a label map onto its upright photograph; 1 if it lies on it as it is.
 

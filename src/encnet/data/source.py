@@ -10,10 +10,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
+from encnet.data.geo.window import Window
 from encnet.data.image_facts import ImageFacts, describe_image
 from encnet.data.images import as_photograph, open_described
 from encnet.data.pixels import Pixels, ValueRange, scaled
 from encnet.data.raster import listed
+from encnet.data.sample_files import ImageFile
 from encnet.data.stored_values import PERCENTILES, StoredValues, array_of, proposed_range, stored_values
 from encnet.system.checks import require
 from encnet.system.errors import InputError
@@ -109,18 +111,18 @@ class ImageSource:
         percentiles = None if value_range else self.percentiles
         return replace(self, bands=self.bands or default.bands, value_range=value_range, percentiles=percentiles)
 
-    def read(self, path: str | Path, fill: Sequence[int] | None = None) -> Photograph:
-        """Reads a file as bytes.
+    def read(self, path: str | ImageFile, fill: Sequence[int] | None = None) -> Photograph:
+        """Reads a file, or a window of a raster, as bytes.
 
         Args:
-            path: the file.
+            path: the file or the window.
             fill: byte of each band for pixels without data; None is 0.
 
         Raises:
             InputError: the file is missing or damaged, does not have the bands, or needs settings that are not given;
                 the message then proposes some, measured from the file.
         """
-        if self.is_default:
+        if self.is_default and not isinstance(path, Window):
             photograph = self._plain_photograph(path)
             if photograph is not None:
                 return photograph
@@ -135,17 +137,17 @@ class ImageSource:
         fill = fill or (0,) * self.channels
         return Photograph(scaled(values, self.value_range, fill, valid), valid, facts)
 
-    def values(self, path: str | Path) -> StoredValues:
-        """Reads the bands of a file, not scaled.
+    def values(self, path: str | ImageFile) -> StoredValues:
+        """Reads the bands of a file, or of a window of a raster, not scaled.
 
         Raises:
             InputError: as for :meth:`read`.
         """
-        facts = describe_image(path)
+        facts = describe(path)
         if self.bands is None and facts.bands not in (1, 3):
             raise self._proposal(path, facts)
         bands = self.bands or ((1, 1, 1) if facts.bands == 1 else (1, 2, 3))
-        return stored_values(path, bands, facts)
+        return path.values(bands) if isinstance(path, Window) else stored_values(path, bands, facts)
 
     def of_image(self, image: Image.Image, name: str, fill: Sequence[int] | None = None) -> Pixels:
         """An image in memory as bytes; an EXIF orientation is not applied.
@@ -183,7 +185,7 @@ class ImageSource:
             raise self._proposal(path, facts)
         return None
 
-    def _proposal(self, path: str | Path, facts: ImageFacts) -> InputError:
+    def _proposal(self, path: str | ImageFile, facts: ImageFacts) -> InputError:
         """The error for a file that needs settings; it proposes some, measured from the file."""
         lines = []
         bands = self.bands or tuple(range(1, facts.bands + 1))
@@ -204,6 +206,15 @@ class ImageSource:
             f" for example {' and '.join(lines)}",
             "bands" if self.bands is None and facts.bands not in (1, 3) else "value_range",
         )
+
+
+def describe(image: str | ImageFile) -> ImageFacts:
+    """The facts of a photograph or of a window of a raster; no pixel is decoded.
+
+    Raises:
+        InputError: there is no such file, or its header cannot be read.
+    """
+    return image.facts() if isinstance(image, Window) else describe_image(image)
 
 
 PHOTOGRAPHS: ImageSource = ImageSource()

@@ -31,7 +31,7 @@ def disagreements(index: DatasetIndex) -> Iterator[Disagreement]:
     first: dict[int, tuple[Color, Path]] = {}
     other_palettes: list[tuple[int, Color, Path]] = []
     transparent: list[Path] = []
-    for path in sorted({s.label for samples in index.splits.values() for s in samples if s.label is not None}):
+    for path in sorted({s.label for samples in index.splits.values() for s in samples if isinstance(s.label, Path)}):
         header = _header(path)
         if header is None:
             continue

@@ -17,6 +17,7 @@ from encnet.checkpoint.encnet import EncNet
 from encnet.data.band_statistics import with_measured_range
 from encnet.data.dataset import DatasetIndex, SegmentationDataset
 from encnet.data.pixels import as_pixels, picture
+from encnet.data.sample_files import name_in
 from encnet.evaluation.examples import Example, WorstExamples
 from encnet.evaluation.image_scores import ImageScore
 from encnet.evaluation.report import EvaluationReport
@@ -133,8 +134,7 @@ def _image_score(segmentation: Segmentation, confusion: Tensor, index: DatasetIn
     path = segmentation.path
     assert path is not None
     scores = Scores(segmentation.names, confusion.numpy())
-    file = path.relative_to(index.root) if path.is_relative_to(index.root) else path
-    return ImageScore(file.as_posix(), scores.mean_iou, scores.pixel_accuracy, segmentation.disagreement())
+    return ImageScore(name_in(index.root, path), scores.mean_iou, scores.pixel_accuracy, segmentation.disagreement())
 
 
 class _ErrorsAsItems(Dataset[Any]):

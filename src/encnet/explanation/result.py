@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from encnet.data.palette import Color
+from encnet.data.sample_files import ImageFile, files_of
 from encnet.explanation.use import LEAST_USE, CodewordUse
 from encnet.system.files import replacing
 from encnet.system.outputs import check_outputs
@@ -46,7 +47,7 @@ class Explanation:
 
     image: Image.Image
     """The image, RGB."""
-    path: Path | None
+    path: ImageFile | None
     """File of the image; None for an image in memory."""
     names: tuple[str, ...]
     """Class names."""
@@ -183,7 +184,7 @@ class Explanation:
         Raises:
             InputError: the file cannot be written, or would replace the image or a file that encnet did not write.
         """
-        check_outputs([Path(path)], [] if self.path is None else [self.path], overwrite, "path")
+        check_outputs([Path(path)], [] if self.path is None else files_of(self.path), overwrite, "path")
         names = (
             "labels assignment entropy usage semantics semantics_by_codeword gamma contribution channel_group"
             " group_contribution"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import numpy as np
 
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
+from encnet.data.formats.dataset_yaml import FILE_NAME
+from encnet.data.geo.window import Window
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.pixels import resized
+from encnet.data.sample_files import ImageFile
 from encnet.inference.inputs import expand_inputs
 from encnet.inference.preprocessing import Preprocessing, pixels_of
 from encnet.model.info import ModelInfo
@@ -28,8 +32,8 @@ SEEN: tuple[str, ...] = ("train", "val", "test")
 class Calibration:
     """Calibration images, and the data set that they come from."""
 
-    images: tuple[Path, ...]
-    """Files of the images."""
+    images: tuple[ImageFile, ...]
+    """The images."""
     dataset: DatasetIndex | None = None
     """The data set, if it has a split :data:`LABELLED`; None for a folder of images."""
 
@@ -47,7 +51,7 @@ def find_calibration(path: str | os.PathLike[str], count: int, format: str | Non
     """
     require(count >= 1, "calibration_images", count, "at least 1")
     folder = Path(path)
-    if format is None and not (folder.is_dir() and not _holds_images(folder)):
+    if format is None and not (folder.is_dir() and (not _holds_images(folder) or (folder / FILE_NAME).is_file())):
         return Calibration(_spread(expand_inputs([path], videos=False), count))
     index = read_dataset(folder, format)
     for split in SEEN:
@@ -60,12 +64,12 @@ def find_calibration(path: str | os.PathLike[str], count: int, format: str | Non
 
 
 def read_calibration_image(
-    path: str | os.PathLike[str], info: ModelInfo, size: tuple[int, int] | None = None
+    image: str | os.PathLike[str] | Window, info: ModelInfo, size: tuple[int, int] | None = None
 ) -> np.ndarray:
     """A calibration image as input of the exported model, uint8 (1, H, W, C).
 
     Args:
-        path: file of the image.
+        image: the image.
         info: the model's metadata, which say how images are resized.
         size: height and width of the result; None resizes as the model does.
 
@@ -73,15 +77,16 @@ def read_calibration_image(
         InputError: the file cannot be read as an image.
     """
     preprocessing = Preprocessing.of(info)
-    image = preprocessing.source.read(Path(path), preprocessing.fill).pixels
-    return pixels_of([preprocessing.resized(image) if size is None else resized(image, (size[1], size[0]))])
+    file = image if isinstance(image, Window) else Path(image)
+    pixels = preprocessing.source.read(file, preprocessing.fill).pixels
+    return pixels_of([preprocessing.resized(pixels) if size is None else resized(pixels, (size[1], size[0]))])
 
 
 def _holds_images(folder: Path) -> bool:
     return any(file.suffix.lower() in IMAGE_SUFFIXES for file in folder.iterdir())
 
 
-def _spread(files: list[Path], count: int) -> tuple[Path, ...]:
+def _spread(files: Sequence[ImageFile], count: int) -> tuple[ImageFile, ...]:
     """At most ``count`` of the files, spread evenly."""
     chosen = np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)
     return tuple(files[index] for index in chosen)

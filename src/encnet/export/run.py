@@ -17,6 +17,7 @@ from rich.console import Console
 
 from encnet.checkpoint.encnet import EncNet
 from encnet.checkpoint.loading import load
+from encnet.data.geo.window import Window
 from encnet.export.calibration import read_calibration_image
 from encnet.export.formats import FORMATS, Precision
 from encnet.export.parity import Parity, compare, noise_batches
@@ -56,7 +57,7 @@ def export_model(
     *,
     labels: bool = False,
     size: tuple[int, int] | None = None,
-    calibration: Sequence[str | os.PathLike[str]] = (),
+    calibration: Sequence[str | os.PathLike[str] | Window] = (),
     winograd: bool = True,
     overwrite: bool = False,
     progress: bool = False,
@@ -91,7 +92,8 @@ def export_model(
     format = format_of(out, format)
     _check(format, precision, size, calibration)
     target = FORMATS[format]
-    inputs = [model, *calibration] if isinstance(model, str | os.PathLike) else calibration
+    inputs = [file for image in calibration for file in (image.files if isinstance(image, Window) else [image])]
+    inputs += [model] if isinstance(model, str | os.PathLike) else []
     check_outputs(result_files(out, format), inputs, overwrite)
     model = (load(model) if isinstance(model, str | os.PathLike) else copy.deepcopy(model)).cpu().eval()
     fitting = None if size is None else Preprocessing.of(model.info, model.align_corners).filling(size, size).size

@@ -14,17 +14,19 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from encnet.data.geo.window import Window
 from encnet.data.image_facts import ImageFacts
 from encnet.data.labels import IGNORE
 from encnet.data.pixels import Pixels, as_pixels, fill_of, picture, resized, size_of
 from encnet.data.raster import listed
+from encnet.data.sample_files import ImageFile
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.inference.memory_images import pixels_in_memory
 from encnet.model.info import ModelInfo
 from encnet.system.errors import InputError
 
-ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray
-"""A file, a PIL image, or a uint8 array (H, W, C): RGB, or the bands of the model."""
+ImageInput = str | os.PathLike[str] | Window | Image.Image | np.ndarray
+"""A file, a window of a raster, a PIL image, or a uint8 array (H, W, C): RGB, or the bands of the model."""
 
 
 class OpenedImage(NamedTuple):
@@ -32,7 +34,7 @@ class OpenedImage(NamedTuple):
 
     image: Image.Image  #: an RGB picture of it, of its own size
     seen: Pixels  #: the image at the size that the network sees: a PIL RGB image, or the bands of the model
-    path: Path | None  #: file of the image; None if it was in memory
+    path: ImageFile | None  #: file of the image, or window of a raster; None if it was in memory
     valid: np.ndarray | None = None  #: bool (H, W), the pixels with data; None if all of them have data
     facts: ImageFacts | None = None  #: what the header of the file says; None for an image in memory
 
@@ -152,9 +154,10 @@ class Preprocessing:
         Raises:
             InputError: the file cannot be read, or the image has another type or shape.
         """
-        if isinstance(image, str | os.PathLike):
-            opened, valid, facts = self.source.read(Path(image), self.fill)
-            return OpenedImage(picture(opened), self.resized(opened), Path(image), valid, facts)
+        if isinstance(image, str | os.PathLike | Window):
+            file = image if isinstance(image, Window) else Path(image)
+            opened, valid, facts = self.source.read(file, self.fill)
+            return OpenedImage(picture(opened), self.resized(opened), file, valid, facts)
         opened = pixels_in_memory(image, self.source)
         return OpenedImage(picture(opened), self.resized(opened), None)
 
@@ -192,7 +195,7 @@ class Preprocessing:
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encnet-open")
         try:
             for image in images:
-                if isinstance(image, str | os.PathLike):
+                if isinstance(image, str | os.PathLike | Window):
                     pending.append(pool.submit(self.open, image))
                 else:
                     pending.append(self._opened(image))

@@ -13,6 +13,7 @@ from PIL import Image
 
 from encnet.data.labels import IGNORE
 from encnet.data.palette import Color
+from encnet.data.sample_files import ImageFile, files_of
 from encnet.metrics.disagreement import Disagreement, disagreement
 from encnet.reports.pictures import overlay_with_legend
 from encnet.system.errors import InputError
@@ -34,7 +35,7 @@ class Segmentation:
     """RGB colour of each class, 0-255."""
     image: Image.Image
     """The image as an RGB picture: of other bands the first three, or the first in grey."""
-    path: Path | None = None
+    path: ImageFile | None = None
     """The file of the image; None if it was in memory."""
 
     def shares(self) -> dict[str, float]:
@@ -116,7 +117,7 @@ class Segmentation:
         """
         stem = stem or (self.path.stem if self.path else "image")
         files = result_files(folder, stem, overlay)
-        check_outputs(files, [] if self.path is None else [self.path], overwrite, "folder")
+        check_outputs(files, [] if self.path is None else files_of(self.path), overwrite, "folder")
         pictures = [self.label_map(), *([self.overlay(opacity)] if overlay else [])]
         for file, picture in zip(files, pictures, strict=False):
             with replacing(file) as temporary:

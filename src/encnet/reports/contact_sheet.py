@@ -11,11 +11,11 @@ from PIL import Image, ImageOps
 
 from encnet.data.dataset import Sample, upright_label
 from encnet.data.findings import Findings
-from encnet.data.image_facts import describe_image
 from encnet.data.images import as_photograph
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.pixels import picture
-from encnet.data.source import PHOTOGRAPHS, ImageSource
+from encnet.data.sample_files import ImageFile
+from encnet.data.source import PHOTOGRAPHS, ImageSource, describe
 from encnet.reports.pictures import overlay
 from encnet.system.errors import InputError
 
@@ -74,7 +74,7 @@ def choose_samples(samples: Sequence[Sample], findings: Findings, most: int = MO
     return chosen + [Chosen(rest[position], ()) for position in positions]
 
 
-def thumbnail(path: Path, side: int = THUMBNAIL_SIDE, source: ImageSource = PHOTOGRAPHS) -> Image.Image:
+def thumbnail(path: ImageFile, side: int = THUMBNAIL_SIDE, source: ImageSource = PHOTOGRAPHS) -> Image.Image:
     """A small upright RGB copy of a photograph; its long side has at most ``side`` pixels.
 
     Args:
@@ -85,7 +85,8 @@ def thumbnail(path: Path, side: int = THUMBNAIL_SIDE, source: ImageSource = PHOT
     Raises:
         InputError: the file cannot be read.
     """
-    small = (_draft(path, side) if source.is_default else None) or picture(source.read(path).pixels).copy()
+    draft = _draft(path, side) if source.is_default and isinstance(path, Path) else None
+    small = draft or picture(source.read(path).pixels).copy()
     small.thumbnail((side, side), reducing_gap=2)
     return small
 
@@ -104,7 +105,7 @@ def labelled_thumbnail(
     if sample.label is None:
         return small
     try:
-        classes = upright_label(sample, labels.load(sample.label), describe_image(sample.image), source)
+        classes = upright_label(sample, labels.load(sample.label), describe(sample.image), source)
     except InputError:  # the check lists it among the problems
         return small
     reduced = np.asarray(Image.fromarray(classes).resize(small.size, Image.Resampling.NEAREST))

@@ -9,7 +9,8 @@ from typing import Any
 from encnet.data.check import CheckReport, Problem
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.labels import IGNORE
-from encnet.data.near_duplicates import NearDuplicate, name_in
+from encnet.data.near_duplicates import NearDuplicate
+from encnet.data.sample_files import name_in
 from encnet.data.suspicious import Suspect, Suspicion, suspicions
 from encnet.reports.contact_sheet import Chosen, choose_samples, labelled_thumbnail, thumbnail
 from encnet.reports.data_figures import aspect_histogram, histogram, object_rows, raw_rows, size_rows, target_text

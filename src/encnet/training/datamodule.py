@@ -52,8 +52,9 @@ class TrainingData(pl.LightningDataModule):
             blur=config.blur,
         )
         samples = self.index.split(config.train)
+        fill = fill_of(self.info.mean)
         dataset = SegmentationDataset(
-            samples, self.index.labels, transform, self.seed, True, self.index.source, fill_of(self.info.mean)
+            samples, self.index.labels, transform, self.seed, True, self.index.source, fill, moving=True
         )
         rank, processes = self._rank_and_processes()
         batches = EpochBatches(len(dataset), config.batch_size, self.seed, rank, processes)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from official_layouts import TABLES
 from PIL import Image
+from sample_paths import path_of
 
 from encnet.data.formats import ade20k, read_dataset
 from encnet.data.labels import IGNORE
@@ -29,7 +30,7 @@ def test_raw_values_are_one_more_than_classes_and_zero_is_ignored(root: Path) ->
     seen = set()
     for sample in index.split("train"):
         assert sample.label is not None
-        raw = np.asarray(Image.open(sample.label))
+        raw = np.asarray(Image.open(path_of(sample.label)))
         expected = raw - np.uint8(1)  # 0 wraps around to 255
         np.testing.assert_array_equal(index.labels.load(sample.label), expected)
         seen |= set(np.unique(expected).tolist())
@@ -40,7 +41,7 @@ def test_value_151_is_an_error(root: Path) -> None:
     index = read_dataset(root)
     path = index.split("val")[0].label
     assert path is not None
-    Image.fromarray(np.full((64, 96), 151, dtype=np.uint8)).save(path)
+    Image.fromarray(np.full((64, 96), 151, dtype=np.uint8)).save(path_of(path))
     with pytest.raises(InputError, match="undeclared value 151"):
         index.labels.load(path)
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from encnet.data.check import check_dataset
 from encnet.data.formats import read_dataset
+from encnet.data.sample_files import name_in
 from encnet.system.errors import InputError
 
 
@@ -35,10 +36,7 @@ def pairs(root: Path) -> dict[str, list[tuple[str, str | None]]]:
     assert index.format == "folder"
     assert index.origin.startswith(f"{root}: read as a folder of your own, because ")
     return {
-        split: [
-            (image.relative_to(root).as_posix(), None if label is None else label.relative_to(root).as_posix())
-            for image, label in samples
-        ]
+        split: [(name_in(root, image), None if label is None else name_in(root, label)) for image, label in samples]
         for split, samples in index.splits.items()
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from official_layouts import HAS_SCIPY, MAKERS
+from sample_paths import path_of
 
 from encnet.data.check import check_dataset
 from encnet.data.dataset import DatasetIndex
@@ -36,7 +37,7 @@ LAYOUTS = [
 
 def content(index: DatasetIndex) -> dict[str, list[tuple[Path | None, ...]]]:
     return {
-        split: [tuple(path and path.resolve() for path in sample) for sample in samples]
+        split: [tuple(path and path_of(path).resolve() for path in sample) for sample in samples]
         for split, samples in index.splits.items()
     }
 

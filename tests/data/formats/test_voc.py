@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from official_layouts import HAS_SCIPY, blocks, write_lines
 from PIL import Image
+from sample_paths import path_of
 
 from encnet.cli import main
 from encnet.data.check import check_dataset
@@ -43,7 +44,7 @@ def test_the_palette_index_is_the_class_and_255_is_ignored(official_layout: Call
     seen = set()
     for number, sample in enumerate(index.split("train")):
         assert sample.label is not None
-        assert open_image(sample.label).mode == "P"
+        assert open_image(path_of(sample.label)).mode == "P"
         np.testing.assert_array_equal(index.labels.load(sample.label), blocks([*range(21), 255], number))
         seen |= set(np.unique(index.labels.load(sample.label)).tolist())
     assert seen == {*range(21), IGNORE}
@@ -59,7 +60,9 @@ def test_train_aug_is_sbd_and_train_without_val(official_layout: Callable[..., P
     assert not listed & set(stems(root, "val"))
     for sample in index.split("train_aug"):
         assert sample.label is not None
-        assert (sample.label.parent == voc / "SegmentationClass") == (sample.image.stem in stems(root, "train"))
+        assert (path_of(sample.label).parent == voc / "SegmentationClass") == (
+            sample.image.stem in stems(root, "train")
+        )
     image, label = SegmentationDataset(index.split("train_aug"), index.labels)[len(listed) - 1]
     assert image.shape == (3, 64, 96)
     # SBD's last image is the second in its val list, and the third of the converted ones.
@@ -88,7 +91,7 @@ def test_a_damaged_matlab_file_is_a_problem(official_layout: Callable[..., Path]
     path = root / "benchmark_RELEASE/dataset/cls/2009_000001.mat"
     path.write_bytes(path.read_bytes()[:200])
     (problem,) = check_dataset(read_dataset(root), cache=tmp_path / "cache").problems
-    assert problem.file.samefile(path)
+    assert path_of(problem.file).samefile(path)
     assert "as a MATLAB file" in problem.message
 
 
@@ -97,7 +100,7 @@ def test_an_image_missing_from_voc_is_taken_from_sbd(official_layout: Callable[.
     root = official_layout("voc", sbd="mat")
     (root / "VOCdevkit/VOC2012/JPEGImages/2009_000002.jpg").unlink()
     image = read_dataset(root).split("train_aug")[-1].image
-    assert image.samefile(root / "benchmark_RELEASE/dataset/img/2009_000002.jpg")
+    assert path_of(image).samefile(root / "benchmark_RELEASE/dataset/img/2009_000002.jpg")
 
 
 def test_without_sbd_the_command_says_where_to_get_it(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from sample_paths import path_of
 
 from encnet.cli import main
 from encnet.data.check import check_dataset
@@ -57,7 +58,7 @@ def test_an_import_gives_a_data_set_without_problems(
     labels = index.labels.load(sample.label)
     assert [labels[10, x] for x in (0, 9, 10, 14, 15)] == [0, 0, 1, 1, IGNORE]
     assert labels[0, 0] == IGNORE
-    assert sample.image.read_bytes() == (labelled / sample.image.name).read_bytes()
+    assert path_of(sample.image).read_bytes() == (labelled / sample.image.name).read_bytes()
 
 
 def test_the_choice_of_val_depends_only_on_the_names_of_the_images(labelled: Path, tmp_path: Path) -> None:

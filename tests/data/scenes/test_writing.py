@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sample_paths import path_of
 
 from encnet.data.formats import read_dataset
 from encnet.data.scenes import CLASSES, PALETTE, scene_labels, write_scenes
@@ -34,9 +35,9 @@ def test_written_scenes_are_read_back(small: Path):
             assert sample.label is not None
             label = index.labels.load(sample.label)
             assert CLASSES.index(DISCS_IN_TURN[number % 3]) in label
-            with Image.open(sample.image) as image:
+            with Image.open(path_of(sample.image)) as image:
                 assert (image.mode, image.size) == ("RGB", (320, 160))
-            with Image.open(sample.label) as image:
+            with Image.open(path_of(sample.label)) as image:
                 assert (image.mode, image.size) == ("P", (320, 160))
                 colors = np.asarray(image.convert("RGB"))
             np.testing.assert_array_equal(colors, np.asarray(PALETTE, np.uint8)[label])

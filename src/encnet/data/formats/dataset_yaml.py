@@ -126,8 +126,8 @@ class _DatasetYaml:
             entries = self.sequence(self.document["ignore"], "ignore")
             colored = encoding == "color" or any(isinstance(entry, list) for entry in entries)
             ignore = [(self.color if colored else self.value)(entry, "ignore") for entry in entries]
-        maps = {s.label for samples in splits.values() for s in samples if s.label is not None and s.label.is_file()}
-        labels, notes = scan_labels(sorted(maps), root, encoding, ignore)
+        maps = {s.label for samples in splits.values() for s in samples if isinstance(s.label, Path)}
+        labels, notes = scan_labels(sorted(path for path in maps if path.is_file()), root, encoding, ignore)
         self.notes += notes
         return labels
 

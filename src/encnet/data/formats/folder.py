@@ -42,6 +42,6 @@ def read(root: Path) -> DatasetIndex:
             f"{root} has neither a {FILE_NAME} nor images/ beside labels/, masks/ or annotations/; arrange it as"
             f" images/{{train,val}} and labels/{{train,val}} or write a {FILE_NAME}"
         )
-    maps = sorted({s.label for samples in arrangement.splits.values() for s in samples if s.label is not None})
+    maps = sorted({s.label for samples in arrangement.splits.values() for s in samples if isinstance(s.label, Path)})
     labels, notes = scan_labels([path for path in maps if path.is_file()], root)
     return DatasetIndex(root.resolve().name, root, labels, arrangement.splits, notes=(*arrangement.notes, *notes))

@@ -9,6 +9,7 @@ from pathlib import Path
 from encnet.data.dataset import Sample
 from encnet.data.formats.folder_words import Kind, core_of, says_label
 from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.sample_files import name_in
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
 
@@ -130,5 +131,5 @@ def without_unpaired(samples: Sequence[Sample], root: Path, ledger: Ledger) -> t
         else:
             lacks = "label map" if sample.image in there else "photograph"
             reason = f"it has no {lacks}, and dataset.yaml says `unpaired: leave_out`"
-            ledger.leave_out(reason, *(path.relative_to(root).as_posix() for path in there), meant=False)
+            ledger.leave_out(reason, *(name_in(root, path) for path in there), meant=False)
     return tuple(kept)
