@@ -14,6 +14,7 @@ from encnet.data.accounting import account_for
 from encnet.data.band_check import different_images, image_notes
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.findings import Findings, read_findings
+from encnet.data.geo.overlap import overlapping_splits
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.near_duplicates import NearDuplicate, near_duplicate_messages, near_duplicates
 from encnet.data.orientation import label_orientation
@@ -92,8 +93,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
 
     Problems: a missing image or label map, a damaged file, an image and a label map of different sizes, undeclared
     values or colours, a label map of the wrong kind, an empty split, images with other bands than most. Warnings: a
-    class that never occurs in train, the same image, or almost the same, in two splits that are not ``combined``, alpha
-    bands and further pages that are not used.
+    class that never occurs in train, the same image, or almost the same, or the same ground, in two splits that are not
+    ``combined``, alpha bands and further pages that are not used.
 
     Args:
         index: the data set.
@@ -129,6 +130,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     facts = {path: finding.facts for path, finding in findings.images.items() if finding.facts is not None}
     problems += [Problem(*different) for different in different_images(facts, index.source)]
     warnings += [Problem(*note) for note in image_notes(facts, index.source)]
+    warnings += [Problem(overlap.windows[0], str(overlap)) for overlap in overlapping_splits(index)]
     alike = near_duplicates(index, findings)
     warnings += [Problem(index.root, message) for message in near_duplicate_messages(alike, index.root)]
     return CheckReport(

@@ -17,7 +17,7 @@ from encnet.data.raw_counts import RawCounter
 from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 
-_VERSION = 4
+_VERSION = 6
 
 
 @dataclass
@@ -61,9 +61,9 @@ def read_findings(
         ),
         read_cached(
             maps,
-            lambda path: inspect_label(path, labels, counter),
+            lambda path: inspect_label(path, labels, counter, source),
             cache_path("label_maps", root, cache),
-            f"{_VERSION} {_fingerprint(labels)}",
+            f"{_VERSION} {_fingerprint(labels)} {source.bands}",
             list,
             lambda values: _label_finding(*_tuple(values)),
             on_file,

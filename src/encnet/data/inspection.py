@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageStat
 
 from encnet.data.connected_objects import Objects, find_objects, reduction
+from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.image_facts import ImageFacts, describe_image
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.perceptual_hash import perceptual_hash
@@ -82,30 +83,32 @@ def inspect_image(path: ImageFile, source: ImageSource = PHOTOGRAPHS) -> Photogr
             there = values if valid is None else values[valid]
             image = picture(scaled(values, (proposed_range(there),), (0,) * values.shape[2], valid))
         else:
-            pixels, _, facts = source.read(path)
+            pixels, valid, facts = source.read(path)
             image = picture(pixels)
         if isinstance(path, Path) and path.suffix.lower() in (".tif", ".tiff"):
             facts = facts._replace(pages=describe_image(path).pages)
     except (InputError, OSError) as error:
         return PhotographFinding(None, str(error))
     grey = _small_grey(image)
-    statistics = ImageStat.Stat(grey)
-    brightness, contrast = statistics.mean[0], statistics.stddev[0]
+    brightness, contrast = _brightness(grey, valid)
     look = perceptual_hash(grey, contrast)
     return PhotographFinding(facts.shown_size, None, digest, round(brightness, 2), round(contrast, 2), facts, look)
 
 
-def inspect_label(path: LabelFile, labels: LabelSet, counter: RawCounter) -> LabelFinding:
+def inspect_label(
+    path: LabelFile, labels: LabelSet, counter: RawCounter, source: ImageSource = PHOTOGRAPHS
+) -> LabelFinding:
     """Everything about a label map that a check needs, or the reason why it cannot be read or decoded.
 
     Args:
-        path: the label map.
+        path: the label map. In that of a window of a raster, pixels without data have no label.
         labels: the meaning of the label maps.
         counter: counts their raw values; one for all files, since its table is large.
+        source: how rasters are read.
     """
     size, raw_counts = None, {}
     try:
-        raw = labels.read(path)
+        raw = path.with_data(source.bands) if isinstance(path, WindowLabels) else labels.read(path)
         size = (raw.shape[1], raw.shape[0])
         raw_counts = counter.count(raw)
         pixels = _class_pixels(raw, raw_counts, path, labels, counter)
@@ -144,6 +147,15 @@ def _class_pixels(
         assert target is not None
         classes[target] += number
     return classes
+
+
+def _brightness(grey: Image.Image, valid: np.ndarray | None) -> tuple[float, float]:
+    """Mean and standard deviation of the grey levels of a small copy, of pixels with data only; 0 if there are none."""
+    mask = None if valid is None else Image.fromarray(valid.astype(np.uint8) * 255).resize(grey.size)
+    if mask is not None and mask.getbbox() is None:
+        return 0.0, 0.0
+    statistics = ImageStat.Stat(grey, mask)
+    return statistics.mean[0], statistics.stddev[0]
 
 
 def _small_grey(image: Image.Image) -> Image.Image:

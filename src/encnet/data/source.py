@@ -187,13 +187,14 @@ class ImageSource:
 
     def _proposal(self, path: str | ImageFile, facts: ImageFacts) -> InputError:
         """The error for a file that needs settings; it proposes some, measured from the file."""
-        lines = []
+        lines, name = [], path.raster if isinstance(path, Window) else path
         bands = self.bands or tuple(range(1, facts.bands + 1))
         if self.bands is None and facts.bands not in (1, 3):
             lines.append(f"`bands: {list(bands)}`")
         if facts.dtype != "uint8":
             try:
-                values, valid, _ = ImageSource(bands).values(path)
+                read = path.overview(bands) if isinstance(path, Window) else ImageSource(bands).values(path)
+                values, valid, _ = read
             except InputError as error:
                 return error
             low, high = proposed_range(values if valid is None else values[valid])
@@ -202,7 +203,7 @@ class ImageSource:
                 f" {PERCENTILES[1]:g} of this file)"
             )
         return InputError(
-            f"{path} has {facts}, so it is not an 8-bit grey or RGB photograph; write into dataset.yaml how to read it,"
+            f"{name} has {facts}, so it is not an 8-bit grey or RGB photograph; write into dataset.yaml how to read it,"
             f" for example {' and '.join(lines)}",
             "bands" if self.bands is None and facts.bands not in (1, 3) else "value_range",
         )

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from encnet.data.dataset import Sample, upright_label
+from encnet.data.dataset import Sample, read_sample, upright_label
 from encnet.data.findings import Findings
+from encnet.data.geo.window import Window
 from encnet.data.images import as_photograph
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.pixels import picture
@@ -105,7 +106,10 @@ def labelled_thumbnail(
     if sample.label is None:
         return small
     try:
-        classes = upright_label(sample, labels.load(sample.label), describe(sample.image), source)
+        if isinstance(sample.image, Window) or not source.is_default:  # pixels without data have no label either
+            classes = read_sample(sample, labels, source)[1].numpy()
+        else:
+            classes = upright_label(sample, labels.load(sample.label), describe(sample.image), source)
     except InputError:  # the check lists it among the problems
         return small
     reduced = np.asarray(Image.fromarray(classes).resize(small.size, Image.Resampling.NEAREST))

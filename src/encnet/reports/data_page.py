@@ -15,6 +15,7 @@ from encnet.data.suspicious import Suspect, Suspicion, suspicions
 from encnet.reports.contact_sheet import Chosen, choose_samples, labelled_thumbnail, thumbnail
 from encnet.reports.data_figures import aspect_histogram, histogram, object_rows, raw_rows, size_rows, target_text
 from encnet.reports.html import css_color, percent, picture, render
+from encnet.reports.raster_overview import overviews, split_colors
 
 CHECK_PAGE: str = "check.html"
 """Name of the page."""
@@ -84,6 +85,8 @@ def write_check_page(
             for row in rows
         ],
         raw_left_out=left_out,
+        rasters=_rasters(index),
+        split_colors={split: css_color(color) for split, color in split_colors(index).items()},
         sheets=[_sheet(split, samples, index, report) for split, samples in index.splits.items()],
         objects=[
             {
@@ -102,6 +105,15 @@ def write_check_page(
         aspects=aspect_histogram(sizes),
         brightness=histogram([found.brightness for found in photographs], list(range(0, 257, 16))),
     )
+
+
+def _rasters(index: DatasetIndex) -> list[tuple[Any, str]]:
+    """(picture, caption) of each raster that is drawn."""
+    drawn = []
+    for raster, image in overviews(index):
+        name = name_in(index.root, raster)
+        drawn.append((picture(image, f"{name} with the windows of its splits outlined", photograph=True), name))
+    return drawn
 
 
 def _facts(index: DatasetIndex, report: CheckReport) -> dict[str, str]:

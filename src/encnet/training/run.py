@@ -33,6 +33,7 @@ from encnet.training.datamodule import TrainingData
 from encnet.training.first_batches import FirstBatches
 from encnet.training.initial import normalisation_line, start_from
 from encnet.training.module import TrainingModule
+from encnet.training.own_resolution import at_own_resolution
 from encnet.training.position import Position
 from encnet.training.recipes import CONFIG_FILE, load_run_config, save_config
 from encnet.training.resuming import changed_config, differences, flat, record, require_same_batch
@@ -112,7 +113,7 @@ class _Resumed(NamedTuple):
 
 def _run(dataset: Path, config: TrainConfig, folder: Path, resumed: _Resumed | None, quiet: bool = False) -> Path:
     console = Console(quiet=quiet)
-    index = read_dataset(dataset, config.data.format)
+    config, index = at_own_resolution(config, read_dataset(dataset, config.data.format))
     for split in (config.data.train, config.data.val):
         index.split(split)
     index = with_measured_range(index, config.data.train)

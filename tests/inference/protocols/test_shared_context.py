@@ -82,7 +82,7 @@ def test_sums_of_the_first_pass_are_those_of_the_equations() -> None:
     size, network = (150, 230), block_network()
     engine = PyTorchEngine(network, device="cpu")
     image, memory = block_picture(*size), Recording()
-    SharedContextTiles(engine, size, (96, 96), 32).run(reader(image), memory)
+    SharedContextTiles(engine, size, (96, 96), 32).run(reader(image), memory=memory)
     with torch.no_grad():
         features = network.prepare(engine.normalised(image[None])).features
         assert network.head.context is not None
@@ -208,7 +208,7 @@ def test_pixels_without_data_do_not_count_as_context() -> None:
     for image in (first, second):
         memory = Recording()
         tiles = SharedContextTiles(engine, size, (96, 96), 32)
-        presence, bands = tiles.run(reader(image, valid), memory)
+        presence, bands = tiles.run(reader(image, valid), memory=memory)
         assert presence is not None
         results.append((memory.sums[0], presence, torch.cat([rows[:, :, top > 0 :] for top, rows in bands], dim=2)))
     (sums, presence, logits), (same_sums, same_presence, same_logits) = results

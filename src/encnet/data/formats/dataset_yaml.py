@@ -14,6 +14,7 @@ splits:                           # default: the folders whose names say photogr
   val: {images: images/val, labels: labels/val, list: val.txt}  # list: optional, one file name or stem per line
 bands: [1, 2, 3, 4]               # the bands that the network sees; default: 8-bit grey or RGB photographs
 value_range: [0, 4095]            # values that become 0 and 255; a pair per band; {percentiles: [0.5, 99.5]}
+rasters: {labels: parcels.gpkg}   # georeferenced rasters of any size: see encnet.data.formats.rasters_yaml
 orientation: shown                # how label maps of photographs that EXIF turns were drawn: shown or stored
 
 """
@@ -29,7 +30,9 @@ from encnet.data.formats.arrangement import arrange
 from encnet.data.formats.image_settings import KEYS, image_source
 from encnet.data.formats.matching import without_unpaired
 from encnet.data.formats.pairs import pair, read_list
+from encnet.data.formats.rasters_yaml import of_vectors, read_rasters
 from encnet.data.formats.unique_yaml import load_yaml
+from encnet.data.formats.yaml_reader import YamlReader
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
 from encnet.data.scanning import scan_labels
@@ -48,58 +51,33 @@ def read_dataset_yaml(path: Path) -> DatasetIndex:
     return _DatasetYaml(path).index()
 
 
-class _DatasetYaml:
-    """Reads one file; the methods take the key that they read, for messages about mistakes."""
+class _DatasetYaml(YamlReader):
+    """Reads one file."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        optional = {"name", "labels", "classes", "ignore", "undeclared", "label_suffix", "unpaired", "splits", *KEYS}
-        self.document = self.mapping(load_yaml(path), "", required=set(), optional=optional)
+        super().__init__(path)
+        optional = {"name", "labels", "classes", "ignore", "undeclared", "label_suffix", "unpaired", "splits"}
+        self.document = self.mapping(load_yaml(path), "", required=set(), optional={*optional, "rasters", *KEYS})
         self.notes: list[str] = []
         self.ledger = Ledger()
-
-    def mistake(self, key: str, text: str) -> InputError:
-        return InputError(f"{self.path}: `{key}` {text}" if key else f"{self.path}: the file {text}")
-
-    def mapping(self, value: Any, key: str, required: set[str], optional: set[str]) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.mistake(key, f"must be a mapping with {_listed(required)}, not {value!r}")
-        for unknown in sorted(value.keys() - required - optional, key=str):
-            raise self.mistake(key, f"has the unknown key '{unknown}'; it may have {_listed(required | optional)}")
-        for missing in sorted(required - value.keys()):
-            raise self.mistake(key, f"lacks the key '{missing}'")
-        return value
-
-    def text(self, value: Any, key: str) -> str:
-        if not isinstance(value, str) or not value:
-            raise self.mistake(key, f"must be text, not {value!r}; put quotes around it")
-        return value
-
-    def sequence(self, value: Any, key: str) -> Sequence[Any]:
-        if not isinstance(value, list):
-            raise self.mistake(key, f"must be a list, not {value!r}")
-        return value
-
-    def color(self, value: Any, key: str) -> Color:
-        if not isinstance(value, list) or len(value) != 3 or not all(_is_integer(c, 255) for c in value):
-            raise self.mistake(key, f"must be a colour [red, green, blue] of integers in 0-255, not {value!r}")
-        return value[0], value[1], value[2]
-
-    def value(self, value: Any, key: str) -> int:
-        if not _is_integer(value, 65535):
-            raise self.mistake(key, f"must be an integer in 0-65535, not {value!r}")
-        return value
 
     def index(self) -> DatasetIndex:
         root = self.path.parent
         name = self.text(self.document.get("name", root.resolve().name), "name")
-        splits = self.splits() if "splits" in self.document else self.arranged(root)
+        source = image_source(self.document, self.path)
+        if "rasters" in self.document:
+            labels = self.labels() if "classes" in self.document and not of_vectors(self.document) else None
+            rasters = read_rasters(self.path, self.document, labels, source)
+            return DatasetIndex(name, root, rasters.labels, rasters.splits, notes=rasters.notes, source=source)
+        if "splits" in self.document:
+            splits = {name: self.split(entry, f"splits.{name}") for name, entry in self.splits(self.document).items()}
+        else:
+            splits = self.arranged(root)
         if "unpaired" in self.document:
             if self.document["unpaired"] != "leave_out":
                 raise self.mistake("unpaired", f"must be leave_out, not {self.document['unpaired']!r}")
             splits = {split: without_unpaired(samples, root, self.ledger) for split, samples in splits.items()}
         labels = self.labels() if "classes" in self.document else self.scanned(splits, root)
-        source = image_source(self.document, self.path)
         return DatasetIndex(name, root, labels, splits, notes=tuple(self.notes), ledger=self.ledger, source=source)
 
     def arranged(self, root: Path) -> dict[str, tuple[Sample, ...]]:
@@ -190,12 +168,6 @@ class _DatasetYaml:
             return IGNORE
         raise self.mistake("undeclared", f"is '{name}', which is neither `ignore` nor the name of a class")
 
-    def splits(self) -> dict[str, tuple[Sample, ...]]:
-        splits = self.document["splits"]
-        if not isinstance(splits, dict) or not splits:
-            raise self.mistake("splits", f"must be a mapping like train: {{images: ..., labels: ...}}, not {splits!r}")
-        return {self.text(name, "splits"): self.split(entry, f"splits.{name}") for name, entry in splits.items()}
-
     def split(self, entry: Any, key: str) -> tuple[Sample, ...]:
         entry = self.mapping(entry, key, required={"images"}, optional={"labels", "list"})
         suffix = self.text(self.document["label_suffix"], "label_suffix") if "label_suffix" in self.document else ""
@@ -216,11 +188,3 @@ class _DatasetYaml:
         if not folder.is_dir():
             raise self.mistake(key, f"is {value}, but there is no folder {folder}")
         return folder
-
-
-def _is_integer(value: Any, largest: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest
-
-
-def _listed(keys: set[str]) -> str:
-    return ", ".join(sorted(keys))

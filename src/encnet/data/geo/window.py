@@ -15,6 +15,9 @@ from encnet.data.image_facts import ImageFacts
 from encnet.data.raster import open_raster
 from encnet.data.stored_values import StoredValues
 
+OVERVIEW: int = 1024
+"""Long side of the overview of a raster, in pixels."""
+
 
 class Rectangle(NamedTuple):
     """A rectangle of pixels."""
@@ -92,13 +95,44 @@ class Window:
             values, valid = reader.values(self.rectangle.slices)
             return StoredValues(values, None if valid is None or valid.all() else valid, self._facts(reader.dataset))
 
-    def valid(self, bands: Sequence[int]) -> np.ndarray | None:
-        """Mask (height, width) of the pixels that have data in all bands; None if all of them have.
+    def raster_size(self) -> tuple[int, int]:
+        """Height and width of the whole raster.
+
+        Raises:
+            InputError: the raster is missing or damaged.
+        """
+        with open_raster(self.raster, (1,)) as reader:
+            return reader.size
+
+    def overview(self, bands: Sequence[int] | None, side: int = OVERVIEW) -> StoredValues:
+        """The values of bands of the whole raster at a small size, (h, w, C), and which pixels have data.
+
+        Args:
+            bands: numbers of the bands, from 1; None is the first three, or the only one.
+            side: length of its long side in pixels, at most.
 
         Raises:
             InputError: as for :meth:`values`.
         """
-        with open_raster(self.raster, bands) as reader:
+        with open_raster(self.raster, bands or (1,)) as reader:
+            if bands is None and reader.dataset.count > 2:
+                return self.overview((1, 2, 3), side)
+            scale = min(1.0, side / max(reader.size))
+            values, valid = reader.values(out_shape=tuple(max(1, round(length * scale)) for length in reader.size))
+            return StoredValues(values, valid, self._facts(reader.dataset))
+
+    def valid(self, bands: Sequence[int] | None) -> np.ndarray | None:
+        """Mask (height, width) of the pixels that have data in all bands; None if all of them have.
+
+        Args:
+            bands: numbers of the bands, from 1; None is the first three, or the only one.
+
+        Raises:
+            InputError: as for :meth:`values`.
+        """
+        with open_raster(self.raster, bands or (1,)) as reader:
+            if bands is None and reader.dataset.count > 2:
+                return self.valid((1, 2, 3))
             return reader.valid(self.rectangle.slices)
 
     def moved(self) -> Window:

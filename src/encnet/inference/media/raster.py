@@ -26,7 +26,7 @@ from encnet.system.files import replacing, write_text
 from encnet.system.outputs import check_outputs
 
 if TYPE_CHECKING:
-    from encnet.inference.protocols.shared_context import SharedContextTiles
+    from encnet.inference.protocols.tiles import BlendedTiles
 
 OVERVIEW: int = 2048
 """Longest side of an overlay in pixels; the overlay is an overview of the raster."""
@@ -45,7 +45,7 @@ def predict_raster(
     overwrite: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> list[Path]:
-    """Predicts a raster of any size in shared-context tiles.
+    """Predicts a raster of any size in tiles: in PyTorch with one shared context, in other engines each with its own.
 
     The network sees the raster at its own resolution, even if photographs are resized for the network. Pixels without
     data are not labelled and do not count as context; the network sees the mean colour in their place.
@@ -58,7 +58,7 @@ def predict_raster(
     - ``<stem>_overlay.png``: an overview, at most :data:`OVERVIEW` pixels long.
 
     Args:
-        predictor: a predictor in PyTorch, with the protocol plain; or tiled, to choose the size of the tiles.
+        predictor: a predictor with the protocol plain; or tiled, to choose the size of the tiles.
         path: the raster, in any format that rasterio reads.
         folder: folder for the results; it is created if needed.
         stem: stem of the names of the results; None takes that of the raster.
@@ -70,19 +70,16 @@ def predict_raster(
         overlay: whether to write the overlay.
         opacity: opacity of the overlay's colours, 0-1.
         overwrite: whether to replace files that encnet did not write, or that were changed since.
-        progress: called with the number of tiles done and their total, counted over both passes.
+        progress: called with the number of tiles done and their total, counted over all passes.
 
     Returns:
         The files written.
 
     Raises:
         InputError: rasterio is not installed, the raster cannot be read with these arguments, no pixel has data, the
-            results cannot be written or would replace the raster or a file that encnet did not write, or the engine or
-            the protocol of the predictor is another one.
+            results cannot be written or would replace the raster or a file that encnet did not write, or the predictor
+            has another protocol.
     """
-    engine = predictor.require_pytorch("a raster takes", "predict it as a photograph (raster false)")
-    from encnet.inference.protocols.shared_context import SharedContextTiles
-
     protocol = predictor.protocol
     if not protocol.single_pass and protocol.mode != "tiled":
         raise InputError(f"a raster takes the protocol plain or tiled, not {protocol.describe()}", "protocol")
@@ -96,7 +93,7 @@ def predict_raster(
         raster = stack.enter_context(open_raster(path, source.bands, source.value_range, preprocessing.fill))
         tile = protocol.crop if protocol.mode == "tiled" and protocol.crop is not None else TILE
         filling = predictor.preprocessing.filling(raster.size, raster.size)
-        tiles = SharedContextTiles(engine, filling.size, tile, protocol.margin)
+        tiles = _tiles(predictor, filling.size, tile)
         temporary = stack.enter_context(replacing(written[0]))
         presence, pixels = _write_labels(temporary, tiles, raster, predictor, progress)
         if not pixels.any():
@@ -117,9 +114,21 @@ def result_files(folder: str | os.PathLike[str], stem: str, overlay: bool = True
     return [Path(folder, f"{stem}{ending}") for ending in endings]
 
 
+def _tiles(predictor: Predictor, size: tuple[int, int], tile: tuple[int, int]) -> BlendedTiles:
+    """Tiles with one context where the network can be run in parts, and with their own in other engines."""
+    margin = predictor.protocol.margin
+    if predictor.engine.name in ("pytorch", "compile"):
+        from encnet.inference.protocols.shared_context import SharedContextTiles
+
+        return SharedContextTiles(predictor.require_pytorch("a shared context takes"), size, tile, margin)
+    from encnet.inference.protocols.own_context import OwnContextTiles
+
+    return OwnContextTiles(predictor.engine, size, tile, margin)
+
+
 def _write_labels(
     path: Path,
-    tiles: SharedContextTiles,
+    tiles: BlendedTiles,
     raster: RasterReader,
     predictor: Predictor,
     progress: Callable[[int, int], object] | None,
@@ -131,7 +140,7 @@ def _write_labels(
         nonlocal done
         done += 1
         if progress is not None:
-            progress(done, 2 * tiles.count)
+            progress(done, tiles.passes * tiles.count)
 
     presence, bands = tiles.run(filled_reader(raster, raster.size), advance=advance)
     pixels, row = np.zeros(len(predictor.names), np.int64), 0

@@ -31,7 +31,7 @@ def labels_in_tiles(
     labels = np.empty((len(images), *size), np.uint16 if many else np.uint8)
     presences = []
     for image, image_labels in zip(images, labels, strict=True):
-        presence, bands = tiles.run(_reader(image), memory)
+        presence, bands = tiles.run(_reader(image), memory=memory)
         row = 0
         for strip in tiles.strips(bands, size):
             image_labels[row : row + len(strip)] = strip

@@ -1,0 +1,74 @@
+"""Checks the values in a dataset.yaml, with messages that name the file and the key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from encnet.data.palette import Color
+from encnet.system.errors import InputError
+
+
+class YamlReader:
+    """Values of one file; the methods take the key that they read, for messages about mistakes.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Path = path
+
+    def mistake(self, key: str, text: str) -> InputError:
+        """The error for a mistake in the value of ``key``; ``text`` goes on from its name."""
+        return InputError(f"{self.path}: `{key}` {text}" if key else f"{self.path}: the file {text}")
+
+    def mapping(self, value: Any, key: str, required: set[str], optional: set[str]) -> dict[str, Any]:
+        """A mapping with certain keys."""
+        if not isinstance(value, dict):
+            raise self.mistake(key, f"must be a mapping with {_listed(required or optional)}, not {value!r}")
+        for unknown in sorted(value.keys() - required - optional, key=str):
+            raise self.mistake(key, f"has the unknown key '{unknown}'; it may have {_listed(required | optional)}")
+        for missing in sorted(required - value.keys()):
+            raise self.mistake(key, f"lacks the key '{missing}'")
+        return value
+
+    def text(self, value: Any, key: str) -> str:
+        """A text that is not empty."""
+        if not isinstance(value, str) or not value:
+            raise self.mistake(key, f"must be text, not {value!r}; put quotes around it")
+        return value
+
+    def sequence(self, value: Any, key: str) -> Sequence[Any]:
+        """A list."""
+        if not isinstance(value, list):
+            raise self.mistake(key, f"must be a list, not {value!r}")
+        return value
+
+    def color(self, value: Any, key: str) -> Color:
+        """A colour of three integers."""
+        if not isinstance(value, list) or len(value) != 3 or not all(_is_integer(c, 255) for c in value):
+            raise self.mistake(key, f"must be a colour [red, green, blue] of integers in 0-255, not {value!r}")
+        return value[0], value[1], value[2]
+
+    def value(self, value: Any, key: str) -> int:
+        """A raw value of label maps."""
+        if not _is_integer(value, 65535):
+            raise self.mistake(key, f"must be an integer in 0-65535, not {value!r}")
+        return value
+
+    def splits(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The entries of the splits, by their names."""
+        splits = document["splits"]
+        if not isinstance(splits, dict) or not splits:
+            raise self.mistake("splits", f"must be a mapping like train: {{images: ..., labels: ...}}, not {splits!r}")
+        return {self.text(name, "splits"): entry for name, entry in splits.items()}
+
+
+def _is_integer(value: Any, largest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest
+
+
+def _listed(keys: set[str]) -> str:
+    return ", ".join(sorted(keys))

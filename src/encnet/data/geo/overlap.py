@@ -1,0 +1,83 @@
+"""Windows of different splits that show the same ground."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from encnet.data.dataset import DatasetIndex
+from encnet.data.geo.vectors import require_geo
+from encnet.data.geo.window import Window
+from encnet.data.raster import open_raster
+
+LEAST: float = 0.01
+"""Share of a window that another one covers at least, to count; rasters beside each other share a row of pixels."""
+
+
+class Overlap(NamedTuple):
+    """Two splits that show the same ground."""
+
+    split: str
+    """The later split."""
+    other_split: str
+    """The earlier split."""
+    windows: tuple[Window, ...]
+    """Windows of ``split`` that windows of ``other_split`` cover, in part at least."""
+    other: Window
+    """A window of ``other_split`` that covers the first of them."""
+
+    def __str__(self) -> str:
+        number = len(self.windows)
+        return (
+            f"{number} {'window' if number == 1 else 'windows'} of {self.split} {'shows' if number == 1 else 'show'}"
+            f" the same ground as windows of {self.other_split} ({self.windows[0]} and {self.other}); a score on the"
+            " ground of the training says little about other ground: give rasters of other places, or split it by area"
+            " (`rasters: {images: ..., labels: ..., val: 0.2}`)"
+        )
+
+
+def overlapping_splits(index: DatasetIndex) -> Iterator[Overlap]:
+    """Splits whose windows show the same ground, by the georeference of their rasters.
+
+    Windows are compared by their corners in longitude and latitude. Splits that contain others on purpose, and rasters
+    without a coordinate system, are left out.
+    """
+    windows = {
+        split: [sample.image for sample in samples if isinstance(sample.image, Window)]
+        for split, samples in index.splits.items()
+        if split not in index.combined
+    }
+    outlines = {split: _outlines(each) for split, each in windows.items() if each}
+    for (other_split, others), (split, own) in combinations(outlines.items(), 2):
+        shapely = require_geo("shapely")
+        tree = shapely.STRtree(np.array([outline for _, outline in others], object))
+        found: dict[Window, Window] = {}
+        for window, outline in own:
+            for place in tree.query(outline, predicate="intersects").tolist():
+                other, ground = others[place]
+                if shapely.area(shapely.intersection(outline, ground)) >= LEAST * shapely.area(outline):
+                    found.setdefault(window, other)
+        if found:
+            first = next(iter(found))
+            yield Overlap(split, other_split, tuple(found), found[first])
+
+
+def _outlines(windows: list[Window]) -> list[tuple[Window, Any]]:
+    """The outlines of windows in longitude and latitude."""
+    shapely, warp = require_geo("shapely"), import_module("rasterio.warp")
+    found: list[tuple[Window, Any]] = []
+    for raster in dict.fromkeys(window.raster for window in windows):
+        with open_raster(raster, (1,)) as reader:
+            crs, transform = reader.dataset.crs, reader.dataset.transform
+        if crs is None:
+            continue
+        for window in (window for window in windows if window.raster == raster):
+            (top, bottom), (left, right) = window.rectangle.slices
+            corners = [transform * corner for corner in ((left, top), (right, top), (right, bottom), (left, bottom))]
+            longitudes, latitudes = warp.transform(crs, "EPSG:4326", *zip(*corners, strict=True))
+            found.append((window, shapely.Polygon(zip(longitudes, latitudes, strict=True))))
+    return found
