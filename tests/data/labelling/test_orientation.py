@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from band_files import write_turned
 from labelled_exports import LAWN, Box, coco, coco_box, drawn, label_names, labelme, labelme_box, photograph
 from PIL import Image, ImageOps
 
@@ -58,6 +59,18 @@ def test_areas_on_stored_pixels_are_turned_with_the_photograph(tmp_path: Path, o
     assert "drawn on the pixels as they are stored" in imported.notes[0]
     copy = next((tmp_path / "data/images/train").iterdir())
     assert copy.read_bytes() == (source / copy.name).read_bytes()
+
+
+@pytest.mark.parametrize(("labelled", "side"), [((20, 30), "stored"), ((30, 20), "shown")])
+@pytest.mark.parametrize("orientation", SIDEWAYS)
+def test_photographs_of_several_bands_are_turned_too(
+    tmp_path: Path, orientation: int, labelled: tuple[int, int], side: str
+) -> None:
+    source = export(tmp_path / "in", orientation, labelled, kind="tif")
+    write_turned(source / "one.tif", np.zeros((20, 30, 4), np.uint16), orientation)
+    import_labels(source, tmp_path / "data")
+    expected = upright(drawn(*MIXED), orientation) if side == "stored" else drawn(*MIXED, size=(30, 20))
+    assert np.array_equal(label_names(tmp_path / "data")["one"], expected)
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "tif", "webp"])

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import ExifTags, Image
 
+from encnet.data.image_facts import describe_content, describe_image
 from encnet.data.labelling.annotations import AnnotatedImage, Area
 from encnet.system.errors import InputError
 
@@ -130,12 +130,8 @@ def _header(source: Path | io.BytesIO) -> Header | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about its size or its EXIF: they appear when its pixels are read
-            with Image.open(source) as image:
-                width, height = image.size
-                orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-                tags = getattr(image, "tag_v2", None)
-                if tags is not None:  # the size of a TIFF may be the upright one already
-                    width, height = tags.get(256, width), tags.get(257, height)
-    except Exception:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
+            facts = describe_image(source) if isinstance(source, Path) else describe_content(source)
+    except Exception:  # readers of damaged headers raise OSError, SyntaxError, ValueError, struct.error, ...
         return None
-    return Header((height, width), orientation if orientation in _TURNS else 1)
+    width, height = facts.size
+    return Header((height, width), facts.orientation)
