@@ -36,7 +36,7 @@ def no_model() -> ImageSource:
 def options(**changes: Any) -> Namespace:
     """The arguments of `encnet predict` after parsing."""
     settings = {"checkpoint": "m.onnx", "images": [], "out": "out", "overlay": True, "opacity": 0.5, "overwrite": False}
-    return Namespace(**{**settings, **UNSET, **changes})
+    return Namespace(**{**settings, **UNSET, **changes, "given": changes})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,9 +63,17 @@ def test_every_limited_flag_is_tried() -> None:
     assert set(GIVEN) == set(LIMITED)
 
 
+@pytest.mark.parametrize(("name", "kind"), [("batch_size", "raster"), ("context_memory", "image")])
+def test_a_default_that_is_given_is_refused_too(name: str, kind: Kind) -> None:
+    with pytest.raises(InputError, match=f"--{name} is for"):
+        refuse_ignored(options(**{name: UNSET[name]}), {kind})
+
+
 def test_the_opacity_of_no_overlay_is_refused() -> None:
     with pytest.raises(InputError, match="--opacity is for overlays, which --overlay false leaves out"):
         refuse_ignored(options(opacity=0.3, overlay=False), {"image"})
+    with pytest.raises(InputError, match="--opacity is for overlays"):
+        refuse_ignored(options(opacity=0.5, overlay=False), {"image"})
     refuse_ignored(options(opacity=0.3), {"image"})
     refuse_ignored(options(overlay=False), {"image"})
 

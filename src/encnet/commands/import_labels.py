@@ -33,9 +33,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--ignore", type=list[str], default=[], help="labels whose areas are ignored")
     parser.add_argument(
         "--val_share",
-        type=float,
-        default=DEFAULT_VAL_SHARE,
-        help="share of the images for val, if the export has no splits",
+        type=float | None,
+        default=None,
+        help=f"share of the images for val, if the export has no split val; none is {DEFAULT_VAL_SHARE}",
     )
     parser.add_argument(
         "--order",

@@ -141,10 +141,12 @@ def refuse_ignored(arguments: Any, kinds: set[Kind]) -> None:
     """
     limited = LIMITED if arguments.raster is not False else {**LIMITED, **_OF_PHOTOGRAPHS}
     for name, (unset, using, way_out) in limited.items():
-        if getattr(arguments, name) != unset and kinds.isdisjoint(using):
+        value = getattr(arguments, name)
+        given = value != unset or (name in arguments.given and not isinstance(value, bool))
+        if given and kinds.isdisjoint(using):
             used_by = " and ".join(PLURALS[kind] for kind in using)
             raise InputError(f"--{name} is for {used_by}, and none is given; leave it out, or {way_out}", name)
-    if arguments.opacity != 0.5 and not arguments.overlay:
+    if "opacity" in arguments.given and not arguments.overlay:
         raise InputError("--opacity is for overlays, which --overlay false leaves out; leave out one of the two")
 
 

@@ -191,7 +191,7 @@ def test_the_background_is_a_class_that_can_be_ignored(tmp_path: Path) -> None:
 )
 def test_lists_are_splits(tmp_path: Path, lists: dict[str, str], images: dict[str, int], said: list[str]) -> None:
     source = export(tmp_path / "cvat", {stem: rgb(i) for stem, i in INDICES.items()}, lists=lists)
-    imported = import_labels(source, tmp_path / "data", val_share=0.34)
+    imported = import_labels(source, tmp_path / "data")
     assert imported.images == images
     lines = [line for line in (*imported.notes, *imported.ledger.lines()[1:]) if "JPEGImages" not in line]
     assert len(lines) == len(said)

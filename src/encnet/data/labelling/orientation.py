@@ -59,6 +59,8 @@ class Oriented:
     images: list[AnnotatedImage] = field(default_factory=list)
     turned: int = 0
     """Number of photographs whose areas were turned, because they were drawn on the stored pixels."""
+    decided: int = 0
+    """Number of photographs with areas for which the orientation that was given decided."""
     mismatched: list[tuple[AnnotatedImage, Header]] = field(default_factory=list)
     """Photographs of another size than the one that was labelled."""
     undecided: list[tuple[AnnotatedImage, Header]] = field(default_factory=list)
@@ -82,10 +84,13 @@ def orient(images: Sequence[AnnotatedImage], drawn: Container[str], orientation:
         if image.size not in (None, header.stored, header.upright):
             result.mismatched.append((image, header))
             continue
-        side = _side(image, header, orientation)
+        side = _side(image, header)
         if side is None and any(area.label in drawn for area in image.areas):
-            result.undecided.append((image, header))
-            continue
+            if orientation is None:
+                result.undecided.append((image, header))
+                continue
+            result.decided += 1
+        side = side or orientation
         areas = image.areas
         if side == "stored" and header.orientation != 1 and areas:
             areas = turned_areas(image, header)
@@ -94,12 +99,13 @@ def orient(images: Sequence[AnnotatedImage], drawn: Container[str], orientation:
     return result
 
 
-def _side(image: AnnotatedImage, header: Header, orientation: Orientation | None) -> Orientation | None:
+def _side(image: AnnotatedImage, header: Header) -> Orientation | None:
+    """On which pixels the areas were drawn, if the size tells."""
     if header.orientation == 1:
         return "shown"
     if image.size is not None and header.stored != header.upright:
         return "shown" if image.size == header.upright else "stored"
-    return orientation
+    return None
 
 
 def turned_areas(image: AnnotatedImage, header: Header) -> tuple[Area, ...]:

@@ -15,6 +15,7 @@ from encnet.data.labelling.merging import Record, copies, merge_records
 from encnet.data.labelling.orientation import Orientation, Oriented, orient
 from encnet.data.labelling.orientation_picture import write_orientation_picture
 from encnet.data.labelling.survey import Survey
+from encnet.data.labelling.unused import refuse_order, refuse_orientation
 from encnet.data.labelling.writing import Painting, wrong_size
 from encnet.data.labels import IGNORE
 from encnet.system.errors import InputError
@@ -61,6 +62,10 @@ def make_plan(
     painting = Painting(labels, values, fill, annotations.large_below if order is None else order == "area")
     oriented = _oriented(annotations, painting, orientation, out, survey)
     records = merge_records(oriented.images)
+    if order is not None:
+        refuse_order(survey.format, any(len(record.parts) > 1 for record in records))
+    if orientation is not None:
+        refuse_orientation(oriented.decided)
     images: list[AnnotatedImage] = []
     unlabelled: list[AnnotatedImage] = []
     for record in records:
