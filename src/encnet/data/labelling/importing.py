@@ -77,6 +77,7 @@ def import_labels(
     orientation: Orientation | None = None,
     columns: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    on_header: Callable[[int, int], object] | None = None,
 ) -> Imported:
     """Writes a data set from the export of a labelling tool.
 
@@ -101,6 +102,7 @@ def import_labels(
             tell: ``shown`` means the upright photograph, ``stored`` the pixels as the file stores them.
         columns: for ``huggingface``, the names of the columns of images and of label maps, if they do not tell.
         progress: called after each image with the number done and the number of all.
+        on_header: the same for each photograph whose size is read, before the first image is written.
 
     Raises:
         InputError: an argument is out of its range, ``out`` is not empty, the source is of no known tool or has no
@@ -132,7 +134,9 @@ def import_labels(
                 annotations = READERS[survey.format].read(survey.files, survey.root, folder)
             refuse_images(folder, annotations.images)
             survey.ledger.merge(annotations.ledger)
-            plan = make_plan(source, annotations, survey, classes, background, ignore, order, orientation, out)
+            plan = make_plan(
+                source, annotations, survey, classes, background, ignore, order, orientation, out, on_header
+            )
             if val_share is not None:
                 refuse_val_share(val_share, plan.images)
             share = DEFAULT_VAL_SHARE if val_share is None else val_share

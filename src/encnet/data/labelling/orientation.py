@@ -67,17 +67,25 @@ class Oriented:
     """Photographs with an orientation, whose size does not tell on which pixels the areas were drawn."""
 
 
-def orient(images: Sequence[AnnotatedImage], drawn: Container[str], orientation: Orientation | None = None) -> Oriented:
+def orient(
+    images: Sequence[AnnotatedImage],
+    drawn: Container[str],
+    orientation: Orientation | None = None,
+    on_header: Callable[[int, int], object] | None = None,
+) -> Oriented:
     """Finds out on which pixels the areas were drawn: by the labelled size if it tells, else as ``orientation`` says.
 
     Args:
         images: the photographs, with areas as their files have them.
         drawn: the labels whose areas are drawn; a photograph that has no such area needs no decision.
         orientation: the decision for photographs whose size does not tell; None puts them into ``undecided``.
+        on_header: called after each photograph's header is read, with the number done and the number of all.
     """
     result = Oriented()
-    for image in images:
+    for done, image in enumerate(images, start=1):
         header = read_header(image)
+        if on_header is not None:
+            on_header(done, len(images))
         if header is None:  # the error appears when its pixels are read
             result.images.append(image)
             continue
