@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labelled_exports import label_maps
 from PIL import Image
 from pixel_areas import assert_drawn, centres
 
@@ -58,8 +59,8 @@ def export(root: Path, tasks: Any, *names: str) -> Path:
 
 
 def drawn(out: Path) -> np.ndarray:
-    (path,) = out.glob("labels/*/*.png")
-    return np.asarray(Image.open(path))
+    (labels,) = label_maps(out).values()
+    return labels
 
 
 def pixels(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
