@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from band_files import write_turned
 from labelled_exports import LAWN, Box, coco, coco_box, drawn, label_names, labelme, labelme_box, photograph
 from PIL import Image, ImageOps
+from plain_tiff import write_turned
 
 from encnet.cli import main
 from encnet.data.labelling import import_labels

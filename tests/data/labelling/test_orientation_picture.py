@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from band_files import write_turned
 from PIL import Image
+from plain_tiff import write_turned
 
 from encnet.data.labelling.annotations import AnnotatedImage, Area, read_bytes
 from encnet.data.labelling.drawing import patch_mask
