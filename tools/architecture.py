@@ -11,101 +11,19 @@ from __future__ import annotations
 import ast
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import grimp
+from room_imports import ROOT, Arrows, arrows_between, circles, layers, longest_chain, reduced, room_of
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # pyright: ignore[reportMissingImports]
-
-ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs/pictures/architecture.svg"
 PAGE = ROOT / "docs/architecture.md"
 TREE = ("<!-- tree: written by tools/architecture.py -->\n```\n", "```\n<!-- end of the tree -->")
 """What stands before and after the tree in the page."""
 LONG = 250
 """Lines from which on a file is long."""
-
-Arrows = Mapping[str, set[str]]
-"""Room -> rooms that it imports from."""
-
-
-def layers() -> list[list[str]]:
-    """The rooms of the package from top to bottom, those beside each other in one list, without the package's name."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    rows = settings["tool"]["importlinter"]["contracts"][0]["layers"]
-    names = [[name.strip() for name in row.split("|")] for row in rows if row != "benchmarks"]
-    return [[name.removeprefix("encnet.") for name in row] for row in names]
-
-
-def arrows_between(graph: Any, rooms: Iterable[str]) -> dict[str, set[str]]:
-    """The rooms that each room imports from directly."""
-    rooms = list(rooms)
-    found: dict[str, set[str]] = {room: set() for room in rooms}
-    for module in graph.modules:
-        room = _room(module)
-        if room in found:
-            others = {_room(other) for other in graph.find_modules_directly_imported_by(module)}
-            found[room] |= others & set(rooms) - {room}
-    return found
-
-
-def reduced(arrows: Arrows) -> dict[str, set[str]]:
-    """The arrows that no chain of other arrows stands for."""
-
-    def reach(room: str) -> set[str]:
-        return {room}.union(*(reach(other) for other in arrows[room]))
-
-    return {
-        room: {other for other in others if not any(other in reach(way) for way in others - {other})}
-        for room, others in arrows.items()
-    }
-
-
-def circles(graph: Any) -> list[set[str]]:
-    """Sets of modules that import each other in a circle, also by imports inside functions (Tarjan's algorithm)."""
-    modules = sorted(module for module in graph.modules if not graph.find_children(module))
-    number: dict[str, int] = {}
-    lowest: dict[str, int] = {}
-    stack: list[str] = []
-    found: list[set[str]] = []
-
-    def visit(module: str) -> None:
-        number[module] = lowest[module] = len(number)
-        stack.append(module)
-        for other in sorted(graph.find_modules_directly_imported_by(module)):
-            if other not in modules:
-                continue
-            if other not in number:
-                visit(other)
-                lowest[module] = min(lowest[module], lowest[other])
-            elif other in stack:
-                lowest[module] = min(lowest[module], number[other])
-        if lowest[module] == number[module]:
-            circle = set(stack[stack.index(module) :])
-            del stack[stack.index(module) :]
-            if len(circle) > 1:
-                found.append(circle)
-
-    for module in modules:
-        if module not in number:
-            visit(module)
-    return found
-
-
-def longest_chain(arrows: Arrows) -> list[str]:
-    """The longest way from a room along its arrows."""
-
-    def chain(room: str, seen: frozenset[str]) -> list[str]:
-        ways = [chain(other, seen | {room}) for other in arrows[room] - seen]
-        return [room, *max(ways, key=len, default=[])]
-
-    return max((chain(room, frozenset()) for room in arrows), key=len)
 
 
 def figures() -> str:
@@ -114,7 +32,7 @@ def figures() -> str:
     folder = Path(__import__("encnet").__file__).parent
     at_home = ("__init__.py", "__main__.py", "cli.py")
     loose = sorted(path.name for path in folder.glob("*.py") if path.name not in at_home)
-    rooms = sorted({_room(module) for module in graph.modules} - {"", "__main__"})
+    rooms = sorted({room_of(module) for module in graph.modules} - {"", "__main__"})
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in folder.rglob("*.py")}
     long = sorted(str(path.relative_to(folder)) for path, count in lines.items() if count > LONG)
     chain = longest_chain(arrows_between(graph, rooms))
@@ -242,11 +160,6 @@ def _first_sentence(file: Path) -> str:
 def _cut(text: str, width: float) -> str:
     letters = int((width - 24) / 6.1)
     return text if len(text) <= letters else text[: letters - 1].rstrip(" ,:;") + "…"
-
-
-def _room(module: str) -> str:
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else ""
 
 
 def main() -> None:

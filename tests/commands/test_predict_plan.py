@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from encnet.commands.predict_plan import LIMITED, make_plan, refuse_ignored
+from encnet.data.source import ImageSource
 from encnet.inference.kinds import Kind
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
@@ -27,10 +28,15 @@ GIVEN: dict[str, Any] = {
 KINDS: tuple[Kind, ...] = ("image", "video", "raster")
 
 
+def no_model() -> ImageSource:
+    """The source of a model that must not be loaded."""
+    raise AssertionError("the model is loaded")
+
+
 def options(**changes: Any) -> Namespace:
     """The arguments of `encnet predict` after parsing."""
     settings = {"checkpoint": "m.onnx", "images": [], "out": "out", "overlay": True, "opacity": 0.5, "overwrite": False}
-    return Namespace(**{**settings, **UNSET, **changes})
+    return Namespace(**{**settings, **UNSET, **changes, "given": changes})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,13 +52,28 @@ def test_a_flag_is_refused_where_no_file_uses_it(name: str, kind: Kind) -> None:
     refuse_ignored(options(), {kind})
 
 
+@pytest.mark.parametrize("name", ["bands", "value_range"])
+def test_bands_are_for_photographs_where_no_file_is_read_as_a_raster(name: str) -> None:
+    refuse_ignored(options(**{name: GIVEN[name]}, raster=False), {"image"})
+    with pytest.raises(InputError, match=f"--{name} is for photographs, and none is given; leave it out, or give im"):
+        refuse_ignored(options(**{name: GIVEN[name]}, raster=False), {"video"})
+
+
 def test_every_limited_flag_is_tried() -> None:
     assert set(GIVEN) == set(LIMITED)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("batch_size", "raster"), ("context_memory", "image")])
+def test_a_default_that_is_given_is_refused_too(name: str, kind: Kind) -> None:
+    with pytest.raises(InputError, match=f"--{name} is for"):
+        refuse_ignored(options(**{name: UNSET[name]}), {kind})
 
 
 def test_the_opacity_of_no_overlay_is_refused() -> None:
     with pytest.raises(InputError, match="--opacity is for overlays, which --overlay false leaves out"):
         refuse_ignored(options(opacity=0.3, overlay=False), {"image"})
+    with pytest.raises(InputError, match="--opacity is for overlays"):
+        refuse_ignored(options(opacity=0.5, overlay=False), {"image"})
     refuse_ignored(options(opacity=0.3), {"image"})
     refuse_ignored(options(overlay=False), {"image"})
 
@@ -88,7 +109,7 @@ def test_what_would_destroy_a_file_is_refused(
     photos: Path, images: list[str], changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        make_plan(options(images=images, **changes))
+        make_plan(options(images=images, **changes), no_model)
     assert message in str(caught.value)
     assert sorted(path.name for path in photos.iterdir()) == ["a.png", "b.jpg", "b.json"]
     assert not Path("out").exists()
@@ -97,20 +118,20 @@ def test_what_would_destroy_a_file_is_refused(
 def test_ranking_is_a_result_too(photos: Path) -> None:
     Path("out").mkdir()
     Path("out/ranking.json").write_text("of the user")
-    make_plan(options(images=["photos"]))
+    make_plan(options(images=["photos"]), no_model)
     with pytest.raises(InputError, match=r"out/ranking\.json exists"):
-        make_plan(options(images=["photos"], rank=True))
+        make_plan(options(images=["photos"], rank=True), no_model)
 
 
 def test_frames_of_the_user_are_not_deleted(photos: Path) -> None:
     Path("film.mp4").touch()
     Path("out/film_frames").mkdir(parents=True)
     Path("out/film_frames/000007.png").write_text("extracted by the user")
-    make_plan(options(images=["film.mp4"]))
+    make_plan(options(images=["film.mp4"]), no_model)
     with pytest.raises(InputError, match=r"000007\.png exists"):
-        make_plan(options(images=["film.mp4"], frames=True))
+        make_plan(options(images=["film.mp4"], frames=True), no_model)
     write_text("out/film_frames/000007.png", "an earlier label map")
-    make_plan(options(images=["film.mp4"], frames=True))
+    make_plan(options(images=["film.mp4"], frames=True), no_model)
 
 
 def test_the_ledger_counts_every_file_once(photos: Path) -> None:
@@ -118,7 +139,7 @@ def test_the_ledger_counts_every_file_once(photos: Path) -> None:
     page.save("photos/scan.tif", save_all=True, append_images=[page, page])
     Path("photos/film.mp4").touch()
     Path("photos/c.heic").touch()
-    plan = make_plan(options(images=["photos"]))
+    plan = make_plan(options(images=["photos"]), no_model)
     assert list(plan.kinds.values()) == ["image", "image", "video", "image"]
     predicted = [path for path in plan.kinds if path.suffix != ".mp4"]
     assert plan.finish(predicted) == [
@@ -135,10 +156,10 @@ def test_the_ledger_counts_every_file_once(photos: Path) -> None:
 def test_further_pages_alone_make_a_plan_incomplete(photos: Path) -> None:
     page = Image.new("RGB", (16, 16))
     page.save("moving.gif", save_all=True, append_images=[Image.new("RGB", (16, 16), (200, 0, 0))])
-    plan = make_plan(options(images=["moving.gif"]))
+    plan = make_plan(options(images=["moving.gif"]), no_model)
     assert plan.finish(plan.kinds)[0] == "files: 1 found; used: 1 photographs"
     assert not plan.complete
-    assert make_plan(options(images=["photos"])).complete
+    assert make_plan(options(images=["photos"]), no_model).complete
 
 
 def test_equal_names_and_large_photographs_are_noted(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,10 +167,10 @@ def test_equal_names_and_large_photographs_are_noted(photos: Path, monkeypatch: 
     Image.new("L", (40, 40)).save("large.png")
     Image.new("RGB", (16, 16)).save("photos/a.jpg")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
-    plan = make_plan(options(images=["photos", "large.png"]))
+    plan = make_plan(options(images=["photos", "large.png"]), no_model)
     assert plan.notes() == [
         "large.png has too many pixels for a photograph and is predicted as a raster",
         "results get other names where files share one: photos/a.png as photos_a",
     ]
     assert plan.bands == {Path("large.png"): (1, 1, 1)}
-    assert make_plan(options(images=["large.png"], raster=False)).kinds == {Path("large.png"): "image"}
+    assert make_plan(options(images=["large.png"], raster=False), no_model).kinds == {Path("large.png"): "image"}

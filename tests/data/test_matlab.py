@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from encnet.data.labels import LabelSet
-from encnet.data.matlab import can_read_matlab, read_matlab_labels
+from encnet.data.matlab import read_matlab_labels
 from encnet.system.errors import InputError
-
-savemat = pytest.importorskip("scipy.io", reason="SciPy writes MATLAB files; the extra mat installs it").savemat
 
 LABELS = np.array([[0, 1, 2], [2, 1, 255]], dtype=np.uint8)
 
@@ -74,10 +72,3 @@ def test_damaged_and_missing_files_are_errors(tmp_path: Path) -> None:
             read_matlab_labels(tmp_path / "a.mat")
     with pytest.raises(InputError, match="there is no file"):
         read_matlab_labels(tmp_path / "b.mat")
-
-
-def test_without_scipy_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert can_read_matlab()
-    monkeypatch.setitem(sys.modules, "scipy", None)
-    with pytest.raises(InputError, match=r"`pip install 'encnet\[mat\]'`"):
-        read_matlab_labels(tmp_path / "a.mat")

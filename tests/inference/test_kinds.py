@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from band_files import write_bands
 from PIL import Image
 
+from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.inference.kinds import further_pages, kind_of
+from encnet.system.errors import InputError
 
 PAGE = Image.new("RGB", (8, 8), (200, 0, 0))
 OTHER = Image.new("RGB", (8, 8), (0, 0, 200))
@@ -111,3 +114,71 @@ def test_without_rasterio_it_stays_a_photograph(tmp_path: Path, monkeypatch: pyt
     Image.new("RGB", (20, 20)).save(tmp_path / "large.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert kind_of(tmp_path / "large.png") == "image"
+
+
+FOUR = ImageSource((4, 3, 2, 1), ((0, 3000),))
+
+
+@pytest.mark.parametrize(
+    ("bands", "dtype", "source", "kind"),
+    [
+        (4, "uint16", FOUR, "image"),
+        (5, "uint16", FOUR, "image"),
+        (4, "float32", FOUR, "image"),
+        (3, "uint16", FOUR, "raster"),  # has no fourth band
+        (4, "complex64", FOUR, "raster"),
+        (5, "uint8", FOUR, "raster"),  # has no values of 3000
+        (5, "uint8", ImageSource((5, 1)), "image"),
+        (5, "uint16", ImageSource((5, 1)), "raster"),  # no range
+        (3, "uint16", ImageSource(value_range=((0, 3000),)), "image"),
+        (5, "uint16", ImageSource(value_range=((0, 3000),)), "raster"),  # which of five bands?
+        (3, "uint16", PHOTOGRAPHS, "raster"),
+        (5, "uint8", PHOTOGRAPHS, "raster"),
+    ],
+)
+def test_a_tiff_is_a_photograph_if_the_source_of_the_model_reads_it(
+    tmp_path: Path, bands: int, dtype: str, source: ImageSource, kind: str
+) -> None:
+    rng = np.random.default_rng(0)
+    path = write_bands(tmp_path / "a.tif", rng.integers(0, 200, (5, 7, bands)).astype(dtype))
+    assert kind_of(path) == "raster"
+    assert kind_of(path, lambda: source) == kind
+    if kind == "image":
+        source.read(path)
+    elif source != PHOTOGRAPHS:
+        with pytest.raises(InputError):
+            source.read(path)
+
+
+def write_world_file(path: Path) -> None:
+    path.with_suffix(".tfw").write_text("10\n0\n0\n-10\n500000\n5800000\n")
+
+
+def write_sidecar(path: Path) -> None:
+    srs = "<SRS>EPSG:32633</SRS><GeoTransform>5e5, 10, 0, 58e5, 0, -10</GeoTransform>"
+    path.with_suffix(".tif.aux.xml").write_text(f"<PAMDataset>{srs}</PAMDataset>")
+
+
+@pytest.mark.parametrize("georeference", [write_world_file, write_sidecar])
+def test_a_georeference_beside_a_tiff_counts(tmp_path: Path, georeference: Callable[[Path], None]) -> None:
+    path = write_bands(tmp_path / "a.tif", np.zeros((5, 7, 4), np.uint16))
+    assert kind_of(path, lambda: FOUR) == "image"
+    georeference(path)
+    assert kind_of(path, lambda: FOUR) == "raster"
+
+
+def test_a_very_large_tiff_and_one_without_rasterio_are_rasters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_bands(tmp_path / "a.tif", np.zeros((5, 7, 4), np.uint16))
+    with monkeypatch.context() as limited:
+        limited.setattr("encnet.inference.kinds.RASTER_PIXELS", 34)
+        assert kind_of(path, lambda: FOUR) == "raster"
+    monkeypatch.setitem(sys.modules, "rasterio", None)
+    assert kind_of(path, lambda: FOUR) == "raster"
+
+
+def test_further_pages_of_sixteen_bits_are_counted(tmp_path: Path) -> None:
+    for append in ("NO", "YES", "YES"):
+        write_bands(tmp_path / "a.tif", np.zeros((5, 7, 4), np.uint16), APPEND_SUBDATASET=append)
+    assert further_pages(tmp_path / "a.tif") == 2

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "scores a checkpoint on a data set"
 UNUSED = (
+    Unused("overwrite", lambda a: a.out is None and a.save_prior is None, "where no file is written", "give --out too"),
     Unused(
         "save_prior",
         lambda a: not a.choose_prior,

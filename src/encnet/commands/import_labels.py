@@ -33,9 +33,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--ignore", type=list[str], default=[], help="labels whose areas are ignored")
     parser.add_argument(
         "--val_share",
-        type=float,
-        default=DEFAULT_VAL_SHARE,
-        help="share of the images for val, if the export has no splits",
+        type=float | None,
+        default=None,
+        help=f"share of the images for val, if the export has no split val; none is {DEFAULT_VAL_SHARE}",
     )
     parser.add_argument(
         "--order",
@@ -64,7 +64,7 @@ def run(arguments: Any) -> int:
     from encnet.system.progress import progress_bar
 
     with progress_bar() as bar:
-        task = bar.add_task("importing", total=None)
+        headers, task = bar.add_task("reading sizes", total=None), bar.add_task("importing", total=None)
         imported = import_labels(
             arguments.source,
             arguments.out,
@@ -78,6 +78,7 @@ def run(arguments: Any) -> int:
             orientation=arguments.orientation,
             columns=arguments.columns,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            on_header=lambda done, total: bar.update(headers, completed=done, total=total),
         )
     if imported.why:
         print(f"read as {imported.format}, because {imported.why}")

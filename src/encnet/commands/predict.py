@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=bool | None,
         default=None,
         help="read the files as rasters, window by window, with anything rasterio opens; none does so for TIFFs that"
-        " are georeferenced, very large, or not 8-bit RGB, and for photographs with too many pixels for Pillow",
+        " are georeferenced, very large, or have bands or numbers that the model does not read as a photograph, and for"
+        " photographs with too many pixels for Pillow",
     )
     parser.add_argument(
         "--bands",
@@ -89,18 +91,25 @@ def run(arguments: Any) -> int:
 
     if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
         keep_freed_memory()
-    plan = make_plan(arguments)
+
+    @cache
+    def opened() -> Predictor:
+        # Beside rasters, which the flags are for, photographs are read as in the training.
+        with_flags = arguments.raster is False
+        source = ImageSource(arguments.bands, arguments.value_range) if with_flags else PHOTOGRAPHS
+        return Predictor(
+            arguments.checkpoint,
+            arguments.protocol,
+            arguments.device,
+            arguments.precision,
+            arguments.engine,
+            image_source=source,
+        )
+
+    plan = make_plan(arguments, lambda: opened().preprocessing.source)
     for note in plan.notes():
         print(f"note: {note}", file=sys.stderr)
-    predictor = Predictor(
-        arguments.checkpoint,
-        arguments.protocol,
-        arguments.device,
-        arguments.precision,
-        arguments.engine,
-        # Beside rasters, which the flags are for, photographs are read as in the training.
-        image_source=PHOTOGRAPHS if plan.of_kind("raster") else ImageSource(arguments.bands, arguments.value_range),
-    )
+    predictor = opened()
     ranking = Ranking(predictor) if arguments.rank else None
     failures: list[InputError] = []
     predicted: list[Path] = []

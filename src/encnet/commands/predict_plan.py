@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from encnet.data.source import ImageSource
 from encnet.inference.inputs import expand_inputs
 from encnet.inference.kinds import Kind, further_pages, kind_of
 from encnet.inference.media import raster, video
@@ -42,6 +43,8 @@ LIMITED: dict[str, Limited] = {
     "batch_size": Limited(4, ("image", "video"), "give photographs or videos"),
 }
 """Arguments that only some kinds of prediction use; :func:`make_plan` refuses them where no file is of these kinds."""
+_OF_PHOTOGRAPHS = {name: Limited(None, ("image",), "give images") for name in ("bands", "value_range")}
+"""What differs with ``--raster false``."""
 
 
 @dataclass
@@ -95,11 +98,12 @@ class Plan:
         return self.ledger.complete and not self.pages
 
 
-def make_plan(arguments: Any) -> Plan:
-    """Finds the files to predict, and checks everything that can be checked before a model is loaded.
+def make_plan(arguments: Any, source: Callable[[], ImageSource]) -> Plan:
+    """Finds the files to predict, and checks everything that can be checked before anything is computed.
 
     Args:
         arguments: the parsed arguments of ``encnet predict``.
+        source: returns how the model reads photographs; called only for TIFFs that need it, as it loads the model.
 
     Raises:
         InputError: a pattern matches nothing, a flag applies to none of the files, or a result would replace an input
@@ -108,7 +112,7 @@ def make_plan(arguments: Any) -> Plan:
     require(0 <= arguments.opacity <= 1, "--opacity", arguments.opacity, "from 0 to 1")
     ledger = Ledger()
     paths = expand_inputs(arguments.images, ledger)
-    kinds: dict[Path, Kind] = {path: _kind(path, arguments.raster) for path in paths}
+    kinds: dict[Path, Kind] = {path: _kind(path, arguments, source) for path in paths}
     refuse_ignored(arguments, set(kinds.values()))
     stems = dict(zip(paths, output_stems(paths, [RANKING] if arguments.rank else ()), strict=True))
     check_outputs(_results(arguments, kinds, stems), [arguments.checkpoint, *paths], arguments.overwrite)
@@ -135,18 +139,24 @@ def refuse_ignored(arguments: Any, kinds: set[Kind]) -> None:
     Raises:
         InputError: no file is of a kind that uses an argument that is given.
     """
-    for name, (unset, using, way_out) in LIMITED.items():
-        if getattr(arguments, name) != unset and kinds.isdisjoint(using):
+    limited = LIMITED if arguments.raster is not False else {**LIMITED, **_OF_PHOTOGRAPHS}
+    for name, (unset, using, way_out) in limited.items():
+        value = getattr(arguments, name)
+        given = value != unset or (name in arguments.given and not isinstance(value, bool))
+        if given and kinds.isdisjoint(using):
             used_by = " and ".join(PLURALS[kind] for kind in using)
             raise InputError(f"--{name} is for {used_by}, and none is given; leave it out, or {way_out}", name)
-    if arguments.opacity != 0.5 and not arguments.overlay:
+    if "opacity" in arguments.given and not arguments.overlay:
         raise InputError("--opacity is for overlays, which --overlay false leaves out; leave out one of the two")
 
 
-def _kind(path: Path, as_raster: bool | None) -> Kind:
-    """The kind of a file; ``as_raster`` decides for all but videos whether they are rasters, None looks at the file."""
-    kind = kind_of(path)
-    return kind if as_raster is None or kind == "video" else "raster" if as_raster else "image"
+def _kind(path: Path, arguments: Any, source: Callable[[], ImageSource]) -> Kind:
+    """The kind of a file: ``--raster`` decides for all but videos; without it, flags of bands are for rasters."""
+    if arguments.raster is not None:
+        kind = kind_of(path)
+        return kind if kind == "video" else "raster" if arguments.raster else "image"
+    with_flags = arguments.bands is not None or arguments.value_range is not None
+    return kind_of(path, None if with_flags else source)
 
 
 def _results(arguments: Any, kinds: dict[Path, Kind], stems: dict[Path, str]) -> list[Path]:

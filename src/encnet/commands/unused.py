@@ -11,6 +11,8 @@ from encnet.system.errors import InputError
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
+    from encnet.inference.protocols.protocol import Protocol
+
 
 @dataclass(frozen=True)
 class Unused:
@@ -24,6 +26,12 @@ class Unused:
     """Why, after the words "has no effect": "on whole images"."""
     way_out: str
     """What to give besides, after the words "leave it out, or": "give --protocol.mode tiled too"."""
+
+
+def _resizes(protocol: Protocol) -> bool:
+    """Whether a protocol resizes images, also to a long side that it takes from the checkpoint."""
+    sides = protocol.long_side is not None or protocol.short_side is not None or protocol.scales != (1.0,)
+    return protocol.mode != "tiled" and (sides or protocol.name.startswith("pytorch-encoding"))
 
 
 UNUSED_PROTOCOL: tuple[Unused, ...] = (
@@ -41,6 +49,18 @@ UNUSED_PROTOCOL: tuple[Unused, ...] = (
             "give --protocol.mode sliding too",
         )
         for name in ("stride", "edge")
+    ),
+    Unused(
+        "protocol.resize",
+        lambda a: not _resizes(a.protocol),
+        "on images that keep their size",
+        "give --protocol.scales, long_side or short_side too",
+    ),
+    Unused(
+        "protocol.fill",
+        lambda a: a.protocol.mode != "tiled" and not a.protocol.single_pass,
+        "where the network sees parts or several versions of an image",
+        "give --protocol plain or tiled",
     ),
     Unused("protocol.margin", lambda a: a.protocol.mode != "tiled", "without tiles", "give --protocol.mode tiled too"),
     Unused(

@@ -55,23 +55,32 @@ def describe_image(path: str | Path) -> ImageFacts:
     """
     try:
         with Path(path).open("rb") as file:
-            first, pages = None, None
-            if file.read(4) in TIFF_SIGNATURES:
-                first, pages = _directories(file)
-            file.seek(0)
-            try:
-                with Image.open(file) as image:
-                    facts = facts_of(image)
-                    if pages is not None:
-                        return facts._replace(pages=pages)
-                    orientation = _orientation_without_decoding(image, file)
-                    return facts._replace(orientation=orientation, pages=getattr(image, "n_frames", 1))
-            except (Image.UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-                if first is None:
-                    raise
-                return _tiff_facts(first, "")._replace(pages=pages)
+            return describe_content(file)
     except Exception as error:  # readers of damaged headers raise OSError, SyntaxError, ValueError, struct.error, ...
         raise unreadable(path, error) from error
+
+
+def describe_content(file: BinaryIO) -> ImageFacts:
+    """As :func:`describe_image`, for an open file or the content of one in memory.
+
+    Raises:
+        Exception: any that Pillow's readers of damaged headers raise.
+    """
+    first, pages = None, None
+    if file.read(4) in TIFF_SIGNATURES:
+        first, pages = _directories(file)
+    file.seek(0)
+    try:
+        with Image.open(file) as image:
+            facts = facts_of(image)
+            if pages is not None:
+                return facts._replace(pages=pages)
+            orientation = _orientation_without_decoding(image, file)
+            return facts._replace(orientation=orientation, pages=getattr(image, "n_frames", 1))
+    except (Image.UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        if first is None:
+            raise
+        return _tiff_facts(first, "")._replace(pages=pages or 1)
 
 
 def facts_of(image: Image.Image) -> ImageFacts:

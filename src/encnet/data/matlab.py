@@ -1,8 +1,7 @@
-"""Label maps in MATLAB files, the format of SBD and PASCAL Context; reading them needs SciPy."""
+"""Label maps in MATLAB files, the format of SBD and PASCAL Context."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,8 @@ import numpy as np
 from encnet.system.errors import InputError, first_line
 
 MATLAB_SUFFIX = ".mat"
-INSTALL = "pip install 'encnet[mat]'"
-"""The command that installs SciPy."""
 
 _LARGEST = 2**16 - 1
-
-
-def can_read_matlab() -> bool:
-    """Whether SciPy is installed."""
-    return importlib.util.find_spec("scipy") is not None
 
 
 def read_matlab_labels(path: str | Path) -> np.ndarray:
@@ -28,11 +20,9 @@ def read_matlab_labels(path: str | Path) -> np.ndarray:
     The label map is the variable ``LabelMap`` (PASCAL Context), or the field ``Segmentation`` of ``GTcls`` (SBD).
 
     Raises:
-        InputError: SciPy is not installed, there is no such file, it is damaged, or it holds no such label map.
+        InputError: there is no such file, it is damaged, or it holds no such label map.
     """
-    if not can_read_matlab():
-        raise InputError(f"{path} is a MATLAB file; reading it needs SciPy: `{INSTALL}`")
-    from scipy.io import loadmat
+    from scipy.io import loadmat  # takes half a second, which predictions need not wait for
 
     try:
         variables = loadmat(str(path), appendmat=False, variable_names=["LabelMap", "GTcls"])

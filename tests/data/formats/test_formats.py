@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from official_layouts import HAS_SCIPY, MAKERS
+from official_layouts import MAKERS
 from sample_paths import path_of
 
 from encnet.data.check import check_dataset
@@ -14,24 +14,16 @@ from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import FORMATS, read_dataset
 from encnet.system.errors import InputError
 
-needs_scipy = pytest.mark.skipif(not HAS_SCIPY, reason="SciPy writes and reads MATLAB files; the extra mat installs it")
-
 LAYOUTS = [
     pytest.param("ade20k", {}, ("ADEChallengeData2016",), id="ade20k"),
     pytest.param("camvid", {}, (), id="camvid"),
     pytest.param("cityscapes", {}, ("leftImg8bit", "gtFine"), id="cityscapes"),
     pytest.param("voc", {"sbd": None}, ("VOCdevkit", "VOCdevkit/VOC2012"), id="voc"),
     pytest.param("voc", {"sbd": "png"}, ("VOCdevkit", "VOCdevkit/VOC2012"), id="voc-png"),
-    pytest.param("voc", {"sbd": "mat"}, ("VOCdevkit", "VOCdevkit/VOC2012"), id="voc-mat", marks=needs_scipy),
+    pytest.param("voc", {"sbd": "mat"}, ("VOCdevkit", "VOCdevkit/VOC2012"), id="voc-mat"),
     pytest.param("pascal_context", {}, ("VOCdevkit", "VOCdevkit/VOC2010"), id="context"),
     pytest.param("pascal_context", {"maps": "59_context_labels"}, ("VOCdevkit", "VOCdevkit/VOC2010"), id="context-59"),
-    pytest.param(
-        "pascal_context",
-        {"maps": "trainval"},
-        ("VOCdevkit", "VOCdevkit/VOC2010"),
-        id="context-459",
-        marks=needs_scipy,
-    ),
+    pytest.param("pascal_context", {"maps": "trainval"}, ("VOCdevkit", "VOCdevkit/VOC2010"), id="context-459"),
 ]
 
 

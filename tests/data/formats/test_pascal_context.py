@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from official_layouts import CONTEXT_59_LABELS, HAS_SCIPY, TABLES, blocks
+from official_layouts import CONTEXT_59_LABELS, TABLES, blocks
 
 from encnet.data.formats import read_dataset
 from encnet.data.labels import IGNORE
 from encnet.system.errors import InputError
-
-needs_scipy = pytest.mark.skipif(not HAS_SCIPY, reason="SciPy writes and reads MATLAB files; the extra mat installs it")
 
 # The numbers of the 59 among the 459, from PyTorch-Encoding and MMSegmentation; sorted, they are in class order.
 NUMBERS = sorted(
@@ -47,9 +44,7 @@ def expected(count: int, table: dict[int, int], default: int) -> list[np.ndarray
 
 
 @pytest.mark.parametrize(("format", "shift", "rest"), [("pascal_context", 1, 0), ("pascal_context59", 0, IGNORE)])
-@pytest.mark.parametrize(
-    "maps", ["SegmentationClassContext", "59_context_labels", pytest.param("trainval", marks=needs_scipy)]
-)
+@pytest.mark.parametrize("maps", ["SegmentationClassContext", "59_context_labels", "trainval"])
 def test_all_three_kinds_of_label_maps_give_the_same_classes(
     official_layout: Callable[..., Path], maps: str, format: str, shift: int, rest: int
 ) -> None:
@@ -90,7 +85,6 @@ def test_255_is_ignored(official_layout: Callable[..., Path]) -> None:
     assert read_dataset(official_layout("pascal_context")).labels.raw[255] == IGNORE
 
 
-@needs_scipy
 def test_255_of_the_459_classes_is_background(official_layout: Callable[..., Path]) -> None:
     assert read_dataset(official_layout("pascal_context", maps="trainval")).labels.raw[255] == 0
 
@@ -142,12 +136,4 @@ def test_missing_parts_are_errors_that_name_their_download(
     else:
         path.unlink()
     with pytest.raises(InputError, match=message):
-        read_dataset(root)
-
-
-@needs_scipy
-def test_matlab_files_need_scipy(official_layout: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    root = official_layout("pascal_context", maps="trainval")
-    monkeypatch.setitem(sys.modules, "scipy", None)
-    with pytest.raises(InputError, match=r"needs SciPy: `pip install 'encnet\[mat\]'`; or unpack 59_context_lab"):
         read_dataset(root)

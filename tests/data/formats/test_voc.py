@@ -3,13 +3,12 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from official_layouts import HAS_SCIPY, blocks, write_lines
+from official_layouts import blocks, write_lines
 from PIL import Image
 from sample_paths import path_of
 
@@ -21,8 +20,7 @@ from encnet.data.images import open_image
 from encnet.data.labels import IGNORE
 from encnet.system.errors import InputError
 
-needs_scipy = pytest.mark.skipif(not HAS_SCIPY, reason="SciPy writes and reads MATLAB files; the extra mat installs it")
-SBD = [pytest.param("mat", marks=needs_scipy), "png"]
+SBD = ["mat", "png"]
 
 # The colours of the 21 classes in the development kit's own colour map.
 COLORS = (
@@ -85,7 +83,6 @@ def test_check_reads_all_splits_and_does_not_report_trainval_as_repetition(
     assert report.class_images["train_aug"][0] == len(index.split("train_aug"))
 
 
-@needs_scipy
 def test_a_damaged_matlab_file_is_a_problem(official_layout: Callable[..., Path], tmp_path: Path) -> None:
     root = official_layout("voc", sbd="mat")
     path = root / "benchmark_RELEASE/dataset/cls/2009_000001.mat"
@@ -95,7 +92,6 @@ def test_a_damaged_matlab_file_is_a_problem(official_layout: Callable[..., Path]
     assert "as a MATLAB file" in problem.message
 
 
-@needs_scipy
 def test_an_image_missing_from_voc_is_taken_from_sbd(official_layout: Callable[..., Path]) -> None:
     root = official_layout("voc", sbd="mat")
     (root / "VOCdevkit/VOC2012/JPEGImages/2009_000002.jpg").unlink()
@@ -120,22 +116,11 @@ def test_without_sbd_the_command_says_where_to_get_it(
         read_dataset(root).split("train_aug")
 
 
-@needs_scipy
 def test_an_incomplete_sbd_is_named_as_missing(official_layout: Callable[..., Path]) -> None:
     root = official_layout("voc", sbd="mat")
     shutil.rmtree(root / "benchmark_RELEASE/dataset/cls")
     reason = read_dataset(root).absent["train_aug"]
     assert reason.startswith("benchmark_RELEASE/dataset/cls is missing; unpack benchmark.tgz")
-
-
-@needs_scipy
-def test_matlab_files_need_scipy(official_layout: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    root = official_layout("voc", sbd="mat")
-    monkeypatch.setitem(sys.modules, "scipy", None)
-    index = read_dataset(root)
-    assert len(index.split("train")) == 4
-    with pytest.raises(InputError, match=r"no split 'train_aug': .* are MATLAB files.* `pip install 'encnet\[mat\]'`"):
-        index.split("train_aug")
 
 
 def test_the_test_split_has_no_label_maps(official_layout: Callable[..., Path]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labelled_exports import label_maps
 from PIL import Image
 
 from encnet.cli import main
@@ -63,12 +64,8 @@ def table(numbers: range, image: str = "image", label: str = "label", kind: str 
     return datasets.Dataset.from_dict(rows, features=features)
 
 
-def drawn(out: Path) -> dict[str, np.ndarray]:
-    return {path.stem: np.asarray(Image.open(path)) for path in out.glob("labels/*/*.png")}
-
-
 def assert_all_drawn(out: Path) -> None:
-    labels = drawn(out)
+    labels = label_maps(out)
     assert sorted(labels) == ["p0", "p1", "p2", "p3"]
     for i, expected in enumerate(LABELS):
         assert np.array_equal(labels[f"p{i}"], expected)
@@ -105,7 +102,7 @@ def test_names_of_classes_come_from_id2label(tmp_path: Path) -> None:
     pixels = sum(int((labels == 2).sum()) for labels in LABELS)
     assert imported.left_out == {"pixel of value 2, which has no class name": pixels}
     for i, labels in enumerate(LABELS):
-        assert np.array_equal(drawn(tmp_path / "data")[f"p{i}"], np.where(labels == 2, IGNORE, labels))
+        assert np.array_equal(label_maps(tmp_path / "data")[f"p{i}"], np.where(labels == 2, IGNORE, labels))
 
 
 def test_a_folder_of_parquet_files(tmp_path: Path) -> None:
@@ -177,7 +174,7 @@ def test_colours_become_classes(tmp_path: Path) -> None:
     datasets.Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / "saved")
     imported = import_labels(tmp_path / "saved", tmp_path / "data", val_share=0)
     assert imported.classes == ("color_000000", "color_307020", "color_c80aff")
-    labels = drawn(tmp_path / "data")
+    labels = label_maps(tmp_path / "data")
     assert np.array_equal(labels["000000"], LABELS[1])
     assert np.array_equal(labels["000001"], LABELS[2])
 

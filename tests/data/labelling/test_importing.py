@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,17 @@ def test_an_import_gives_a_data_set_without_problems(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     steps: list[tuple[int, int]] = []
-    imported = import_labels(labelled, tmp_path / "data", progress=lambda *step: steps.append(step))
+    sizes: list[tuple[int, int]] = []
+    imported = import_labels(
+        labelled,
+        tmp_path / "data",
+        progress=lambda *step: steps.append(step),
+        on_header=lambda *step: sizes.append(step) if not steps else None,
+    )
     assert (imported.format, imported.classes, imported.unlabelled) == ("labelme", ("lawn", "path"), 1)
     assert imported.images == {"train": 7, "val": 2}
     assert imported.left_out == {}
+    assert sizes == [(i, 10) for i in range(1, 11)]
     assert steps == [(i, 9) for i in range(1, 10)]
     index = read_dataset(tmp_path / "data")
     report = check_dataset(index, progress=False)
@@ -134,6 +142,7 @@ def test_the_command_prints_what_it_wrote_and_left_out(
     assert main(["import-labels", str(labelled), "--out", str(out), "--classes", "[path]", "--val_share", "0.5"]) == 0
     said = capsys.readouterr()
     assert f"wrote {out} from labelme: 5 in train, 4 in val; classes path" in said.out.replace("\n", " ")
+    assert re.search(r"reading sizes +\S+ 10/10 ", said.err) and re.search(r"importing +\S+ 9/9 ", said.err)
     assert "left out, 9 x area of 'lawn'" in said.err
     assert "files: 20 found; used: 10 annotation files, 9 photographs\n" in said.out
     assert "left out: 1 file (0.png): photographs in which nothing is labelled\n" in said.out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import math
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labelled_exports import label_maps
 from PIL import Image
 from pixel_areas import assert_drawn, centres
 
@@ -56,8 +59,8 @@ def export(root: Path, tasks: Any, *names: str) -> Path:
 
 
 def drawn(out: Path) -> np.ndarray:
-    (path,) = out.glob("labels/*/*.png")
-    return np.asarray(Image.open(path))
+    (labels,) = label_maps(out).values()
+    return labels
 
 
 def pixels(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -104,6 +107,49 @@ def test_brush_masks_are_drawn_as_label_studio_encoded_them(tmp_path: Path) -> N
     root = export(tmp_path / "project", [task(rectangle("lawn", 0, 0, 100, 100), brush)])
     import_labels(root, tmp_path / "data")
     assert np.array_equal(drawn(tmp_path / "data"), mask.astype(np.uint8))
+
+
+def data_url(pixels: np.ndarray, prefix: str = "data:image/png;base64,") -> str:
+    """A PNG as a data URL: black where a mask is true, transparent elsewhere; an array of bytes is stored as it is."""
+    if pixels.dtype == bool:
+        pixels = np.dstack([np.zeros((*pixels.shape, 3), np.uint8), pixels * np.uint8(255)])
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return prefix + base64.b64encode(buffer.getvalue()).decode()
+
+
+def bitmask(url: str | None, label: str = "path") -> dict[str, Any]:
+    return entry("bitmask", label, imageDataURL=url)
+
+
+MASK = np.random.default_rng(3).random((HEIGHT, WIDTH)) < 0.3
+
+
+@pytest.mark.parametrize("prefix", ["data:image/png;base64,", "data-url:image/png;"])
+def test_bitmasks_are_the_opaque_pixels_of_their_png(tmp_path: Path, prefix: str) -> None:
+    root = export(tmp_path / "project", [task(rectangle("lawn", 0, 0, 100, 100), bitmask(data_url(MASK, prefix)))])
+    imported = import_labels(root, tmp_path / "data")
+    assert imported.left_out == {}
+    assert np.array_equal(drawn(tmp_path / "data"), MASK.astype(np.uint8))
+
+
+def test_a_pixel_of_a_bitmask_is_inside_if_it_is_half_covered(tmp_path: Path) -> None:
+    alpha = np.random.default_rng(4).integers(0, 256, (HEIGHT, WIDTH)).astype(np.uint8)
+    url = data_url(np.dstack([np.zeros((HEIGHT, WIDTH, 3), np.uint8), alpha]))
+    import_labels(export(tmp_path / "project", [task(bitmask(url))]), tmp_path / "data")
+    assert np.array_equal(drawn(tmp_path / "data") == 0, alpha > 127)
+
+
+def test_the_label_of_a_bitmask_may_be_in_an_entry_of_its_own(tmp_path: Path) -> None:
+    sizes = {"original_width": WIDTH, "original_height": HEIGHT}
+    value = {"imageDataURL": data_url(MASK)}
+    entries = [
+        {"id": "m", "type": "bitmask", "value": value, **sizes},
+        {"id": "m", "type": "labels", "value": {**value, "labels": ["lawn"]}, **sizes},
+    ]
+    imported = import_labels(export(tmp_path / "project", [task(*entries)]), tmp_path / "data")
+    assert imported.classes == ("lawn",)
+    assert np.array_equal(drawn(tmp_path / "data") == 0, MASK)
 
 
 def test_labels_may_be_in_an_entry_of_their_own(tmp_path: Path) -> None:
@@ -214,6 +260,14 @@ def test_the_newest_annotation_that_was_not_cancelled_counts(
         (entry("ellipse", "lawn", x=10, y=10, radiusX=0, radiusY=3), "area of zero size"),
         (entry("brush", "lawn", format="rle", rle=[1, 2, 3]), "mask whose run lengths do not fit"),
         (entry("brush", "lawn", format="png"), "brush mask in the format 'png'"),
+        (bitmask(None), "bitmask without a PNG as a data URL"),
+        (bitmask("https://example.com/mask.png"), "bitmask without a PNG as a data URL"),
+        (bitmask("data:image/png;base64,iVBORw0KGgo="), "bitmask whose PNG is damaged"),
+        (bitmask("data:image/png;base64,%%"), "bitmask whose PNG is damaged"),
+        (bitmask(data_url(MASK & False)), "area of zero size"),
+        (bitmask(data_url(MASK[1:])), "bitmask of another size than the photograph"),
+        (bitmask(data_url(MASK * np.uint8(255))), "bitmask whose PNG has no transparency"),
+        ({**bitmask(data_url(MASK)), "image_rotation": 90}, "bitmask on a photograph that was rotated in Label Studio"),
         (entry("keypoint", "lawn", x=1, y=1), "keypointlabels without an area"),
         ({"type": "choices", "value": {"choices": ["good"]}}, "choices without an area"),
         ({**polygon("lawn", LARGE), "image_rotation": 90}, "polygon on a photograph that was rotated in Label Studio"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labelled_exports import label_maps
 from PIL import Image
 from pixel_areas import assert_drawn
 
@@ -143,7 +144,7 @@ def test_a_mask_is_drawn_at_its_box(folder: Path, tmp_path: Path) -> None:
     mask = base64.b64encode(buffer.getvalue()).decode()
     write(folder / "one.json", [shape("lawn", [[10, 4], [16, 8]], "mask", mask=mask)])
     import_labels(folder, tmp_path / "data")
-    labels = np.asarray(Image.open(tmp_path / "data/labels/train/one.png"))
+    labels = label_maps(tmp_path / "data")["one"]
     expected = np.full((20, 30), IGNORE)
     expected[4:9, 10:17][patch] = 0
     assert np.array_equal(labels, expected)
@@ -166,14 +167,14 @@ def test_shapes_of_x_anylabeling(folder: Path, tmp_path: Path, kind: str, points
     assert imported.left_out == {"shape of the unknown kind 'cuboid'": 1}
     assert imported.why == "one.json has the form of labelme, as X-AnyLabeling writes it"
     expected = [(x + 0.5, y + 0.5) for x, y in corners]  # in labelme, whole numbers are the centres of pixels
-    labels = np.asarray(Image.open(tmp_path / "data/labels/train/one.png"))
+    labels = label_maps(tmp_path / "data")["one"]
     assert_drawn(labels, [(expected, 0)], IGNORE)
 
 
 def test_a_circle_of_x_anylabeling(folder: Path, tmp_path: Path) -> None:
     write(folder / "one.json", [shape("lawn", [[14, 9], [14, 16]], "circle", difficult=False)], version="2.5.4")
     import_labels(folder, tmp_path / "data")
-    labels = np.asarray(Image.open(tmp_path / "data/labels/train/one.png"))
+    labels = label_maps(tmp_path / "data")["one"]
     y, x = np.mgrid[:20, :30]
     radius = np.hypot(x - 14, y - 9)
     assert (labels[radius < 6.5] == 0).all()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from labelled_exports import label_maps, zipped
 from PIL import Image
 
 from encnet.cli import main
@@ -63,16 +63,11 @@ def export(
     return root
 
 
-def drawn(out: Path) -> dict[str, np.ndarray]:
-    """Stem -> label map that was written."""
-    return {path.stem: np.asarray(Image.open(path)) for path in out.glob("labels/*/*.png")}
-
-
 def test_label_maps_equal_the_masks_that_datumaro_exported(tmp_path: Path) -> None:
     imported = import_labels(WRITTEN / "export", tmp_path / "data")
     assert imported.classes == ("background", "lawn", "path", "pond")
     assert imported.images == {"train": 1, "val": 1}
-    for stem, labels in drawn(tmp_path / "data").items():
+    for stem, labels in label_maps(tmp_path / "data").items():
         assert np.array_equal(labels, np.asarray(Image.open(WRITTEN / "drawn" / f"{stem}.png")))
         assert set(np.unique(labels)) == {0, 1, 2, 3}
 
@@ -87,7 +82,7 @@ def test_label_maps_are_what_the_masks_say(tmp_path: Path, kind: str) -> None:
     assert imported.ledger.used == {"annotation files": 4, "photographs": 3}
     assert imported.ledger.left_out == {}
     assert imported.why == "SegmentationClass holds masks, and their classes are from labelmap.txt"
-    for stem, labels in drawn(tmp_path / "data").items():
+    for stem, labels in label_maps(tmp_path / "data").items():
         assert np.array_equal(labels, INDICES[stem])
     assert read_dataset(tmp_path / "data").labels.palette == tuple(COLORS.values())
 
@@ -113,7 +108,7 @@ def test_tables_of_palette_masks(
     source = export(tmp_path / "own", {stem: palette(i) for stem, i in INDICES.items()}, table, name=name)
     imported = import_labels(source, tmp_path / "data", val_share=0)
     assert imported.classes == (classes or ("background", "a:b", "path"))
-    for stem, labels in drawn(tmp_path / "data").items():
+    for stem, labels in label_maps(tmp_path / "data").items():
         assert np.array_equal(labels, np.array(values, np.uint8)[INDICES[stem]])
 
 
@@ -123,8 +118,8 @@ def test_grey_masks_hold_colours_of_the_table_or_else_positions_in_it(tmp_path: 
     half[:10] = 255
     source = export(tmp_path / "colours", {"p0": Image.fromarray(nothing), "p1": Image.fromarray(half)}, table)
     assert import_labels(source, tmp_path / "data", val_share=0).notes == ()
-    assert (drawn(tmp_path / "data")["p0"] == 1).all()
-    assert np.array_equal(drawn(tmp_path / "data")["p1"], half == 0)
+    assert (label_maps(tmp_path / "data")["p0"] == 1).all()
+    assert np.array_equal(label_maps(tmp_path / "data")["p1"], half == 0)
     source = export(tmp_path / "positions", {stem: Image.fromarray(i) for stem, i in INDICES.items()})
     (note,) = import_labels(source, tmp_path / "more").notes
     assert note.startswith("3 grey masks (SegmentationClass/p0.png, ")
@@ -135,7 +130,7 @@ def test_colour_masks_without_a_table_have_their_colours_as_classes(tmp_path: Pa
     source = export(tmp_path / "own", {stem: rgb(i) for stem, i in INDICES.items()}, None, {})
     imported = import_labels(source, tmp_path / "data", val_share=0)
     assert imported.classes == ("color_000000", "color_307020", "color_c80aff")
-    for stem, labels in drawn(tmp_path / "data").items():
+    for stem, labels in label_maps(tmp_path / "data").items():
         assert np.array_equal(labels, INDICES[stem])
 
 
@@ -144,7 +139,7 @@ def test_value_255_is_ignored_without_a_table_of_colours(tmp_path: Path) -> None
     indices[:4] = 255
     source = export(tmp_path / "own", {"p0": Image.fromarray(indices)}, None)
     assert import_labels(source, tmp_path / "data").classes == ("class_0", "class_1", "class_2")
-    assert np.array_equal(drawn(tmp_path / "data")["p0"], indices)
+    assert np.array_equal(label_maps(tmp_path / "data")["p0"], indices)
 
 
 def test_colours_that_the_table_lacks_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -158,19 +153,19 @@ def test_colours_that_the_table_lacks_are_left_out_and_counted(tmp_path: Path) -
     assert imported.left_out["pixel of colour (1, 2, 3) in 2 masks, which labelmap.txt lacks"] == 10
     assert imported.left_out["pixel of colour (9, 9, 100) in 1 mask, which labelmap.txt lacks"] == 1
     assert imported.left_out["pixel of 5 other colours or values, which labelmap.txt lacks"] == 5
-    labels = drawn(tmp_path / "data")
+    labels = label_maps(tmp_path / "data")
     assert (labels["p0"][0, :5] == IGNORE).all()
     assert np.array_equal(labels["p0"][1:], INDICES["p0"][1:])
     assert (labels["p2"] == IGNORE).sum() == 9
     import_labels(tmp_path / "cvat", tmp_path / "filled", background="path")
-    assert (drawn(tmp_path / "filled")["p0"][0, :5] == 2).all()
+    assert (label_maps(tmp_path / "filled")["p0"][0, :5] == 2).all()
 
 
 def test_the_background_is_a_class_that_can_be_ignored(tmp_path: Path) -> None:
     source = export(tmp_path / "cvat", {stem: rgb(indices) for stem, indices in INDICES.items()})
     imported = import_labels(source, tmp_path / "data", ignore=["background"])
     assert imported.classes == ("lawn", "path")
-    for stem, labels in drawn(tmp_path / "data").items():
+    for stem, labels in label_maps(tmp_path / "data").items():
         assert np.array_equal(labels, np.array([IGNORE, 0, 1], np.uint8)[INDICES[stem]])
 
 
@@ -191,7 +186,7 @@ def test_the_background_is_a_class_that_can_be_ignored(tmp_path: Path) -> None:
 )
 def test_lists_are_splits(tmp_path: Path, lists: dict[str, str], images: dict[str, int], said: list[str]) -> None:
     source = export(tmp_path / "cvat", {stem: rgb(i) for stem, i in INDICES.items()}, lists=lists)
-    imported = import_labels(source, tmp_path / "data", val_share=0.34)
+    imported = import_labels(source, tmp_path / "data")
     assert imported.images == images
     lines = [line for line in (*imported.notes, *imported.ledger.lines()[1:]) if "JPEGImages" not in line]
     assert len(lines) == len(said)
@@ -202,7 +197,7 @@ def test_stems_may_have_folders_and_spaces(tmp_path: Path) -> None:
     masks = {"garden/my photo": rgb(INDICES["p0"]), "yard/my photo": rgb(INDICES["p1"])}
     source = export(tmp_path / "cvat", masks, lists={"default": '"garden/my photo"\nyard/my photo\n'})
     assert import_labels(source, tmp_path / "data", val_share=0).images == {"train": 2}
-    labels = drawn(tmp_path / "data")
+    labels = label_maps(tmp_path / "data")
     assert np.array_equal(labels["garden_my photo"], INDICES["p0"])
     assert np.array_equal(labels["yard_my photo"], INDICES["p1"])
 
@@ -210,10 +205,7 @@ def test_stems_may_have_folders_and_spaces(tmp_path: Path) -> None:
 def test_an_export_without_photographs_needs_their_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = export(tmp_path / "cvat", {stem: rgb(i) for stem, i in INDICES.items()})
     (source / "JPEGImages").rename(tmp_path / "photographs")
-    with zipfile.ZipFile(tmp_path / "cvat.zip", "w") as archive:
-        for path in sorted(source.rglob("*")):
-            archive.write(path, path.relative_to(source))
-    command = ["import-labels", str(tmp_path / "cvat.zip"), "--out", str(tmp_path / "data")]
+    command = ["import-labels", str(zipped(source)), "--out", str(tmp_path / "data")]
     assert main(command) == 2
     assert "give its folder (--images)" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "data").exists()
@@ -266,7 +258,7 @@ def test_palettes_that_differ_need_a_table(tmp_path: Path) -> None:
         import_labels(source, tmp_path / "data")
     (source / "labelmap.txt").write_text(LABELMAP)  # what the message says
     import_labels(source, tmp_path / "data", val_share=0)
-    labels = drawn(tmp_path / "data")
+    labels = label_maps(tmp_path / "data")
     assert np.array_equal(labels["p0"], INDICES["p0"])
     assert np.array_equal(labels["p1"], 2 - INDICES["p1"])
 

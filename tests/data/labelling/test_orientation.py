@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from labelled_exports import LAWN, Box, coco, coco_box, drawn, label_names, labelme, labelme_box, photograph
 from PIL import Image, ImageOps
+from plain_tiff import write_turned
 
 from encnet.cli import main
 from encnet.data.labelling import import_labels
@@ -60,6 +61,18 @@ def test_areas_on_stored_pixels_are_turned_with_the_photograph(tmp_path: Path, o
     assert copy.read_bytes() == (source / copy.name).read_bytes()
 
 
+@pytest.mark.parametrize(("labelled", "side"), [((20, 30), "stored"), ((30, 20), "shown")])
+@pytest.mark.parametrize("orientation", SIDEWAYS)
+def test_photographs_of_several_bands_are_turned_too(
+    tmp_path: Path, orientation: int, labelled: tuple[int, int], side: str
+) -> None:
+    source = export(tmp_path / "in", orientation, labelled, kind="tif")
+    write_turned(source / "one.tif", np.zeros((20, 30, 4), np.uint16), orientation)
+    import_labels(source, tmp_path / "data")
+    expected = upright(drawn(*MIXED), orientation) if side == "stored" else drawn(*MIXED, size=(30, 20))
+    assert np.array_equal(label_names(tmp_path / "data")["one"], expected)
+
+
 @pytest.mark.parametrize("kind", ["png", "jpg", "tif", "webp"])
 @pytest.mark.parametrize("orientation", SIDEWAYS)
 def test_areas_on_the_upright_photograph_stay_as_they_are(tmp_path: Path, orientation: int, kind: str) -> None:
@@ -95,9 +108,22 @@ def test_nothing_is_guessed_if_the_size_does_not_tell(
     assert not np.array_equal(as_shown, turned)
 
 
-def test_the_size_decides_even_if_an_orientation_is_given(tmp_path: Path) -> None:
-    import_labels(export(tmp_path / "in", 6, (20, 30)), tmp_path / "data", orientation="shown")
+@pytest.mark.parametrize("orientation", [6, 1])
+def test_an_orientation_that_decides_nothing_is_refused(tmp_path: Path, orientation: int) -> None:
+    source = export(tmp_path / "in", orientation, (20, 30))
+    with pytest.raises(InputError, match=r"orientation has no effect because .*; leave it out, or correct") as error:
+        import_labels(source, tmp_path / "data", orientation="shown")
+    assert error.value.argument == "orientation"
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_size_decides_before_the_orientation_that_is_given(tmp_path: Path) -> None:
+    source = export(tmp_path / "in", 6, (20, 30))
+    photograph(source / "two.png", 3)
+    labelme(source / "two.json", [labelme_box(*area) for area in MIXED])
+    import_labels(source, tmp_path / "data", orientation="shown")
     assert np.array_equal(label_names(tmp_path / "data")["one"], upright(drawn(*MIXED), 6))
+    assert np.array_equal(label_names(tmp_path / "data")["two"], drawn(*MIXED))
 
 
 def test_photographs_without_areas_of_a_class_need_no_decision(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from labelled_exports import photograph
 from PIL import Image
+from plain_tiff import write_turned
 
 from encnet.data.labelling.annotations import AnnotatedImage, Area, read_bytes
 from encnet.data.labelling.drawing import patch_mask
@@ -25,12 +26,24 @@ def annotated(file: Path) -> AnnotatedImage:
     return AnnotatedImage(file.name, partial(read_bytes, file), (200, 300), (top,))
 
 
-@pytest.mark.parametrize("number", [1, 3, 5])
-def test_both_possibilities_are_side_by_side_and_at_most_three_photographs(tmp_path: Path, number: int) -> None:
+def black_png(path: Path) -> Path:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.new("RGB", (300, 200)).save(path, exif=exif)
+    return path
+
+
+def black_bands(path: Path) -> Path:
+    return write_turned(path.with_suffix(".tif"), np.zeros((200, 300, 4), np.uint16), 3)
+
+
+@pytest.mark.parametrize(("number", "write"), [(1, black_png), (3, black_png), (5, black_png), (1, black_bands)])
+def test_both_possibilities_are_side_by_side_and_at_most_three_photographs(
+    tmp_path: Path, number: int, write: Callable[[Path], Path]
+) -> None:
     undecided: list[tuple[AnnotatedImage, Header]] = []
     for i in range(number):
-        image = annotated(photograph(tmp_path / f"{i}.png", 3, (200, 300)))
-        Image.new("RGB", (300, 200)).save(tmp_path / f"{i}.png", exif=_upside_down())
+        image = annotated(write(tmp_path / f"{i}.png"))
         header = read_header(image)
         assert header is not None
         assert header == Header((200, 300), 3)
@@ -48,9 +61,3 @@ def test_both_possibilities_are_side_by_side_and_at_most_three_photographs(tmp_p
         assert shown.any()
         assert stored.any()
         assert np.flatnonzero(shown.any(axis=1)).max() < np.flatnonzero(stored.any(axis=1)).min()
-
-
-def _upside_down() -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = 3
-    return exif

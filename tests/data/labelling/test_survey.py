@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from labelled_exports import (
     labelme_folder,
     left_out,
     photograph,
+    zipped,
 )
 
 from encnet.cli import main
@@ -173,11 +173,7 @@ def test_files_in_subfolders_and_zips_are_accounted_for(folder: Path, tmp_path: 
     for name in ("two.png", "two.json"):
         (folder / name).rename(folder / "deep/er" / name)
     photograph(folder / "deep/three.png")
-    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
-        for path in sorted(folder.rglob("*.*")):
-            archive.write(path, path.relative_to(folder))
-        archive.writestr("__MACOSX/._one.json", b"\x00\x05")
-    for number, source in enumerate((folder, tmp_path / "in.zip")):
+    for number, source in enumerate((folder, zipped(folder, ("__MACOSX/._one.json", b"\x00\x05")))):
         imported = import_labels(source, tmp_path / f"data{number}")
         assert imported.ledger.used == {"annotation files": 2, "photographs": 2}
         names = left_out(imported.ledger)

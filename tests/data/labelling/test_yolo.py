@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from labelled_exports import label_maps, zipped
 from PIL import Image
 from pixel_areas import assert_drawn
 
@@ -52,12 +52,8 @@ def document(**entries: object) -> str:
 
 
 POLYGONS = f"{line(1, SMALL)}\n{line(0, LARGE)}\n"
+ROBOFLOW = {"train/labels/a.txt": POLYGONS, "valid/labels/b.txt": line(1, LARGE)}
 TWO = {"labels/train/a.txt": POLYGONS, "labels/val/b.txt": line(1, LARGE)}
-
-
-def drawn(out: Path, stem: str) -> np.ndarray:
-    (path,) = out.glob(f"labels/*/{stem}.png")
-    return np.asarray(Image.open(path))
 
 
 @pytest.mark.parametrize(
@@ -72,8 +68,7 @@ def drawn(out: Path, stem: str) -> np.ndarray:
         (
             {
                 "data.yaml": document(train="../train/images", val="../valid/images", test="../test/images", nc=2),
-                "train/labels/a.txt": POLYGONS,
-                "valid/labels/b.txt": line(1, LARGE),
+                **ROBOFLOW,
             },
             None,
             None,
@@ -82,8 +77,7 @@ def drawn(out: Path, stem: str) -> np.ndarray:
         (
             {
                 "data.yaml": document(train="train", val="valid"),
-                "train/labels/a.txt": POLYGONS,
-                "valid/labels/b.txt": line(1, LARGE),
+                **ROBOFLOW,
             },
             None,
             None,
@@ -116,8 +110,8 @@ def test_arrangements(
     assert set(imported.notes) <= {"data.yaml names '../test/images' as the split test, which is not there"}
     assert imported.ledger.found == imported.ledger.used.total()
     # small areas lie over large ones, whatever their order
-    assert_drawn(drawn(tmp_path / "data", "a"), [(pixels(LARGE), 0), (pixels(SMALL), 1)], IGNORE)
-    assert_drawn(drawn(tmp_path / "data", "b"), [(pixels(LARGE), 1)], IGNORE)
+    assert_drawn(label_maps(tmp_path / "data")["a"], [(pixels(LARGE), 0), (pixels(SMALL), 1)], IGNORE)
+    assert_drawn(label_maps(tmp_path / "data")["b"], [(pixels(LARGE), 1)], IGNORE)
 
 
 def test_other_text_files_are_not_polygons(tmp_path: Path) -> None:
@@ -131,7 +125,7 @@ def test_photographs_and_text_files_may_be_side_by_side(tmp_path: Path) -> None:
     root = make(tmp_path / "yolo", {"classes.txt": "lawn\npath\n", "garden/a.txt": POLYGONS})
     Image.new("RGB", (WIDTH, HEIGHT)).save(root / "garden/a.PNG")
     assert import_labels(root, tmp_path / "data").images == {"train": 1}
-    assert_drawn(drawn(tmp_path / "data", "a"), [(pixels(LARGE), 0), (pixels(SMALL), 1)], IGNORE)
+    assert_drawn(label_maps(tmp_path / "data")["a"], [(pixels(LARGE), 0), (pixels(SMALL), 1)], IGNORE)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +155,7 @@ def test_lines_that_are_no_polygons_are_left_out(
     imported = import_labels(root, tmp_path / "data", background="path")
     kinds = [(kind.startswith(left_out), number) for kind, number in imported.left_out.items() if left_out]
     assert kinds == ([(True, 1)] if left_out else [])
-    assert (0 in drawn(tmp_path / "data", "a")) == labelled
+    assert (0 in label_maps(tmp_path / "data")["a"]) == labelled
 
 
 def test_corners_slightly_outside_are_moved_to_the_edge(tmp_path: Path) -> None:
@@ -169,7 +163,7 @@ def test_corners_slightly_outside_are_moved_to_the_edge(tmp_path: Path) -> None:
     import_labels(make(tmp_path / "yolo", {"data.yaml": document(), "labels/a.txt": text}), tmp_path / "data")
     expected = np.full((HEIGHT, WIDTH), IGNORE, np.uint8)
     expected[:, : WIDTH // 2] = 0
-    assert np.array_equal(drawn(tmp_path / "data", "a"), expected)
+    assert np.array_equal(label_maps(tmp_path / "data")["a"], expected)
 
 
 def test_empty_text_files_are_photographs_without_areas_and_missing_ones_are_named(tmp_path: Path) -> None:
@@ -177,7 +171,7 @@ def test_empty_text_files_are_photographs_without_areas_and_missing_ones_are_nam
     Image.new("RGB", (WIDTH, HEIGHT)).save(root / "images/forgotten.jpg")
     imported = import_labels(root, tmp_path / "data", background="path", val_share=0)
     assert imported.images == {"train": 2}
-    assert (drawn(tmp_path / "data", "empty") == 1).all()
+    assert (label_maps(tmp_path / "data")["empty"] == 1).all()
     (line,) = imported.ledger.lines()[1:]
     assert line.startswith("left out: 1 file (images/forgotten.jpg): it has no text file of polygons; write an empty")
     (root / "labels/forgotten.txt").touch()  # what the note says
@@ -193,10 +187,7 @@ def test_an_export_without_photographs_needs_their_folder(tmp_path: Path, capsys
     }
     root = make(tmp_path / "yolo", texts)
     (root / "images/train").rename(tmp_path / "photographs")
-    with zipfile.ZipFile(tmp_path / "yolo.zip", "w") as archive:
-        for name in texts:
-            archive.write(root / name, name)
-    command = ["import-labels", str(tmp_path / "yolo.zip"), "--out", str(tmp_path / "data")]
+    command = ["import-labels", str(zipped(root)), "--out", str(tmp_path / "data")]
     assert main(command) == 2
     assert "give its folder (--images)" in " ".join(capsys.readouterr().err.split())
     (tmp_path / "photographs/c.jpg").unlink()
@@ -204,7 +195,7 @@ def test_an_export_without_photographs_needs_their_folder(tmp_path: Path, capsys
     said = " ".join(capsys.readouterr().out.split())
     assert "read as yolo, because data.yaml names 2 classes" in said
     assert "left out: 1 file (labels/train/c.txt): the photograph is missing" in said
-    assert_drawn(drawn(tmp_path / "data", "a"), [(pixels(LARGE), 0), (pixels(SMALL), 1)], IGNORE)
+    assert_drawn(label_maps(tmp_path / "data")["a"], [(pixels(LARGE), 0), (pixels(SMALL), 1)], IGNORE)
 
 
 @pytest.mark.parametrize(

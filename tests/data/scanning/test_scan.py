@@ -442,3 +442,13 @@ def test_files_that_did_not_change_are_not_read_again(tmp_path: Path, monkeypatc
     Image.fromarray(bands(0, 3, 4)).save(root / "labels/1.png")
     assert classes(read_dataset(root)) == ["0", "1", "3", "4"]
     assert [path.name for path in opened] == ["1.png"]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_many_label_maps_are_read_with_a_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shown: bool
+) -> None:
+    root = write(tmp_path / "data", *[bands(0, 1)] * 6)
+    monkeypatch.setattr("encnet.data.scanning.scan._SLOW", 6 if shown else 7)
+    read_dataset(root)
+    assert bool(re.search(r"reading label maps +\S+ 6/6 ", capsys.readouterr().err)) == shown

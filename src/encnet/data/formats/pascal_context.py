@@ -21,7 +21,7 @@ from encnet.data.formats.archive import Archive, first_file
 from encnet.data.formats.pairs import read_names
 from encnet.data.formats.voc import STEM_PATTERN, bit_palette, find_beside, find_devkit, read_stems, samples
 from encnet.data.labels import IGNORE, LabelSet
-from encnet.data.matlab import INSTALL, MATLAB_SUFFIX, can_read_matlab
+from encnet.data.matlab import MATLAB_SUFFIX
 from encnet.data.palette import Color
 from encnet.system.errors import InputError
 
@@ -103,11 +103,6 @@ def _find_maps(voc: Path) -> _Maps:
     folder = find_beside(voc, _ORIGINAL)
     if folder is None:
         raise ARCHIVE.incomplete(voc, [_OFFICIAL])
-    if not can_read_matlab():
-        raise InputError(
-            f"the label maps in {folder} are MATLAB files; reading them needs SciPy: `{INSTALL}`; or unpack"
-            f" {ARCHIVE.origin[_OFFICIAL]} from {ARCHIVE.home}"
-        )
     return _Maps(folder, MATLAB_SUFFIX, _read_numbers(voc, "labels.txt"))
 
 

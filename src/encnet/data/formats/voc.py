@@ -20,7 +20,7 @@ from encnet.data.formats.archive import Archive, first_file, first_folder
 from encnet.data.formats.matching import LABEL_SUFFIXES
 from encnet.data.formats.pairs import files, read_names
 from encnet.data.labels import LabelSet
-from encnet.data.matlab import INSTALL, MATLAB_SUFFIX, can_read_matlab
+from encnet.data.matlab import MATLAB_SUFFIX
 from encnet.data.palette import Color
 from encnet.system.errors import InputError
 
@@ -150,8 +150,6 @@ def _augmented(voc: Path, train: list[str], val: list[str]) -> tuple[Sample, ...
         missing = [f"{_SBD_FOLDER}/{part}" for part in parts if not (sbd / part).exists()]
         if missing:
             return SBD.lacks(missing)
-        if not can_read_matlab():
-            return f"the label maps of {sbd} are MATLAB files; reading them needs SciPy: `{INSTALL}`"
         listed = [stem for split in ("train", "val") for stem in read_stems(sbd / "dataset" / f"{split}.txt")]
         added = {stem: sbd / "dataset" / "cls" / f"{stem}{MATLAB_SUFFIX}" for stem in listed}
     label_of = {**added, **{stem: _label_in(voc)(stem) for stem in train}}

@@ -14,7 +14,7 @@ import numpy as np
 
 CHANNELS = 4
 """Words per pixel: red, green, blue and alpha, of which alpha is the mask."""
-_HALF = 128
+HALF = 128
 """Alpha from which a pixel is inside."""
 _HEAD_BITS = 32 + 5 + 4 * 4
 
@@ -33,7 +33,7 @@ def decode_brush(code: Sequence[int], height: int, width: int) -> np.ndarray:
         ValueError: the code has another number of pixels, ends too early or has numbers that are no bytes.
     """
     words = decode_words(code, height * width * CHANNELS)
-    return words.reshape(height, width, CHANNELS)[..., -1] >= _HALF
+    return words.reshape(height, width, CHANNELS)[..., -1] >= HALF
 
 
 def decode_words(code: Sequence[int], number: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from encnet.data.labelling.annotations import shown_name
 from encnet.data.labelling.orientation import Orientation
 from encnet.data.labelling.plan import make_plan
 from encnet.data.labelling.survey import Reader, Survey, account, survey_source
+from encnet.data.labelling.unused import refuse_by_format, refuse_images, refuse_val_share
 from encnet.data.labelling.writing import write_images
 from encnet.system.checks import require
 from encnet.system.errors import InputError
@@ -71,11 +72,12 @@ def import_labels(
     classes: Sequence[str] = (),
     background: str | None = None,
     ignore: Sequence[str] = (),
-    val_share: float = DEFAULT_VAL_SHARE,
+    val_share: float | None = None,
     order: Literal["tool", "area"] | None = None,
     orientation: Orientation | None = None,
     columns: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    on_header: Callable[[int, int], object] | None = None,
 ) -> Imported:
     """Writes a data set from the export of a labelling tool.
 
@@ -92,24 +94,26 @@ def import_labels(
         classes: labels that become classes, in this order; if empty, all labels in the tool's order.
         background: class of pixels outside all areas, a new one or one of the labels; None ignores these pixels.
         ignore: labels whose areas are ignored; ``__ignore__`` always is.
-        val_share: share of the images for the split val, if the tool has none; the choice depends on their names alone.
+        val_share: share of the images for the split val, if the tool has none; None is ``DEFAULT_VAL_SHARE``. The
+            choice depends on their names alone.
         order: ``tool`` draws areas over one another as the tool does, ``area`` draws small ones over large ones; None
             means ``area`` for COCO and YOLO, whose files have no order, and ``tool`` for the others.
         orientation: on which pixels areas were drawn if the camera turned a photograph and the labelled size does not
             tell: ``shown`` means the upright photograph, ``stored`` the pixels as the file stores them.
         columns: for ``huggingface``, the names of the columns of images and of label maps, if they do not tell.
         progress: called after each image with the number done and the number of all.
+        on_header: the same for each photograph whose size is read, before the first image is written.
 
     Raises:
         InputError: an argument is out of its range, ``out`` is not empty, the source is of no known tool or has no
             area, no annotation file or no photograph can be used, a photograph is in two splits, ``orientation`` is
-            needed, or there are too many classes.
+            needed, an option that is given has no effect, or there are too many classes.
     """
     source, out = Path(source), Path(out)
     folder = None if images is None else Path(images)
     if format is not None and format not in FORMATS:
         raise InputError(f"there is no format '{format}' to import; choose one of {', '.join(FORMATS)}", "format")
-    require(0 <= val_share < 1, "val_share", val_share, "at least 0 and below 1")
+    require(val_share is None or 0 <= val_share < 1, "val_share", val_share, "at least 0 and below 1")
     require(orientation in (None, "stored", "shown"), "orientation", orientation, "'stored' or 'shown'")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not empty; delete it or choose another folder", "out")
@@ -122,13 +126,21 @@ def import_labels(
             unpacked = _unpacked(source, Path(staging) / "unpacked") if source.suffix.lower() == ".zip" else source
             if format == huggingface.FORMAT or (format is None and huggingface.detect(unpacked)):
                 survey = Survey(huggingface.FORMAT, [], unpacked)
+                refuse_by_format(survey.format, columns, folder)
                 annotations = huggingface.read(unpacked, columns, Path(staging) / "cache")
             else:
                 survey = survey_source(unpacked, format, READERS)
+                refuse_by_format(survey.format, columns, folder)
                 annotations = READERS[survey.format].read(survey.files, survey.root, folder)
+            refuse_images(folder, annotations.images)
             survey.ledger.merge(annotations.ledger)
-            plan = make_plan(source, annotations, survey, classes, background, ignore, order, orientation, out)
-            written = write_images(Path(staging) / "data", plan.images, plan.painting, val_share, target.name, progress)
+            plan = make_plan(
+                source, annotations, survey, classes, background, ignore, order, orientation, out, on_header
+            )
+            if val_share is not None:
+                refuse_val_share(val_share, plan.images)
+            share = DEFAULT_VAL_SHARE if val_share is None else val_share
+            written = write_images(Path(staging) / "data", plan.images, plan.painting, share, target.name, progress)
             for image, error in written.failed:
                 survey.leave_out(str(error).replace(f"'{image.name}'", "it").replace(image.name, "it"), [image])
             account(survey, annotations, written.files, folder)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import math
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from encnet.data.labelling.annotations import Area
-from encnet.data.labelling.brush_code import decode_brush
+from encnet.data.labelling.brush_code import HALF, decode_brush
 from encnet.data.labelling.drawing import Points, rings_mask
 from encnet.data.labelling.shapes import (
     NO_LABEL,
@@ -23,10 +27,12 @@ from encnet.data.labelling.shapes import (
     checked_polygon,
 )
 
-_SHAPES = ("polygon", "brush", "rectangle", "ellipse")
+_SHAPES = ("polygon", "brush", "bitmask", "rectangle", "ellipse")
 _CORNERS = 180  # of the polygon that approximates an ellipse
 _FAR = 5.0  # percent of a side that a corner may lie outside of the photograph; what lies outside is cut off
 _WHOLE = (100, 100)
+_DATA_URL = re.compile(r"data(-url)?:image/png;(base64,)?(?P<code>.+)", re.DOTALL)
+"""A bitmask: "data:" as the program writes it, "data-url:" as its documentation does."""
 
 
 def read_area(result: dict[str, Any], labels_of: dict[str, list[str]], size: tuple[int, int] | None) -> Area:
@@ -93,13 +99,46 @@ def _brush(value: dict[str, Any], size: tuple[int, int] | None) -> Callable[[int
         mask = decode_brush(value["rle"], *size)  # finds damaged codes before anything is written
     except ValueError as error:
         raise ShapeError(RUN_LENGTHS) from error
+    return _packed(mask)
+
+
+def _bitmask(value: dict[str, Any], size: tuple[int, int] | None) -> Callable[[int, int], np.ndarray]:
+    """The opaque pixels of a PNG with transparency, which is as large as the photograph.
+
+    https://labelstud.io/tags/bitmasklabels
+    """
+    if size is None:
+        raise ShapeError("bitmask without original_width and original_height")
+    address = _DATA_URL.fullmatch(value.get("imageDataURL") or "")
+    if address is None:
+        raise ShapeError("bitmask without a PNG as a data URL")
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(address["code"], validate=True)), formats=["PNG"]) as picture:
+            alpha = np.asarray(picture.convert("RGBA"))[..., 3] if picture.has_transparency_data else None
+    except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
+        raise ShapeError("bitmask whose PNG is damaged") from error
+    if alpha is None:
+        raise ShapeError("bitmask whose PNG has no transparency")
+    if alpha.shape != size:
+        raise ShapeError("bitmask of another size than the photograph")
+    return _packed(alpha >= HALF)
+
+
+def _packed(mask: np.ndarray) -> Callable[[int, int], np.ndarray]:
+    """The function of an area for a (height, width) bool mask; raises ShapeError if no pixel is inside."""
     if not mask.any():
         raise ShapeError(NO_SIZE)
     packed = np.packbits(mask)  # an eighth of the memory: the masks of all photographs are kept until they are drawn
-    return partial(_unpacked, packed, *size)
+    return partial(_unpacked, packed, *mask.shape)
 
 
-_READERS = {"polygon": _polygon, "rectangle": _rectangle, "ellipse": _ellipse, "brush": _brush}
+_READERS = {
+    "polygon": _polygon,
+    "rectangle": _rectangle,
+    "ellipse": _ellipse,
+    "brush": _brush,
+    "bitmask": _bitmask,
+}
 
 
 def _check_near(points: Points) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import ExifTags, Image
 
+from encnet.data.image_facts import describe_content, describe_image
 from encnet.data.labelling.annotations import AnnotatedImage, Area
 from encnet.system.errors import InputError
 
@@ -59,33 +59,46 @@ class Oriented:
     images: list[AnnotatedImage] = field(default_factory=list)
     turned: int = 0
     """Number of photographs whose areas were turned, because they were drawn on the stored pixels."""
+    decided: int = 0
+    """Number of photographs with areas for which the orientation that was given decided."""
     mismatched: list[tuple[AnnotatedImage, Header]] = field(default_factory=list)
     """Photographs of another size than the one that was labelled."""
     undecided: list[tuple[AnnotatedImage, Header]] = field(default_factory=list)
     """Photographs with an orientation, whose size does not tell on which pixels the areas were drawn."""
 
 
-def orient(images: Sequence[AnnotatedImage], drawn: Container[str], orientation: Orientation | None = None) -> Oriented:
+def orient(
+    images: Sequence[AnnotatedImage],
+    drawn: Container[str],
+    orientation: Orientation | None = None,
+    on_header: Callable[[int, int], object] | None = None,
+) -> Oriented:
     """Finds out on which pixels the areas were drawn: by the labelled size if it tells, else as ``orientation`` says.
 
     Args:
         images: the photographs, with areas as their files have them.
         drawn: the labels whose areas are drawn; a photograph that has no such area needs no decision.
         orientation: the decision for photographs whose size does not tell; None puts them into ``undecided``.
+        on_header: called after each photograph's header is read, with the number done and the number of all.
     """
     result = Oriented()
-    for image in images:
+    for done, image in enumerate(images, start=1):
         header = read_header(image)
+        if on_header is not None:
+            on_header(done, len(images))
         if header is None:  # the error appears when its pixels are read
             result.images.append(image)
             continue
         if image.size not in (None, header.stored, header.upright):
             result.mismatched.append((image, header))
             continue
-        side = _side(image, header, orientation)
+        side = _side(image, header)
         if side is None and any(area.label in drawn for area in image.areas):
-            result.undecided.append((image, header))
-            continue
+            if orientation is None:
+                result.undecided.append((image, header))
+                continue
+            result.decided += 1
+        side = side or orientation
         areas = image.areas
         if side == "stored" and header.orientation != 1 and areas:
             areas = turned_areas(image, header)
@@ -94,12 +107,13 @@ def orient(images: Sequence[AnnotatedImage], drawn: Container[str], orientation:
     return result
 
 
-def _side(image: AnnotatedImage, header: Header, orientation: Orientation | None) -> Orientation | None:
+def _side(image: AnnotatedImage, header: Header) -> Orientation | None:
+    """On which pixels the areas were drawn, if the size tells."""
     if header.orientation == 1:
         return "shown"
     if image.size is not None and header.stored != header.upright:
         return "shown" if image.size == header.upright else "stored"
-    return orientation
+    return None
 
 
 def turned_areas(image: AnnotatedImage, header: Header) -> tuple[Area, ...]:
@@ -130,12 +144,8 @@ def _header(source: Path | io.BytesIO) -> Header | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about its size or its EXIF: they appear when its pixels are read
-            with Image.open(source) as image:
-                width, height = image.size
-                orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-                tags = getattr(image, "tag_v2", None)
-                if tags is not None:  # the size of a TIFF may be the upright one already
-                    width, height = tags.get(256, width), tags.get(257, height)
-    except Exception:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
+            facts = describe_image(source) if isinstance(source, Path) else describe_content(source)
+    except Exception:  # readers of damaged headers raise OSError, SyntaxError, ValueError, struct.error, ...
         return None
-    return Header((height, width), orientation if orientation in _TURNS else 1)
+    width, height = facts.size
+    return Header((height, width), facts.orientation)

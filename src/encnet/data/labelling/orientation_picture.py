@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
+from encnet.data.image_facts import describe_image
 from encnet.data.images import as_photograph
 from encnet.data.labelling.annotations import AnnotatedImage
 from encnet.data.labelling.drawing import paint
 from encnet.data.labelling.orientation import Header, turned_areas
 from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.pixels import picture, scaled
+from encnet.data.stored_values import proposed_range, stored_values
+from encnet.data.unread import unreadable
+from encnet.system.errors import InputError
 from encnet.system.files import replacing
 
 _SIDE = 480  # of a photograph in the picture, in pixels
@@ -42,21 +47,19 @@ def write_orientation_picture(
         InputError: the file cannot be written, or a photograph cannot be read.
     """
     rows = [_row(image, header, labels, values, large_below) for image, header in undecided[:_ROWS]]
-    picture = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
+    sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
     top = 0
     for row in rows:
-        picture.paste(row, (0, top))
+        sheet.paste(row, (0, top))
         top += row.height
     with replacing(path) as temporary:
-        picture.save(temporary)
+        sheet.save(temporary)
 
 
 def _row(
     image: AnnotatedImage, header: Header, labels: LabelSet, values: Mapping[str, int], large_below: bool
 ) -> Image.Image:
-    with Image.open(io.BytesIO(image.read())) as stored:
-        stored.load()
-        photograph = as_photograph(ImageOps.exif_transpose(stored), image.name)
+    photograph = _upright(image)
     height, width = header.upright
     panels: list[Image.Image] = []
     for areas in (image.areas, turned_areas(image, header)):
@@ -70,6 +73,22 @@ def _row(
         pen.text((i * _SIDE + 4, 4), image.name, fill="black")
         pen.text((i * _SIDE + 4, 4 + _CAPTION), caption, fill="black")
     return row
+
+
+def _upright(image: AnnotatedImage) -> Image.Image:
+    """An RGB picture of a photograph; of other bands and numbers the first bands, with their usual values stretched."""
+    facts = None if image.file is None else describe_image(image.file)
+    if image.file is not None and facts is not None and not (facts.is_photograph and facts.mode):
+        values, valid, _ = stored_values(image.file, (1, 2, 3) if facts.bands >= 3 else (1, 1, 1), facts)
+        return picture(scaled(values, (proposed_range(values),), (0, 0, 0), valid))
+    try:
+        with Image.open(io.BytesIO(image.read())) as stored:
+            stored.load()
+            return as_photograph(ImageOps.exif_transpose(stored), image.name)
+    except InputError:
+        raise
+    except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
+        raise unreadable(image.name, error) from error
 
 
 def _overlay(photograph: Image.Image, painted: np.ndarray, labels: LabelSet) -> Image.Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from encnet.data.labelling.merging import Record, copies, merge_records
 from encnet.data.labelling.orientation import Orientation, Oriented, orient
 from encnet.data.labelling.orientation_picture import write_orientation_picture
 from encnet.data.labelling.survey import Survey
+from encnet.data.labelling.unused import refuse_order, refuse_orientation
 from encnet.data.labelling.writing import Painting, wrong_size
 from encnet.data.labels import IGNORE
 from encnet.system.errors import InputError
@@ -48,6 +49,7 @@ def make_plan(
     order: Literal["tool", "area"] | None,
     orientation: Orientation | None,
     out: Path,
+    on_header: Callable[[int, int], object] | None = None,
 ) -> Plan:
     """Decides what to write; arguments and errors are those of :func:`encnet.data.labelling.import_labels`.
 
@@ -59,8 +61,12 @@ def make_plan(
     labels, values = label_set(annotations, classes, background, ignore)
     fill = IGNORE if background is None else labels.names.index(background)
     painting = Painting(labels, values, fill, annotations.large_below if order is None else order == "area")
-    oriented = _oriented(annotations, painting, orientation, out, survey)
+    oriented = _oriented(annotations, painting, orientation, out, survey, on_header)
     records = merge_records(oriented.images)
+    if order is not None:
+        refuse_order(survey.format, any(len(record.parts) > 1 for record in records))
+    if orientation is not None:
+        refuse_orientation(oriented.decided)
     images: list[AnnotatedImage] = []
     unlabelled: list[AnnotatedImage] = []
     for record in records:
@@ -92,10 +98,15 @@ def _require_area(source: Path, annotations: Annotations, found: bool) -> None:
 
 
 def _oriented(
-    annotations: Annotations, painting: Painting, orientation: Orientation | None, out: Path, survey: Survey
+    annotations: Annotations,
+    painting: Painting,
+    orientation: Orientation | None,
+    out: Path,
+    survey: Survey,
+    on_header: Callable[[int, int], object] | None,
 ) -> Oriented:
     """The photographs with upright areas; those of a wrong size are left out."""
-    oriented = orient(annotations.images, painting.values, orientation)
+    oriented = orient(annotations.images, painting.values, orientation, on_header)
     if oriented.undecided:
         picture = out.with_name(f"{out.name}_orientation.png")
         write_orientation_picture(picture, oriented.undecided, painting.labels, painting.values, painting.large_below)

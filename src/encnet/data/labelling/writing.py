@@ -13,6 +13,7 @@ from PIL import Image
 from encnet.data.dataset import SPLITS
 from encnet.data.formats.dataset_yaml import FILE_NAME
 from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
+from encnet.data.image_facts import describe_image
 from encnet.data.images import IMAGE_SUFFIXES, open_image
 from encnet.data.labelling.annotations import AnnotatedImage, Area
 from encnet.data.labelling.drawing import paint
@@ -153,10 +154,13 @@ def _stems(images: Sequence[AnnotatedImage]) -> list[str]:
 def _size(image: AnnotatedImage, file: Path) -> tuple[int, int]:
     """(height, width) of the upright photograph; raises InputError if that is not the size that was labelled."""
     try:
-        picture = open_image(file)
+        facts = describe_image(file)
+        if facts.mode or file.suffix.lower() not in (".tif", ".tiff"):  # Pillow decodes it, and finds missing pixels
+            open_image(file)
     except InputError as error:
         raise InputError(str(error).replace(str(file), image.name)) from error
-    size = (picture.height, picture.width)
+    width, height = facts.shown_size
+    size = (height, width)
     if image.size is not None and image.size != size:
         raise wrong_size(image, size)
     return size
