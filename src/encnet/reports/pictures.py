@@ -158,7 +158,8 @@ def confusion_figure(confusion: np.ndarray, names: Sequence[str]) -> Figure:
     if len(names) > NARROW_CLASSES:
         title = f"the {_MOST_NAMED} most frequent of {len(names)} classes"
         shown = np.sort(np.argsort(-pixels[:, 0], kind="stable")[:_MOST_NAMED])
-        confusion, pixels, names = confusion[np.ix_(shown, shown)], pixels[shown], [names[c] for c in shown]
+        confusion, pixels = confusion[np.ix_(shown, shown)], pixels[shown]
+        names = [names[int(c)] for c in shown]
     classes = len(names)
     share = np.ma.masked_where(np.broadcast_to(pixels == 0, confusion.shape), confusion / np.maximum(pixels, 1))
     side = max(3.0, min(0.5, max(0.14, 12 / classes)) * classes)
