@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from encnet.data.class_indices import IGNORE as IGNORE  # formats of up to 255 classes import it from here
-from encnet.data.class_indices import MAX_CLASSES, ignore_of, is_wide, label_dtype
+from encnet.data.class_indices import MAX_CLASSES, ignore_of, label_dtype
 from encnet.data.grey_depth import bits_of, full_scale, is_scaled
 from encnet.data.images import open_label_map
 from encnet.data.matlab import MATLAB_SUFFIX, read_matlab_labels
@@ -86,12 +86,12 @@ class LabelSet:
         """Number of classes."""
         return len(self.names)
 
-    @property
+    @cached_property
     def ignore(self) -> int:
         """The class index of ignored pixels: 255, or 65535 with more than 255 classes."""
         return ignore_of(self.num_classes)
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The type of label maps: uint8, or uint16 with more than 255 classes."""
         return label_dtype(self.num_classes)
@@ -148,7 +148,7 @@ class LabelSet:
             strip = image.crop((0, rows.start, image.width, rows.stop))
             if classes is None:
                 decoded = self._decoded(self._raw(strip, scaled))
-            elif is_wide(self.num_classes):
+            elif self.dtype == np.uint16:
                 decoded = classes.take(np.asarray(strip))
             else:  # faster than `take`, but only for 8 bits
                 decoded = np.asarray(strip.point(classes.tolist()))
@@ -187,7 +187,7 @@ class LabelSet:
         return values if full is None else full
 
     def _scaled(self, image: Image.Image, path: str | Path) -> bool:
-        if is_wide(self.num_classes) and bits_of(image) == 16:  # as many bits as the classes need: stored as meant
+        if self.dtype == np.uint16 and bits_of(image) == 16:  # as many bits as the classes need: stored as meant
             return False
         return self.encoding == "value" and is_scaled(image, self.raw, self.ignore, path)
 
@@ -222,7 +222,7 @@ class LabelSet:
         Undeclared is zero, so that the 2^24 colours cost almost no memory: pages without a declared colour are never
         written.
         """
-        codes = np.zeros(_RAW_LEVELS[self.encoding], dtype=np.uint32 if is_wide(self.num_classes) else np.uint16)
+        codes = np.zeros(_RAW_LEVELS[self.encoding], dtype=np.uint32 if self.dtype == np.uint16 else np.uint16)
         for raw, target in self.raw.items():
             codes[raw if isinstance(raw, int) else pack_color(raw)] = target + 1
         return codes
