@@ -14,6 +14,7 @@ from PIL import Image
 
 from encnet.app.answer import Prediction
 from encnet.app.viewer import LONG_SIDE, viewer
+from encnet.data.palette import distinct_palette
 from encnet.inference.segmentation import Segmentation
 from encnet.reports.pictures import colorize
 
@@ -77,3 +78,18 @@ def test_large_images_are_shown_smaller_and_downloaded_in_full_size() -> None:
     full = re.search(r'data-base64="([^"]*)"', text)
     assert full is not None
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(full[1])))), shown.labels)
+
+
+def test_indices_of_more_than_255_classes_are_in_red_and_green() -> None:
+    labels = np.array([[0, 255, 256], [299, 65535, 7]], np.uint16).repeat(20, axis=0).repeat(20, axis=1)
+    names = tuple(f"c{c}" for c in range(300))
+    shown = Segmentation(labels, None, names, distinct_palette(300), Image.new("RGB", (60, 40)))
+    text = viewer(shown)
+    red, green, _ = np.asarray(pictures(text)["indices"]).astype(int).transpose(2, 0, 1)
+    assert np.array_equal(red + 256 * green, labels)
+    download = re.search(r'data-base64="([^"]*)"', text)
+    assert download is not None
+    stored = Image.open(io.BytesIO(base64.b64decode(html.unescape(download[1]))))
+    assert np.array_equal(np.asarray(stored), labels)
+    shares = {c.name: c.share for c in Prediction.of(shown).classes if c.share}
+    assert shares == {f"c{c}": pytest.approx(1 / 6, abs=1e-6) for c in (0, 7, 255, 256, 299)}

@@ -226,8 +226,8 @@ def test_the_table_has_a_line_for_every_raw_label(labels: LabelSet) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"names": (), "palette": ()}, "1 to 255 classes, not 0"),
-        ({"names": tuple(map(str, range(256)))}, "1 to 255 classes, not 256"),
+        ({"names": (), "palette": ()}, "1 to 65535 classes, not 0"),
+        ({"names": tuple(map(str, range(65536)))}, "1 to 65535 classes, not 65536"),
         ({"names": ("a", "a")}, "two classes have the name 'a'"),
         ({"palette": ((0, 0, 0),)}, "2 classes need as many palette colours, not 1"),
         ({"palette": ((0, 0, 0), (0, 0, 256))}, r"\(0, 0, 256\) is not three integers"),

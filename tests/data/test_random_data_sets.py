@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from label_files import low_bits
 from PIL import Image
 from random_photographs import KINDS, RandomPhotographs, Shown
+from sample_paths import path_of
 
 from encnet.data.check import check_dataset
 from encnet.data.dataset import load_sample
@@ -141,7 +142,7 @@ def random_data_set(kind: str, data: st.DataObject) -> None:
         for samples in index.splits.values():
             for sample in samples:
                 image, label = load_sample(sample, index.labels, index.source)
-                pixels, valid = shown_by[sample.image]
+                pixels, valid = shown_by[path_of(sample.image)]
                 np.testing.assert_array_equal(image.numpy(), pixels)
                 assert (label.numpy()[~valid] == IGNORE).all()
                 pairs |= set(zip(pixels[photographs.place][valid].tolist(), label.numpy()[valid].tolist(), strict=True))

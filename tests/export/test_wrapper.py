@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from encnet.checkpoint.create import create_model
 from encnet.checkpoint.encnet import EncNet
 from encnet.export.parity import photograph_like
 from encnet.export.wrapper import ExportWrapper
@@ -40,3 +41,15 @@ def test_the_module_normalises_and_returns_probabilities(network: Callable[..., 
 def test_a_model_without_presence_exports_no_presence(network: Callable[..., EncNet]) -> None:
     outputs = ExportWrapper(network("encnet_tiny", se=False))(torch.zeros(1, 40, 40, 3, dtype=torch.uint8))
     assert set(outputs) == {"logits"}
+
+
+@pytest.mark.parametrize(("classes", "kind"), [(255, torch.uint8), (256, torch.int32), (300, torch.int32)])
+def test_labels_of_more_than_255_classes_do_not_wrap_around(classes: int, kind: torch.dtype) -> None:
+    torch.manual_seed(0)
+    model = create_model("encnet_tiny", classes).eval()
+    bias = model.head.classifier.bias
+    assert bias is not None
+    with torch.no_grad():
+        bias[classes - 1] = 1000.0  # the last class everywhere
+    labels = ExportWrapper(model, labels=True)(torch.zeros(1, 32, 40, 3, dtype=torch.uint8))["labels"]
+    assert labels.dtype == kind and labels.unique().tolist() == [classes - 1]

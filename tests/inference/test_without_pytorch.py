@@ -95,12 +95,17 @@ def test_exported_models_predict_videos(toy_onnx: Callable[..., Path], tmp_path:
     assert json.loads((tmp_path / "out/film.jsonl").read_text())["shares"] == {"blue": 1}
 
 
-def test_rasters_need_pytorch(toy_onnx: Callable[..., Path], photographs: Path, tmp_path: Path) -> None:
+def test_exported_models_predict_rasters(toy_onnx: Callable[..., Path], tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    done = encnet("predict", toy_onnx(), photographs, "--raster", "true", "--out", tmp_path / "out")
-    assert done.returncode == 2
-    assert "a raster takes PyTorch and a checkpoint" in done.stderr
-    assert not (tmp_path / "out").exists()
+    rasterio = pytest.importorskip("rasterio")
+    from rasters import write_raster
+
+    source = write_raster(tmp_path / "field.tif", np.full((40, 56, 3), (9, 9, 250), np.uint8))
+    done = encnet("predict", toy_onnx(), source, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    with rasterio.open(tmp_path / "out/field_labels.tif") as labels, rasterio.open(source) as raster:
+        assert (labels.crs, labels.transform) == (raster.crs, raster.transform)
+        assert [labels.tags(1)[f"class_{value}"] for value in np.unique(labels.read(1))] == ["blue"]
 
 
 def test_probabilities_need_pytorch(toy_onnx: Callable[..., Path]) -> None:

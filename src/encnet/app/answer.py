@@ -9,7 +9,6 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from encnet.app.limits import Limits
-from encnet.data.labels import IGNORE
 from encnet.data.palette import Color
 from encnet.inference.engines import Engine
 from encnet.inference.segmentation import Segmentation
@@ -43,7 +42,8 @@ class Prediction(BaseModel):
     )
     labels_png: str | None = Field(
         default=None,
-        description="with ?labels=true: the label map as a palette PNG in base64; its values are indices of `classes`",
+        description="with ?labels=true: the label map as a palette PNG in base64, or as a grey PNG of 16 bits for more"
+        " than 255 classes; its values are indices of `classes`",
     )
 
     @classmethod
@@ -55,7 +55,7 @@ class Prediction(BaseModel):
             labels: include the label map.
         """
         height, width = segmentation.labels.shape
-        pixels = np.bincount(segmentation.labels.ravel(), minlength=IGNORE + 1)
+        pixels = np.bincount(segmentation.labels.ravel(), minlength=len(segmentation.names))
         presence, disagreement = segmentation.presence, segmentation.disagreement()
         answer = cls(
             width=width,
@@ -119,7 +119,7 @@ class Problem(BaseModel):
 
 
 def label_png(segmentation: Segmentation) -> bytes:
-    """Returns the label map as the bytes of a palette PNG."""
+    """Returns the label map as the bytes of a PNG."""
     buffer = io.BytesIO()
     segmentation.label_map().save(buffer, format="PNG")
     return buffer.getvalue()

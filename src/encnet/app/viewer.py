@@ -21,7 +21,8 @@ def viewer(segmentation: Segmentation, name: str = "image") -> str:
     """Returns the HTML of a segmentation.
 
     The photograph, the colours and the class indices are three pictures of equal size. The browser lays the second over
-    the first with the opacity of the slider, and reads the third, a grey PNG, to name the class under the pointer.
+    the first with the opacity of the slider, and reads the third to name the class under the pointer: a grey PNG, or
+    with more than 255 classes an RGB PNG, as browsers reduce greys of 16 bits to 8.
 
     Args:
         segmentation: the segmentation to show.
@@ -43,7 +44,7 @@ def viewer(segmentation: Segmentation, name: str = "image") -> str:
         names=list(segmentation.names),
         photograph=picture(photograph, "the photograph", photograph=True),
         colors=picture(overlay(photograph, labels, segmentation.palette, opacity=1.0), "its classes as colours"),
-        indices=picture(Image.fromarray(labels), ""),
+        indices=picture(_indices(labels), ""),
         shown=shown,
         others=[row for row in rows if row not in shown],
         has_presence=segmentation.presence is not None,
@@ -51,6 +52,14 @@ def viewer(segmentation: Segmentation, name: str = "image") -> str:
         label_map=base64.b64encode(label_png(segmentation)).decode("ascii"),
         json=Prediction.of(segmentation).model_dump_json(indent=2, exclude_unset=True),
     )
+
+
+def _indices(labels: np.ndarray) -> Image.Image:
+    """Class indices as a picture for the script of the page: grey, or red + 256 · green for uint16."""
+    if labels.dtype == np.uint8:
+        return Image.fromarray(labels)
+    parts = np.stack([labels & 255, labels >> 8, np.zeros_like(labels)], axis=2)
+    return Image.fromarray(parts.astype(np.uint8))
 
 
 def _rows(segmentation: Segmentation) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ def create_model(
 
     Args:
         variant: one of :func:`encnet.list_models`, or "custom" for the default options.
-        num_classes: number of classes, 1 to 255.
+        num_classes: number of classes, 1 to 65535.
         pretrained: weights of the backbone: None (random), "timm" (downloaded), "package" (efficientnet_lite0), or the
             path of a weights file.
         options: fields of :class:`encnet.ModelOptions` that replace those of the variant.
@@ -31,7 +31,7 @@ def build_encnet(num_classes: int, **options: Any) -> EncNet:
     """Builds a network from options alone: :func:`create_model` with the variant "custom".
 
     Args:
-        num_classes: number of classes, 1 to 255.
+        num_classes: number of classes, 1 to 65535.
         options: fields of :class:`encnet.ModelOptions`, and ``pretrained`` as in :func:`create_model`.
 
     Raises:

@@ -15,7 +15,7 @@ from encnet.data.band_check import different_images, image_notes
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.findings import Findings, read_findings
 from encnet.data.geo.overlap import overlapping_splits
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.near_duplicates import NearDuplicate, near_duplicate_messages, near_duplicates
 from encnet.data.orientation import label_orientation
 from encnet.data.sample_files import ImageFile, LabelFile
@@ -110,8 +110,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     for split, samples in index.splits.items():
         if not samples:
             problems.append(Problem(index.root, f"the split '{split}' of {index.root} has no images"))
-        pixels = np.zeros(IGNORE + 1, dtype=np.int64)
-        images = np.zeros(IGNORE + 1, dtype=np.int64)
+        pixels = np.zeros(index.labels.ignore + 1, dtype=np.int64)
+        images = np.zeros(index.labels.ignore + 1, dtype=np.int64)
         for sample in samples:
             problems += _sample_problems(sample, findings, index.source)
             if sample.label in findings.labels:
@@ -120,7 +120,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
                     images[target] += 1
         class_pixels[split] = pixels[: index.labels.num_classes]
         class_images[split] = images[: index.labels.num_classes]
-        ignored_pixels[split] = int(pixels[IGNORE])
+        ignored_pixels[split] = int(pixels[index.labels.ignore])
         if split == "train":
             absent = [name for name, count in zip(index.labels.names, pixels, strict=False) if count == 0]
             warnings += [Problem(index.root, f"the class '{name}' never occurs in train") for name in absent]

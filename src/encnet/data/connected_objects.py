@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from encnet.data.labels import IGNORE
+from encnet.data.class_indices import ignore_in
 
 REDUCED_SIDE: int = 1024
 """Upper bound on the long side, in pixels, of the maps in which objects are searched."""
@@ -41,15 +41,16 @@ def find_objects(labels: np.ndarray, step: int = 1) -> dict[int, tuple[Objects, 
     side of its bounding box. Ignored pixels are no object.
 
     Args:
-        labels: (H, W) uint8 class indices and ``IGNORE``.
+        labels: (H, W) uint8 or uint16, class indices and ignored pixels.
         step: pixels of the whole map for each pixel of ``labels``.
 
     Returns:
         Class index -> its objects, from narrow to wide.
     """
+    ignore = ignore_in(labels)
     found: dict[int, tuple[Objects, ...]] = {}
     for target, box in enumerate(ndimage.find_objects(labels.astype(np.int32) + 1)):
-        if box is None or target == IGNORE:
+        if box is None or target == ignore:
             continue
         areas, _ = ndimage.label(labels[box] == target)  # pyright: ignore[reportGeneralTypeIssues]
         widths = [min(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in _boxes(areas)]

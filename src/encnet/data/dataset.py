@@ -15,10 +15,11 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional
 
+from encnet.data.class_indices import for_torch
 from encnet.data.geo.window import Window
 from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.image_facts import ImageFacts
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.orientation import label_orientation
 from encnet.data.pixels import UPRIGHT
 from encnet.data.sample_files import ImageFile, LabelFile
@@ -98,14 +99,15 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         samples: samples that have label maps.
         labels: the meaning of the label maps.
         transform: (image, label map) -> (image, label map), called as torchvision.transforms.v2 transforms are.
-            It gets a ``tv_tensors.Image`` uint8 (C, H, W), RGB in 0-255 or other bands, and a ``tv_tensors.Mask`` uint8
-            (H, W) of class indices and ``IGNORE``. None returns these two unchanged.
+            It gets a ``tv_tensors.Image`` uint8 (C, H, W), RGB in 0-255 or other bands, and a ``tv_tensors.Mask`` (H,
+            W) of class indices and ``labels.ignore``: uint8, or int32 with more than 255 classes. None returns these
+            two unchanged.
         seed: seed of the transform's random numbers.
         pillow: give the transform a Pillow RGB image instead of a tensor, if there are three bands. A transform that
             begins with a crop, such as :func:`encnet.data.transforms.training_transform`, then does not copy the rest
             of a large image.
         source: how photographs are read.
-        fill: byte of each band for pixels without data; their label is ``IGNORE``. None is 0.
+        fill: byte of each band for pixels without data; they are ignored in the label map. None is 0.
         moving: whether windows of rasters are moved at random, anew in each epoch.
 
     Raises:
@@ -169,7 +171,9 @@ def moved(sample: Sample) -> Sample:
 def load_sample(
     sample: Sample, labels: LabelSet, source: ImageSource = PHOTOGRAPHS
 ) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
-    """Image uint8 (C, H, W), RGB in 0-255 or other bands, and label map uint8 (H, W) of a sample, both upright.
+    """Image uint8 (C, H, W), RGB in 0-255 or other bands, and label map (H, W) of a sample, both upright.
+
+    The label map is uint8, or int32 with more than 255 classes.
 
     Raises:
         InputError: a file is missing or damaged, a label is undeclared, or the sizes differ.
@@ -194,10 +198,10 @@ def read_sample(
     pixels, valid, facts = source.read(sample.image, fill)
     label = upright_label(sample, labels.load(sample.label), facts, source)
     if valid is not None:
-        label = np.where(valid, label, np.uint8(IGNORE))
+        label = np.where(valid, label, labels.dtype.type(labels.ignore))
     if isinstance(pixels, np.ndarray):
         pixels = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))))
-    return pixels, tv_tensors.Mask(torch.from_numpy(label))
+    return pixels, tv_tensors.Mask(torch.from_numpy(for_torch(label)))
 
 
 def upright_label(sample: Sample, label: np.ndarray, facts: ImageFacts, source: ImageSource) -> np.ndarray:

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageStat
 
+from encnet.data.class_indices import IGNORE
 from encnet.data.connected_objects import Objects, find_objects, reduction
 from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.image_facts import ImageFacts, describe_image
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.perceptual_hash import perceptual_hash
 from encnet.data.pixels import picture, scaled
 from encnet.data.raw_counts import RawCounter
@@ -52,18 +53,25 @@ class LabelFinding(NamedTuple):
     problem: str | None
     """One sentence, or None if the file has no problem."""
     pixels: tuple[tuple[int, int], ...] = ()
-    """(class or IGNORE, number of pixels) for each that occurs; empty if the map has a problem."""
+    """(class or ``ignore``, number of pixels) for each that occurs; empty if the map has a problem."""
     raw: tuple[tuple[int, int], ...] = ()
     """(value or packed colour, number of pixels), see :meth:`encnet.data.raw_counts.RawCounter.count`; empty if the
     file cannot be read."""
     objects: tuple[tuple[int, tuple[Objects, ...]], ...] = ()
     """(class, its objects from narrow to wide); empty if the map has a problem."""
+    ignore: int = IGNORE
+    """The index of ignored pixels."""
+
+    @property
+    def class_pixels(self) -> dict[int, int]:
+        """Class -> number of pixels, for each that occurs, without ignored pixels."""
+        return {target: number for target, number in self.pixels if target != self.ignore}
 
     @property
     def ignored(self) -> float:
         """Share of the pixels that are ignored, 0-1."""
         counts = dict(self.pixels)
-        return counts.get(IGNORE, 0) / max(1, sum(counts.values()))
+        return counts.get(self.ignore, 0) / max(1, sum(counts.values()))
 
 
 def inspect_image(path: ImageFile, source: ImageSource = PHOTOGRAPHS) -> PhotographFinding:
@@ -122,6 +130,7 @@ def inspect_label(
         pixels=tuple(sorted(pixels.items())),
         raw=tuple(sorted(raw_counts.items())),
         objects=tuple(objects.items()),
+        ignore=labels.ignore,
     )
 
 
@@ -137,7 +146,7 @@ def _digest(path: Path) -> str:
 def _class_pixels(
     raw: np.ndarray, raw_counts: dict[int, int], path: LabelFile, labels: LabelSet, counter: RawCounter
 ) -> Counter[int]:
-    """Class or IGNORE -> number of pixels. The map is decoded only where the counts do not say it already."""
+    """Class or ``labels.ignore`` -> number of pixels. The map is decoded only where the counts do not say it."""
     if labels.undeclared is None and not raw_counts.keys() <= counter.targets.keys():
         values, pixels = np.unique(labels.decode(raw, path), return_counts=True)
         return Counter(dict(zip(values.tolist(), pixels.tolist(), strict=True)))

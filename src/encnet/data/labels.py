@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,11 +12,13 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from encnet.data.class_indices import IGNORE as IGNORE  # formats of up to 255 classes import it from here
+from encnet.data.class_indices import MAX_CLASSES, ignore_of, label_dtype
 from encnet.data.derived_labels import DerivedLabels
 from encnet.data.grey_depth import bits_of, full_scale, is_scaled
 from encnet.data.images import open_label_map
 from encnet.data.matlab import MATLAB_SUFFIX, read_matlab_labels
-from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
+from encnet.data.palette import Color, distinct_palette
 from encnet.data.raw_labels import (
     BYTE_MODES,
     pack_color,
@@ -30,9 +33,6 @@ from encnet.data.raw_labels import (
 from encnet.data.sample_files import LabelFile
 from encnet.system.errors import InputError
 
-IGNORE: int = 255
-"""The class index of ignored pixels, which count in no loss and no metric."""
-
 _RAW_LEVELS = {"value": 2**16, "color": 2**24}
 
 
@@ -45,8 +45,8 @@ class LabelSet:
         palette: colour of each class, RGB in 0-255.
         encoding: how label maps encode classes: by grey value or palette index (``"value"``), or by RGB colour
             (``"color"``).
-        raw: raw value (0-65535) or colour -> class index or ``IGNORE``. Nothing else is decoded.
-        undeclared: class index, or ``IGNORE``, of raw values and colours that ``raw`` does not list; ``None`` makes
+        raw: raw value (0-65535) or colour -> class index or ``ignore``. Nothing else is decoded.
+        undeclared: class index, or ``ignore``, of raw values and colours that ``raw`` does not list; ``None`` makes
             them an error.
     """
 
@@ -59,7 +59,7 @@ class LabelSet:
     def __post_init__(self) -> None:
         if not 1 <= self.num_classes <= MAX_CLASSES:
             raise InputError(f"a label set has 1 to {MAX_CLASSES} classes, not {self.num_classes}")
-        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        twice = sorted(name for name, number in Counter(self.names).items() if number > 1)
         if twice:
             raise InputError(f"two classes have the name '{twice[0]}'; class names must differ")
         if len(self.palette) != self.num_classes:
@@ -71,21 +71,32 @@ class LabelSet:
             if not (_is_color(raw) if self.encoding == "color" else _is_value(raw)):
                 kind = "colour of three integers in 0-255" if self.encoding == "color" else "value in 0-65535"
                 raise InputError(f"the raw label {raw} is not a {kind}")
-            if target != IGNORE and not 0 <= target < self.num_classes:
+            if target != self.ignore and not 0 <= target < self.num_classes:
                 raise InputError(f"the raw label {raw} is of class {target}, but there are {self.num_classes}")
-        if self.undeclared not in (None, IGNORE) and not 0 <= self.undeclared < self.num_classes:
+        if self.undeclared not in (None, self.ignore) and not 0 <= self.undeclared < self.num_classes:
             raise InputError(f"undeclared labels are of class {self.undeclared}, but there are {self.num_classes}")
 
     @classmethod
     def plain(cls, names: Sequence[str], palette: Sequence[Color] | None = None) -> LabelSet:
-        """Raw value i is class i, and 255 is ignored; the default palette is ``distinct_palette``."""
+        """Raw value i is class i, and ``ignore`` is ignored; the default palette is ``distinct_palette``."""
         colors = distinct_palette(len(names)) if palette is None else tuple(palette)
-        return cls(tuple(names), colors, "value", {**{i: i for i in range(len(names))}, IGNORE: IGNORE})
+        ignore = ignore_of(len(names))
+        return cls(tuple(names), colors, "value", {**{i: i for i in range(len(names))}, ignore: ignore})
 
     @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.names)
+
+    @cached_property
+    def ignore(self) -> int:
+        """The class index of ignored pixels: 255, or 65535 with more than 255 classes."""
+        return ignore_of(self.num_classes)
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of label maps: uint8, or uint16 with more than 255 classes."""
+        return label_dtype(self.num_classes)
 
     def read(self, path: str | LabelFile) -> np.ndarray:
         """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB.
@@ -108,12 +119,12 @@ class LabelSet:
         return self._raw(image, self._scaled(image, path))
 
     def decode(self, raw: np.ndarray, path: str | LabelFile) -> np.ndarray:
-        """The label map, (H, W) uint8 class indices and ``IGNORE``, of a raw label map from :meth:`read`.
+        """The label map, (H, W) class indices and ``ignore`` of type ``dtype``, of a raw label map from :meth:`read`.
 
         Raises:
             InputError: pixels have an undeclared value or colour; the message names ``path``.
         """
-        labels = np.empty(raw.shape, dtype=np.uint8)
+        labels = np.empty(raw.shape, dtype=self.dtype)
         for rows in strips(*raw.shape):
             decoded = self._decoded(raw[rows])
             if decoded is None:
@@ -122,7 +133,7 @@ class LabelSet:
         return labels
 
     def load(self, path: str | LabelFile) -> np.ndarray:
-        """Reads and decodes a file's label map: (H, W) uint8 class indices and ``IGNORE``.
+        """Reads and decodes a file's label map: (H, W) class indices and ``ignore``, of type ``dtype``.
 
         Images are decoded in strips, so that the raw label map never exists as a whole. Of an image with one byte per
         pixel, only the 256 levels are decoded.
@@ -136,10 +147,15 @@ class LabelSet:
         scaled = self._scaled(image, path)
         bytewise = image.mode in BYTE_MODES and bits_of(image) in (8, None)
         classes = self._classes_of_levels(image) if bytewise else None
-        labels = np.empty((image.height, image.width), dtype=np.uint8)
+        labels = np.empty((image.height, image.width), dtype=self.dtype)
         for rows in strips(*labels.shape):
             strip = image.crop((0, rows.start, image.width, rows.stop))
-            decoded = self._decoded(self._raw(strip, scaled)) if classes is None else np.asarray(strip.point(classes))
+            if classes is None:
+                decoded = self._decoded(self._raw(strip, scaled))
+            elif self.dtype == np.uint16:
+                decoded = classes.take(np.asarray(strip))
+            else:  # faster than `take`, but only for 8 bits
+                decoded = np.asarray(strip.point(classes.tolist()))
             if decoded is None:
                 raise InputError(self._undeclared_message(self._raw(image, scaled), path))
             labels[rows] = decoded
@@ -175,10 +191,12 @@ class LabelSet:
         return values if full is None else full
 
     def _scaled(self, image: Image.Image, path: str | Path) -> bool:
-        return self.encoding == "value" and is_scaled(image, self.raw, IGNORE, path)
+        if self.dtype == np.uint16 and bits_of(image) == 16:  # as many bits as the classes need: stored as meant
+            return False
+        return self.encoding == "value" and is_scaled(image, self.raw, self.ignore, path)
 
     def _decoded(self, raw: np.ndarray) -> np.ndarray | None:
-        """The class, or ``IGNORE``, of each raw value or colour; None if one is undeclared and that is an error."""
+        """The class, or ``ignore``, of each raw value or colour; None if one is undeclared and that is an error."""
         codes = self._codes.take(raw)
         if not codes.all():
             if self.undeclared is None:
@@ -187,8 +205,8 @@ class LabelSet:
         codes -= 1
         return codes
 
-    def _classes_of_levels(self, image: Image.Image) -> list[int] | None:
-        """The class, or ``IGNORE``, of each level 0-255 of an image in one of ``BYTE_MODES``.
+    def _classes_of_levels(self, image: Image.Image) -> np.ndarray | None:
+        """The class, or ``ignore``, of each level 0-255 of an image in one of ``BYTE_MODES``.
 
         None if a pixel has an undeclared level and that is an error.
         """
@@ -198,16 +216,17 @@ class LabelSet:
             codes[unknown] = self.undeclared + 1
         elif np.logical_and(unknown, image.histogram()).any():
             return None
-        return (codes - 1).astype(np.uint8).tolist()
+        return (codes - 1).astype(self.dtype)
 
     @cached_property
     def _codes(self) -> np.ndarray:
-        """(raw levels,) uint16: class + 1 of each raw value or packed colour, 256 = ignored, 0 = undeclared.
+        """(raw levels,): class + 1 of each raw value or packed colour, ``ignore`` + 1 = ignored, 0 = undeclared.
 
+        The type is uint16, or uint32 with more than 255 classes, as ``ignore`` + 1 is 65536 then.
         Undeclared is zero, so that the 2^24 colours cost almost no memory: pages without a declared colour are never
         written.
         """
-        codes = np.zeros(_RAW_LEVELS[self.encoding], dtype=np.uint16)
+        codes = np.zeros(_RAW_LEVELS[self.encoding], dtype=np.uint32 if self.dtype == np.uint16 else np.uint16)
         for raw, target in self.raw.items():
             codes[raw if isinstance(raw, int) else pack_color(raw)] = target + 1
         return codes
@@ -220,7 +239,7 @@ class LabelSet:
         return unpack_color(raw) if self.encoding == "color" else raw
 
     def _target_text(self, target: int) -> str:
-        if target == IGNORE:
+        if target == self.ignore:
             return "ignored"
         return f"{target} {self.names[target]} {_text(self.palette[target])}"
 

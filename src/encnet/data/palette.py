@@ -6,25 +6,42 @@ from functools import lru_cache
 
 import numpy as np
 
+from encnet.data.class_indices import MAX_CLASSES
+
 Color = tuple[int, int, int]
 """Red, green and blue in 0-255."""
 
-MAX_CLASSES: int = 255
-"""Class indices have 8 bits, and one of the 256 marks ignored pixels."""
+_LEVELS = 8
+"""Levels of red, green and blue in the grid of well distinguishable colours."""
+
+DISTINGUISHABLE: int = _LEVELS**3 - 2
+"""Number of colours of the grid without black and white."""
 
 
 def distinct_palette(n: int) -> tuple[Color, ...]:
-    """``n`` (at most 255) well distinguishable colours; a longer palette continues a shorter one.
+    """``n`` (at most 65535) different colours; a longer palette continues a shorter one.
 
-    Each colour is the point of an 8 x 8 x 8 grid in the RGB cube that is farthest, in CIELAB, from all previous colours
-    and from black and white, which pictures use for ignored pixels and for text.
+    Each of the first 510 is the point of an 8 x 8 x 8 grid in the RGB cube that is farthest, in CIELAB, from all
+    previous colours and from black and white, which pictures use for ignored pixels and for text. The others are
+    different from all previous ones and spread over the cube, but no eye tells so many colours apart.
     """
-    return _farthest_colors()[:n]
+    return _farthest_colors()[:n] if n <= DISTINGUISHABLE else _all_colors()[:n]
+
+
+@lru_cache(maxsize=1)
+def _all_colors() -> tuple[Color, ...]:
+    """The grid's colours, and then others: multiples of an odd number reach each colour once, far apart in turn."""
+    first = _farthest_colors()
+    packed = (np.arange(1, MAX_CLASSES + _LEVELS**3, dtype=np.int64) * 0x9E3779) % 2**24
+    spread = zip((packed >> 16).tolist(), (packed >> 8 & 255).tolist(), (packed & 255).tolist(), strict=True)
+    taken = {*first, (0, 0, 0), (255, 255, 255)}
+    others = [color for color in spread if color not in taken]
+    return (*first, *others)[:MAX_CLASSES]
 
 
 @lru_cache(maxsize=1)
 def _farthest_colors() -> tuple[Color, ...]:
-    levels = np.linspace(0, 255, 8).round()
+    levels = np.linspace(0, 255, _LEVELS).round()
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
     lab = _lab(grid)
     distance = np.minimum(
@@ -32,7 +49,7 @@ def _farthest_colors() -> tuple[Color, ...]:
         np.linalg.norm(lab - lab[-1], axis=1),  # white
     )
     chosen: list[Color] = []
-    for _ in range(MAX_CLASSES):
+    for _ in range(DISTINGUISHABLE):
         farthest = int(distance.argmax())
         red, green, blue = (int(level) for level in grid[farthest])
         chosen.append((red, green, blue))

@@ -30,11 +30,11 @@ class RawCounter:
         self.targets: Mapping[int, int] = {
             raw if isinstance(raw, int) else pack_color(raw): target for raw, target in labels.raw.items()
         }
-        """Declared value or packed colour -> class index or ``IGNORE``."""
+        """Declared value or packed colour -> class index or the index of ignored pixels."""
         self._positions: np.ndarray | None = None
         if labels.encoding == "color":
             # 0 is undeclared, so that the pages of the 2^24 colours that nobody declared are never written.
-            self._positions = np.zeros(2**24, np.uint16)
+            self._positions = np.zeros(2**24, np.uint16 if len(self.targets) < 2**16 else np.uint32)
             self._positions[list(self.targets)] = np.arange(1, len(self.targets) + 1)
 
     def count(self, raw: np.ndarray) -> dict[int, int]:

@@ -13,7 +13,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from encnet.data.labels import IGNORE
+from encnet.data.class_indices import ignore_in
 
 
 class Crop(NamedTuple):
@@ -46,7 +46,8 @@ class RandomScaledCrop(v2.Transform):
 
     Shapes:
         ``tv_tensors.Image`` uint8 (3, H, W) or Pillow RGB image -> Pillow image; ``tv_tensors.Image`` uint8 (C, H, W)
-        with other bands -> (C, height, width); ``tv_tensors.Mask`` uint8 (H, W) -> (height, width).
+        with other bands -> (C, height, width); ``tv_tensors.Mask`` uint8 or int32 (H, W) -> (height,
+        width).
     """
 
     _DRAWS = 10
@@ -97,8 +98,9 @@ class RandomScaledCrop(v2.Transform):
         return Crop(full, top, left, self.size)
 
     def _is_mixed(self, label: Tensor) -> bool:
-        pixels = label.flatten().bincount(minlength=IGNORE + 1)[:IGNORE].tolist()  # a tensor would round the share
-        return 0 < max(pixels) < self.max_class_share * sum(pixels)
+        pixels = label.flatten().bincount()[: ignore_in(label)]
+        largest, labelled = int(pixels.max()) if len(pixels) else 0, int(pixels.sum())  # tensors would round the share
+        return 0 < largest < self.max_class_share * labelled
 
 
 def crop_image(image: Tensor | Image.Image, crop: Crop, fill: tuple[int, ...]) -> Image.Image:
@@ -150,7 +152,7 @@ def resized_region(image: Tensor | Image.Image, crop: Crop) -> Image.Image:
 
 
 def crop_label(label: Tensor, crop: Crop) -> Tensor:
-    """The crop of a label map uint8 (H, W), by nearest neighbour; ``IGNORE`` beyond the edges."""
+    """The crop of a label map uint8 or int32 (H, W), by nearest neighbour; ignored beyond the edges."""
     inside = label.as_subclass(Tensor)
     padding = []
     for dim, (source, scaled, first, length) in enumerate(
@@ -160,7 +162,7 @@ def crop_label(label: Tensor, crop: Crop) -> Tensor:
         positions = torch.arange(start, stop, dtype=torch.float32) * (source / scaled)  # rounded as interpolate() does
         inside = inside.index_select(dim, positions.long().clamp_(max=source - 1))
         padding = [start - first, first + length - stop, *padding]  # pad() begins with the last dimension
-    return torch.nn.functional.pad(inside, padding, value=IGNORE) if any(padding) else inside
+    return torch.nn.functional.pad(inside, padding, value=ignore_in(label)) if any(padding) else inside
 
 
 def _size(image: Tensor | Image.Image) -> Sequence[int]:

@@ -10,7 +10,6 @@ import numpy as np
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.findings import Findings
 from encnet.data.inspection import LabelFinding, PhotographFinding
-from encnet.data.labels import IGNORE
 from encnet.data.perceptual_hash import LEAST_CONTRAST
 
 ONE_CLASS: float = 0.99
@@ -114,7 +113,7 @@ def _all_ignored(item: _Read) -> tuple[float, str] | None:
 
 
 def _one_class(item: _Read, names: tuple[str, ...]) -> tuple[float, str] | None:
-    counts = {} if item.label is None else {c: pixels for c, pixels in item.label.pixels if c != IGNORE}
+    counts = {} if item.label is None else item.label.class_pixels
     if not counts:
         return None
     largest = max(counts, key=lambda c: counts[c])

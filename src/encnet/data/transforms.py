@@ -13,7 +13,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from encnet.data.labels import IGNORE
+from encnet.data.class_indices import ignore_in
 from encnet.data.pixels import fill_of
 from encnet.data.scaled_crop import RandomScaledCrop
 
@@ -54,8 +54,8 @@ def training_transform(
         blur: share of the images to blur, with a Gaussian whose standard deviation is up to one pixel.
 
     Returns:
-        a transform of (``tv_tensors.Image`` uint8 (C, h, w) or Pillow RGB image, ``tv_tensors.Mask`` uint8 (h, w)) ->
-        (float32 (C, height, width), uint8 (height, width)).
+        a transform of (``tv_tensors.Image`` uint8 (C, h, w) or Pillow RGB image, ``tv_tensors.Mask`` uint8 or int32 (h,
+        w)) -> (float32 (C, height, width), label map of the same type (height, width)).
     """
     fill = fill_of(mean)
     # The crop comes before the rotation, with just enough margin for the corners that the rotation cuts off. Of an
@@ -113,7 +113,7 @@ class RandomRotation(v2.Transform):
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         if isinstance(inpt, tv_tensors.Mask):
             label = Image.fromarray(inpt.numpy())
-            rotated = self._rotate(label, params["angle"], Image.Resampling.NEAREST, IGNORE)
+            rotated = self._rotate(label, params["angle"], Image.Resampling.NEAREST, ignore_in(inpt))
             return tv_tensors.Mask(functional.pil_to_tensor(rotated)[0])
         if isinstance(inpt, Tensor):  # each band as a grey image
             bands = (

@@ -16,7 +16,7 @@ class Example(NamedTuple):
     """A prediction with its truth."""
 
     segmentation: Segmentation  #: the prediction, with its image
-    truth: np.ndarray  #: (H, W) uint8 class indices
+    truth: np.ndarray  #: (H, W) class indices
 
 
 class WorstExamples:

@@ -15,6 +15,7 @@ import torch
 from rich.table import Table
 
 from encnet.checkpoint.loading import load
+from encnet.data.class_indices import for_torch
 from encnet.data.dataset import DatasetIndex, upright_label
 from encnet.evaluation.run import read_as_trained, require_same_classes
 from encnet.inference.argmax import most_probable
@@ -209,7 +210,7 @@ def choose_prior(
                 network.info.presence_prior = strength
                 logits = network.with_prior(output.logits.float(), output.presence)
                 labels = most_probable(logits, covered, network.align_corners)[:, :height, :width]
-                metrics.update(labels.cpu(), torch.from_numpy(truth)[None])
+                metrics.update(labels.cpu(), torch.from_numpy(for_torch(truth))[None])
             bar.advance(task)
     confusions = np.stack([[metrics.compute().confusion for metrics in half] for half in halves])
     return PriorChoice(names, tuple(strengths), confusions, (middle, len(samples) - middle), index.name, split)

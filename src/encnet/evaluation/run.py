@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from encnet.checkpoint.encnet import EncNet
 from encnet.data.band_statistics import with_measured_range
+from encnet.data.class_indices import for_torch
 from encnet.data.dataset import DatasetIndex, SegmentationDataset
 from encnet.data.pixels import as_pixels, picture
 from encnet.data.sample_files import name_in
@@ -97,7 +98,7 @@ def evaluate(
             for places, images, labels in _same_size(batch):
                 predicted, presence = predictor.labels(images)
                 probabilities = None if presence is None else torch.from_numpy(presence)
-                confusions = metrics.update(torch.from_numpy(predicted), labels, probabilities)
+                confusions = metrics.update(torch.from_numpy(for_torch(predicted)), labels, probabilities)
                 for i, place in enumerate(places):
                     path = samples[first + place].image
                     segmentation = Segmentation(
@@ -156,7 +157,7 @@ class _ErrorsAsItems(Dataset[Any]):
 def _same_size(
     batch: Sequence[tuple[Tensor, Tensor] | InputError],
 ) -> Iterator[tuple[Sequence[int], np.ndarray, Tensor]]:
-    """Groups a batch by size: yields places in the batch, images (B, H, W, C) and label maps (B, H, W), uint8.
+    """Groups a batch by size: yields places in the batch, images (B, H, W, C) uint8 and label maps (B, H, W).
 
     Raises:
         InputError: an item of the batch is one.

@@ -8,7 +8,7 @@ from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
 from PIL import Image
 
-from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
+from encnet.data.palette import Color, distinct_palette
 from encnet.explanation.result import Exchange, Explanation
 from encnet.reports.pictures import colorize, overlay
 
@@ -18,6 +18,7 @@ SMALL: int = 320
 """Upper bound on the long side of a picture in a grid of many."""
 CLASSES: int = 40
 """Upper bound on the number of classes shown."""
+_COLORS = 255  # of codewords
 _HIGHLIGHT = (255, 176, 0)
 _DOTS = ("#D55E00", "#009E73")  # from the palette of Okabe & Ito, as the blue of the line
 
@@ -46,18 +47,18 @@ def strongest_picture(explanation: Explanation) -> Image.Image:
     """The image overlaid with the strongest codeword of each pixel, in the colours of :func:`codeword_colors`."""
     image = photograph(explanation)
     colors = _ranks(explanation)[explanation.strongest].astype(np.uint8)
-    return overlay(image, _nearest(colors, image.size), distinct_palette(MAX_CLASSES), opacity=0.7)
+    return overlay(image, _nearest(colors, image.size), distinct_palette(_COLORS), opacity=0.7)
 
 
 def codeword_colors(explanation: Explanation) -> tuple[Color, ...]:
     """The colour of each codeword; the most used codewords get the colours that are easiest to tell apart."""
-    palette = distinct_palette(MAX_CLASSES)
+    palette = distinct_palette(_COLORS)
     return tuple(palette[rank] for rank in _ranks(explanation))
 
 
 def _ranks(explanation: Explanation) -> np.ndarray:
-    """(K,) index of each codeword's colour, by rank of its use; colours repeat after ``MAX_CLASSES``."""
-    return np.argsort(np.argsort(-explanation.usage, kind="stable")) % MAX_CLASSES
+    """(K,) index of each codeword's colour, by rank of its use; colours repeat after 255."""
+    return np.argsort(np.argsort(-explanation.usage, kind="stable")) % _COLORS
 
 
 def assignment_picture(explanation: Explanation, codeword: int) -> Image.Image:
@@ -123,7 +124,7 @@ def _shrunk(image: Image.Image, longest: int) -> Image.Image:
 
 
 def _nearest(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Labels (H, W) uint8, resized to (width, height) without interpolation."""
+    """Labels (H, W) uint8 or uint16, resized to (width, height) without interpolation."""
     return np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
-from torch import Tensor
 
+from encnet.data.class_indices import for_numpy
 from encnet.explanation.contribution import channel_groups, contribution, group_contribution
 from encnet.explanation.observation import Explainable, Observer
 from encnet.explanation.result import Exchange, Explanation
@@ -60,9 +61,9 @@ def explain(
     features, (gamma, presence) = observed.features, observed.scene
     _, covered = predictor.filled(pixels_of([opened.seen]), size)
 
-    def labels(scene: Scene) -> Tensor:
+    def labels(scene: Scene) -> np.ndarray:
         filled = most_probable(observer.logits(features, scene), covered, observer.network.align_corners)
-        return filled[0, : size[0], : size[1]]
+        return for_numpy(filled[0, : size[0], : size[1]].cpu().numpy())
 
     scenes = {NO_CONTEXT: Scene(torch.zeros_like(gamma), None)}
     if opened_other is not None:
@@ -78,7 +79,7 @@ def explain(
         path=opened.path,
         names=predictor.names,
         palette=predictor.palette,
-        labels=labels(observed.scene).cpu().numpy(),
+        labels=labels(observed.scene),
         presence=None if presence is None else observer.network.presence_probabilities(presence)[0].cpu().numpy(),
         assignment=observed.assignment.cpu().numpy(),
         semantics_by_codeword=observed.semantics.cpu().numpy(),
@@ -88,9 +89,7 @@ def explain(
         group_contribution=contribution_map.mean(dim=(1, 2))[None].cpu().numpy()
         if groups == 1
         else group_contribution(observer, features, gamma, group),
-        exchanges=tuple(
-            Exchange(name, scene.gamma[0].cpu().numpy(), labels(scene).cpu().numpy()) for name, scene in scenes.items()
-        ),
+        exchanges=tuple(Exchange(name, scene.gamma[0].cpu().numpy(), labels(scene)) for name, scene in scenes.items()),
         use=use,
     )
 

@@ -74,7 +74,8 @@ def export_model(
         out: the file, with the suffix .onnx, .xml (with a .bin beside it) or .pt2. NAME.parity.json is written too.
         format: "onnx", "openvino" or "torch", a name in :data:`encnet.export.formats.FORMATS`; None is by the suffix.
         precision: "fp32"; "bf16", the same file, compared in bf16 and marked to run in it; or "int8".
-        labels: whether to add a third output, ``labels`` (N, H, W) uint8: the most probable class of each pixel.
+        labels: whether to add a third output, ``labels`` (N, H, W): the most probable class of each pixel, uint8, or
+            int32 with more than 255 classes.
         size: the only height and width in pixels that the file will accept; None allows any size.
         calibration: images similar to those that the model will see; the models are compared on them, and for int8
             they determine the ranges of the activations. A few dozen are enough.

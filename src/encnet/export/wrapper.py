@@ -13,6 +13,7 @@ from timm.layers.pool2d_same import AvgPool2dSame
 from torch import Tensor, nn
 
 from encnet.checkpoint.encnet import EncNet
+from encnet.data.class_indices import is_wide
 from encnet.export.padding import ExportedAvgPool2dSame, ExportedConv2dSame
 from encnet.export.untiled import UntiledHead
 from encnet.kernels.acceleration import plain, use_winograd
@@ -50,7 +51,7 @@ class ExportWrapper(nn.Module):
         images (N, H, W, C) uint8, RGB for a model of photographs -> a dictionary:
         ``logits`` (N, classes, h, w) float32, at the resolution of the head;
         ``presence`` (N, classes) float32, 0-1, if the model predicts it;
-        ``labels`` (N, H, W) uint8, on request.
+        ``labels`` (N, H, W), on request: uint8, or int32 with more than 255 classes.
     """
 
     def __init__(self, model: EncNet, labels: bool = False, winograd: bool = False) -> None:
@@ -78,5 +79,5 @@ class ExportWrapper(nn.Module):
             full = F.interpolate(
                 outputs["logits"], size=(height, width), mode="bilinear", align_corners=self.model.align_corners
             )
-            outputs["labels"] = full.argmax(dim=1).to(torch.uint8)
+            outputs["labels"] = full.argmax(dim=1).to(torch.int32 if is_wide(self.model.num_classes) else torch.uint8)
         return outputs

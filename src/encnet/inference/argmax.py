@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
+from encnet.data.class_indices import for_torch, is_wide, label_dtype
 from encnet.system.cores import available_cores
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def most_probable(logits: Any, size: tuple[int, int], align_corners: bool = Fals
         strip: if given, the logits are only a strip of the score map of the image.
 
     Returns:
-        (B, H, W) uint8, or uint16 with more than 256 classes; an array, or a tensor on the device of the logits. For a
-        strip, only its rows of pixels.
+        (B, H, W) uint8; or, with more than 255 classes, uint16 in an array and int32 in a tensor. A tensor is on the
+        device of the logits. For a strip, only its rows of pixels.
     """
     if isinstance(logits, np.ndarray):
         return _by_cells(logits, size, align_corners, strip)
@@ -73,7 +74,7 @@ def most_probable(logits: Any, size: tuple[int, int], align_corners: bool = Fals
     if logits.device.type != "cpu":
         return by_rows(logits, size, align_corners, strip)
     numbers = logits.detach() if logits.dtype in (torch.float32, torch.float64) else logits.detach().float()
-    return torch.from_numpy(_by_cells(numbers.numpy(), size, align_corners, strip))
+    return torch.from_numpy(for_torch(_by_cells(numbers.numpy(), size, align_corners, strip)))
 
 
 def decidable(places: int, pixels: int, known: int, align_corners: bool = False) -> int:
@@ -98,7 +99,7 @@ def by_rows(
     height = len(side.first)
     first, second = (torch.from_numpy(rows).to(scores.device) for rows in (side.first, side.second))
     weight = torch.from_numpy(side.weight).to(scores)[:, None]
-    labels = scores.new_empty(len(scores), height, width, dtype=torch.uint8 if classes <= 256 else torch.uint16)
+    labels = scores.new_empty(len(scores), height, width, dtype=torch.int32 if is_wide(classes) else torch.uint8)
     step = max(1, elements // (classes * width))
     for image, image_labels in zip(scores, labels, strict=True):
         for rows in (slice(start, start + step) for start in range(0, height, step)):
@@ -140,7 +141,7 @@ def _by_cells(logits: np.ndarray, size: tuple[int, int], align_corners: bool, st
     images, classes, h, w = logits.shape
     rows, columns = _rows(h, size[0], align_corners, strip), _side(w, size[1], align_corners)
     height, width = len(rows.first), size[1]
-    labels = np.empty((images, height, width), np.uint8 if classes <= 256 else np.uint16)
+    labels = np.empty((images, height, width), label_dtype(classes))
     cores = available_cores()
     blocks_per_core = math.ceil(max(height * width, h * w * classes, 1) / ELEMENTS / cores)
     step = math.ceil(max(height, 1) / (blocks_per_core * cores))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from encnet.data.class_indices import for_numpy, label_dtype
 from encnet.data.palette import Color
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.inference.argmax import most_probable
@@ -129,8 +130,8 @@ class Predictor:
             memory: for consecutive frames of a video: averages the context over time.
 
         Returns:
-            Class indices (B, H, W) uint8; and presence (B, classes) float32, the probability, 0-1, that each class is
-            in the image, or None if the model does not predict it.
+            Class indices (B, H, W), uint8, or uint16 with more than 255 classes; and presence (B, classes) float32, the
+            probability, 0-1, that each class is in the image, or None if the model does not predict it.
 
         Raises:
             InputError: the images have other bands; or there is a memory, and :meth:`require_context` fails.
@@ -196,7 +197,8 @@ class Predictor:
         """:meth:`labels` of a size, (H, W), from images that are already resized for the network."""
         if not self.once and memory is None:
             probabilities, presence = self._probabilities(seen, size)
-            return _array(probabilities.argmax(dim=1).byte()), None if presence is None else _array(presence)
+            labels = _array(probabilities.argmax(dim=1)).astype(label_dtype(probabilities.shape[1]))
+            return labels, None if presence is None else _array(presence)
         pixels, covered = self.filled(seen, size)
         if memory is not None or self.splits(pixels):
             from encnet.inference.protocols.shared_context_images import labels_in_tiles
@@ -205,7 +207,7 @@ class Predictor:
         else:
             logits, presence = self.engine(pixels)
             labels = most_probable(logits, covered, self.description.align_corners)
-        return _array(labels[:, : size[0], : size[1]]), None if presence is None else _array(presence)
+        return for_numpy(_array(labels[:, : size[0], : size[1]])), None if presence is None else _array(presence)
 
     def _probabilities(self, seen: np.ndarray, size: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
         from encnet.inference.protocols.probabilities import class_probabilities

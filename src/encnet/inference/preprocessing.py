@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from encnet.data.class_indices import ignore_in
 from encnet.data.geo.window import Window
 from encnet.data.image_facts import ImageFacts
-from encnet.data.labels import IGNORE
 from encnet.data.pixels import Pixels, as_pixels, fill_of, picture, resized, size_of
 from encnet.data.raster import listed
 from encnet.data.sample_files import ImageFile
@@ -39,8 +39,8 @@ class OpenedImage(NamedTuple):
     facts: ImageFacts | None = None  #: what the header of the file says; None for an image in memory
 
     def masked(self, labels: np.ndarray) -> np.ndarray:
-        """Labels (H, W) of the image, with ``IGNORE`` for pixels without data."""
-        return labels if self.valid is None else np.where(self.valid, labels, np.uint8(IGNORE))
+        """Labels (H, W) of the image, uint8 or uint16, without those of pixels without data, which are ignored."""
+        return labels if self.valid is None else np.where(self.valid, labels, labels.dtype.type(ignore_in(labels)))
 
 
 class Filling(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from encnet.data.labels import IGNORE
+from encnet.data.label_image import label_image
 from encnet.data.palette import Color
 from encnet.data.sample_files import ImageFile, files_of
 from encnet.metrics.disagreement import Disagreement, disagreement
@@ -26,7 +26,8 @@ class Segmentation:
     """The prediction of one image."""
 
     labels: np.ndarray
-    """(H, W) uint8 class indices, at the size of the image; ``IGNORE`` for pixels without data."""
+    """(H, W) class indices, at the size of the image: uint8, and 255 for pixels without data; or uint16, and 65535 for
+    them, with more than 255 classes."""
     presence: np.ndarray | None
     """(classes,) float32 probability, 0-1, that each class is in the image; None if the model does not predict it."""
     names: tuple[str, ...]
@@ -62,14 +63,11 @@ class Segmentation:
         return overlay_with_legend(self.image, self.labels, self.names, self.palette, self.presence, opacity)
 
     def label_map(self) -> Image.Image:
-        """The label map as a palette image: its values are class indices, its colours are class colours."""
-        labels = Image.fromarray(self.labels)
-        colors = [
-            *self.palette,
-            *[(0, 0, 0)] * (256 - len(self.palette)),
-        ]  # all 256, otherwise Pillow packs several values into a byte
-        labels.putpalette([channel for color in colors for channel in color])
-        return labels
+        """The label map as an image: its values are class indices, its colours are class colours.
+
+        With more than 255 classes, it has grey levels of 16 bits, and no colours.
+        """
+        return label_image(self.labels, self.palette)
 
     def to_dict(self) -> dict[str, Any]:
         """The file, the size in pixels, presence and shares by class name, highest first, and the score of
@@ -99,7 +97,8 @@ class Segmentation:
     ) -> list[Path]:
         """Writes the label map ``<stem>.png``, ``<stem>_overlay.png`` and ``<stem>.json`` into a folder.
 
-        The label map is a palette PNG: its values are class indices, its colours are class colours.
+        The label map is a palette PNG: its values are class indices, its colours are class colours. With more than 255
+        classes, it is a grey PNG of 16 bits.
 
         Args:
             folder: folder for the files; it is created if needed.
@@ -127,7 +126,7 @@ class Segmentation:
 
     def _pixels(self) -> list[int]:
         """Number of pixels of each class."""
-        return np.bincount(self.labels.ravel(), minlength=IGNORE + 1)[: len(self.names)].tolist()
+        return np.bincount(self.labels.ravel(), minlength=len(self.names))[: len(self.names)].tolist()
 
 
 def result_files(folder: str | os.PathLike[str], stem: str, overlay: bool = True) -> list[Path]:

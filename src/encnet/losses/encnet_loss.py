@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from encnet.data.labels import IGNORE
+from encnet.data.class_indices import ignore_of
 from encnet.kernels.pixel_scores import pixel_scores, weighted_nll
 from encnet.losses.loss import Loss, LossTerms
 from encnet.losses.options import LossOptions
@@ -43,7 +43,8 @@ class EncNetLoss(Loss):
         align_corners: convention of the interpolation of logits, as in the model.
 
     Shapes:
-        (:class:`EncNetOutput`, labels (B, H, W) of class indices or ``IGNORE``) -> :class:`LossTerms`.
+        (:class:`EncNetOutput`, labels (B, H, W) of class indices, and 255 for ignored
+        pixels, or 65535 with more than 255 classes) -> :class:`LossTerms`.
 
     Raises:
         InputError: a weight is negative, ``class_weights`` has another length, ``presence_loss`` is unknown; logits and
@@ -71,6 +72,7 @@ class EncNetLoss(Loss):
             valid = weights.shape == (num_classes,) and bool((weights > 0).all())
             require(valid, "class_weights", weights.tolist(), f"{num_classes} positive numbers, one for each class")
         self.num_classes: int = num_classes
+        self.ignore: int = ignore_of(num_classes)
         self.se_weight: float = se_weight
         self.aux_weight: float = aux_weight
         self.presence_loss: str = presence_loss
@@ -103,11 +105,11 @@ class EncNetLoss(Loss):
     def _pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Returns CE + jaccard_weight · J, a scalar, for logits (B, classes, h, w) and labels (B, H, W)."""
         with torch.autocast(logits.device.type, enabled=False):
-            labelled = labels != IGNORE
+            labelled = labels != self.ignore
             if self.hard_pixels is None and not self.jaccard_weight:  # the weights do not depend on the logits
                 weights, total = self._weights(labels, labelled)
-                return weighted_nll(logits, labels, weights, self.align_corners, IGNORE) / total
-            nll, predicted = pixel_scores(logits, labels, self.align_corners, bool(self.jaccard_weight), IGNORE)
+                return weighted_nll(logits, labels, weights, self.align_corners, self.ignore) / total
+            nll, predicted = pixel_scores(logits, labels, self.align_corners, bool(self.jaccard_weight), self.ignore)
             counts = (
                 labelled if self.hard_pixels is None else labelled & self.hard_pixels.counting(nll.detach(), labelled)
             )

@@ -27,7 +27,7 @@ class Loss(nn.Module, ABC):
 
     Shapes:
         (:class:`encnet.EncNetOutput`, whose logits may have a lower resolution than the labels; labels (B, H, W), class
-        indices or 255 for ignored pixels) -> :class:`LossTerms`.
+        indices, and 255 for ignored pixels, or 65535 with more than 255 classes) -> :class:`LossTerms`.
     """
 
     class_weights: Tensor | None

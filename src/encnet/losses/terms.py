@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from encnet.data.labels import IGNORE
+from encnet.data.class_indices import ignore_of
 
 
 def presence_targets(labels: Tensor, num_classes: int) -> Tensor:
@@ -17,14 +17,14 @@ def presence_targets(labels: Tensor, num_classes: int) -> Tensor:
     enough; ignored pixels do not count.
 
     Args:
-        labels: (B, H, W), integer class indices, or ``IGNORE``.
+        labels: (B, H, W), integer class indices, or :func:`encnet.data.class_indices.ignore_of` the classes.
         num_classes: number of classes.
 
     Returns:
         (B, num_classes), float32, 0 or 1.
     """
     # Ignored pixels go to an extra last column, which is cut off.
-    index = labels.long().masked_fill(labels == IGNORE, num_classes).flatten(1)
+    index = labels.long().masked_fill(labels == ignore_of(num_classes), num_classes).flatten(1)
     exists = torch.zeros(labels.shape[0], num_classes + 1, device=labels.device)
     return exists.scatter_(1, index, 1.0)[:, :num_classes]
 
@@ -44,12 +44,12 @@ def soft_jaccard_loss(nll: Tensor, predicted: Tensor, labels: Tensor) -> Tensor:
     Args:
         nll: (B, H, W), minus the log-probability of each pixel's true class.
         predicted: (classes,), Σ_i p_ic over the labelled pixels.
-        labels: (B, H, W), int64, class indices or ``IGNORE``.
+        labels: (B, H, W), int64, class indices or :func:`encnet.data.class_indices.ignore_of` the classes.
 
     Returns:
         scalar, 0-1; 0 if nothing is labelled.
     """
-    valid = labels != IGNORE
+    valid = labels != ignore_of(len(predicted))
     known = labels.masked_fill(~valid, 0).flatten()
     true_class = ((-nll).exp() * valid).flatten()
     zeros = torch.zeros_like(predicted)

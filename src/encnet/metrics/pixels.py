@@ -9,10 +9,13 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from encnet.data.labels import IGNORE
+from encnet.data.class_indices import IGNORE, ignore_of, is_wide
 from encnet.metrics.presence import presence_scores
 from encnet.metrics.scores import Scores
 from encnet.system.errors import InputError
+
+MOST_CLASSES: int = 4096
+"""The most classes that are compared with each other: 128 MiB for a confusion matrix, of all images or of one."""
 
 
 class SegmentationMetrics(nn.Module):
@@ -21,12 +24,12 @@ class SegmentationMetrics(nn.Module):
     As a submodule it moves to the device of its parent. ``compute`` gathers from all processes of a process group.
 
     Args:
-        num_classes: number of classes, at most 255.
+        num_classes: number of classes, at most :data:`MOST_CLASSES`.
         names: names of the classes.
         presence: whether ``update`` gets presence probabilities.
 
     Raises:
-        InputError: the number of names is not the number of classes.
+        InputError: the number of names is not the number of classes, or there are too many classes.
     """
 
     def __init__(self, num_classes: int, names: Sequence[str], presence: bool) -> None:
@@ -34,6 +37,12 @@ class SegmentationMetrics(nn.Module):
         if len(names) != num_classes:
             raise InputError(
                 f"{len(names)} class names were given for {num_classes} classes; give one name per class", "names"
+            )
+        if num_classes > MOST_CLASSES:
+            raise InputError(
+                f"{num_classes} classes are too many to compare each with each other, which takes memory for the square"
+                f" of their number; scores are computed for up to {MOST_CLASSES} classes",
+                "num_classes",
             )
         self.names: tuple[str, ...] = tuple(names)
         self.presence: bool = presence
@@ -44,9 +53,9 @@ class SegmentationMetrics(nn.Module):
         """Adds a batch.
 
         Args:
-            predictions: (B, H, W) predicted classes, or (B, classes, H, W) scores; the class with the highest score is
-                then the prediction.
-            target: (B, H, W) true classes, IGNORE = 255 where the truth is unknown.
+            predictions: (B, H, W) predicted classes, in a type that PyTorch computes with (not uint16); or (B,
+                classes, H, W) scores; the class with the highest score is then the prediction.
+            target: (B, H, W) true classes; 255, or 65535 with more than 255 classes, where the truth is unknown.
             presence_probabilities: (B, classes) in 0-1; required if constructed with ``presence=True``, else unused. An
                 image without any known pixel does not count in the presence scores.
 
@@ -112,23 +121,43 @@ def _counts(labels: Tensor, target: Tensor, classes: int) -> Tensor:
 
     Args:
         labels: (B, H, W) predicted classes.
-        target: (B, H, W) true classes, or IGNORE.
+        target: (B, H, W) true classes, or :func:`ignore_of` their number.
         classes: number of classes.
 
     Raises:
         InputError: a class is out of range.
     """
-    values = IGNORE + 1
     if labels.numel() and int(labels.max()) >= classes:
         raise InputError(f"a predicted label is {int(labels.max())}, but there are only {classes} classes")
+    if is_wide(classes):
+        return _many_counts(labels, target, classes)
+    values = IGNORE + 1
     # One bincount over (image, true value, predicted class): MulticlassConfusionMatrix takes ten times as long.
     image = torch.arange(len(target), device=target.device, dtype=torch.int32)[:, None, None]
     cells = (image * values + target) * classes + labels
     counts = torch.bincount(cells.flatten(), minlength=len(target) * values * classes).view(-1, values, classes)
     undeclared = counts[:, classes:IGNORE].sum(dim=(0, 2)).nonzero()
     if len(undeclared):
-        raise InputError(
-            f"a true label is {classes + int(undeclared[0])}, but there are only {classes} classes; mark unknown pixels"
-            f" with {IGNORE}"
-        )
+        raise _undeclared(classes + int(undeclared[0]), classes)
     return counts[:, :classes]
+
+
+def _many_counts(labels: Tensor, target: Tensor, classes: int) -> Tensor:
+    """:func:`_counts` for more than 255 classes: without a row for each of the 65536 values of a true label."""
+    unknown = target == ignore_of(classes)
+    true = target.long().masked_fill(unknown, classes)  # to an extra last row, which is cut off
+    if true.numel() and int(true.max()) > classes:
+        raise _undeclared(int(true[true > classes].min()), classes)
+    if bool(((true == classes) & ~unknown).any()):
+        raise _undeclared(classes, classes)
+    rows = classes + 1
+    image = torch.arange(len(target), device=target.device)[:, None, None]
+    cells = (image * rows + true) * classes + labels
+    counts = torch.bincount(cells.flatten(), minlength=len(target) * rows * classes).view(-1, rows, classes)
+    return counts[:, :classes]
+
+
+def _undeclared(label: int, classes: int) -> InputError:
+    return InputError(
+        f"a true label is {label}, but there are only {classes} classes; mark unknown pixels with {ignore_of(classes)}"
+    )

@@ -9,6 +9,9 @@ import numpy as np
 
 from encnet.metrics.presence import PresenceScores, mean_of_defined, number, ratio
 
+LARGEST_MATRIX: int = 255
+"""The most classes whose confusion matrix is written with all its zeros."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scores:
@@ -104,7 +107,11 @@ class Scores:
         return None if self.presence is None else mean_of_defined(self.presence.calibration.error)
 
     def to_dict(self) -> dict[str, Any]:
-        """All scores as plain numbers for JSON, scores by class as a dict by class name; nan becomes None."""
+        """All scores as plain numbers for JSON, scores by class as a dict by class name; nan becomes None.
+
+        Of more than 255 classes there is no ``confusion``, but ``confusion_pairs``: for each pair of classes that
+        occurs, the true class, the predicted class and the number of pixels.
+        """
 
         def by_class(values: np.ndarray | None) -> dict[str, float | None] | None:
             return None if values is None else {n: number(v) for n, v in zip(self.names, values, strict=True)}
@@ -123,5 +130,12 @@ class Scores:
             "presence_average_precision": by_class(self.presence_average_precision),
             "presence_f1": by_class(self.presence_f1),
             "presence_calibration_error": by_class(self.presence_calibration_error),
-            "confusion": self.confusion.tolist(),
+            **self._confusion(),
         }
+
+    def _confusion(self) -> dict[str, Any]:
+        """The confusion matrix as JSON types; only its pixels, as [true, predicted, number], if it is large."""
+        if len(self.names) <= LARGEST_MATRIX:
+            return {"confusion": self.confusion.tolist()}
+        true, predicted = self.confusion.nonzero()
+        return {"confusion_pairs": np.stack([true, predicted, self.confusion[true, predicted]], axis=1).tolist()}

@@ -30,7 +30,7 @@ def build_parts(options: ModelOptions, num_classes: int, pretrained: str | os.Pa
 
     Args:
         options: options of the network.
-        num_classes: number of classes, 1 to 255.
+        num_classes: number of classes, 1 to 65535.
         pretrained: weights of the backbone: None (random), "timm" (downloaded), "package" (efficientnet_lite0), or the
             path of a weights file.
 
@@ -38,7 +38,7 @@ def build_parts(options: ModelOptions, num_classes: int, pretrained: str | os.Pa
         InputError: a number is out of range, an option does not fit the backbone or the head, or the weights do not
             fit the backbone.
     """
-    require(1 <= num_classes <= 255, "num_classes", num_classes, "from 1 to 255")
+    require(1 <= num_classes <= 65535, "num_classes", num_classes, "from 1 to 65535")
     backbone = build_backbone(options)
     if pretrained is not None:
         backbone.load_pretrained(str(pretrained))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from encnet.data.labels import IGNORE
+from encnet.data.class_indices import ignore_of, label_dtype
 from encnet.data.palette import Color
 from encnet.reports.pictures import legend, overlay, text_font
 
@@ -22,7 +22,7 @@ _PAPER, _INK = (255, 255, 255), (32, 32, 32)
 _DARK, _LIGHT = (40, 40, 40), (96, 96, 96)  # stripes of ignored pixels
 
 Batch = tuple[np.ndarray, np.ndarray]
-"""Normalised images, (B, C, H, W) float, and label maps, (B, H, W) of class indices and ``IGNORE``."""
+"""Normalised images, (B, C, H, W) float, and label maps, (B, H, W) of class indices and ignored pixels."""
 
 
 def batches_picture(
@@ -43,9 +43,10 @@ def batches_picture(
     """
     shown = [(images[:SHOWN], labels[:SHOWN]) for images, labels in batches]
     columns = max(len(images) for images, _ in shown)
-    rows, pixels = [], np.zeros(IGNORE + 1, np.int64)
+    ignore = ignore_of(len(names))
+    rows, pixels = [], np.zeros(ignore + 1, np.int64)
     for number, ((images, labels), (all_images, _)) in enumerate(zip(shown, batches, strict=True), start=1):
-        pixels += np.bincount(labels.ravel(), minlength=IGNORE + 1)
+        pixels += np.bincount(labels.ravel(), minlength=ignore + 1)
         photographs = [displayed(image, mean, std) for image in images]
         tiles = [_tiles(image, label, palette, columns) for image, label in zip(photographs, labels, strict=True)]
         height, width = images.shape[2:]
@@ -53,7 +54,7 @@ def batches_picture(
         heading = f"batch {number}: {len(all_images)} images of {height} x {width} pixels (height x width){part}"
         rows.append(_row(heading, tiles))
     width, height = max(row.width for row in rows), sum(row.height for row in rows)
-    shares = np.append(pixels[: len(names)], pixels[IGNORE]) / max(pixels.sum(), 1)
+    shares = np.append(pixels[: len(names)], pixels[ignore]) / max(pixels.sum(), 1)
     key = legend([*names, "ignored"], [*palette, _LIGHT], shares, height=height)
     picture = Image.new("RGB", (width + key.width, max(height, key.height)), _PAPER)
     top = 0
@@ -84,11 +85,13 @@ def _tiles(image: Image.Image, labels: np.ndarray, palette: Sequence[Color], col
     factor = math.floor(factor) if factor > 1 else factor  # whole pixels of a small crop
     size = (max(1, round(factor * image.width)), max(1, round(factor * image.height)))
     image = image.resize(size, Image.Resampling.BOX if factor < 1 else Image.Resampling.NEAREST)
-    shown = np.asarray(Image.fromarray(labels.astype(np.uint8)).resize(size, Image.Resampling.NEAREST))
+    stored = Image.fromarray(labels.astype(label_dtype(len(palette))))
+    shown = np.asarray(stored.resize(size, Image.Resampling.NEAREST))
     blended = np.array(overlay(image, shown, palette))
     rows, columns_ = np.indices(shown.shape)
     stripes = np.where(((rows + columns_) // 5 % 2 == 0)[..., None], _DARK, _LIGHT)
-    blended[shown == IGNORE] = stripes[shown == IGNORE]
+    ignored = shown == ignore_of(len(palette))
+    blended[ignored] = stripes[ignored]
     return [image, Image.fromarray(blended)]
 
 

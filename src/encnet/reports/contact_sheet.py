@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from encnet.data.dataset import Sample, read_sample, upright_label
 from encnet.data.findings import Findings
 from encnet.data.geo.window import Window
 from encnet.data.images import as_photograph
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.pixels import picture
 from encnet.data.sample_files import ImageFile
 from encnet.data.source import PHOTOGRAPHS, ImageSource, describe
@@ -56,11 +57,9 @@ def choose_samples(samples: Sequence[Sample], findings: Findings, most: int = MO
         if sample.label is not None:
             label = findings.labels.get(sample.label)
         if image is not None and image.problem is None and (sample.label is None or (label and label.problem is None)):
-            classes[sample] = {c: pixels for c, pixels in label.pixels if c != IGNORE} if label else {}
-    images_of = np.zeros(IGNORE, np.int64)
-    for present in classes.values():
-        images_of[list(present)] += 1
-    missing = {int(c) for c in np.flatnonzero(images_of)}
+            classes[sample] = label.class_pixels if label else {}
+    images_of = Counter(c for present in classes.values() for c in present)
+    missing = set(images_of)
     chosen: list[Chosen] = []
     while missing and len(chosen) < most:
         rarest = min(missing, key=lambda c: (images_of[c], c))
@@ -115,7 +114,7 @@ def labelled_thumbnail(
     reduced = np.asarray(Image.fromarray(classes).resize(small.size, Image.Resampling.NEAREST))
     shown = overlay(small, reduced, labels.palette)
     rows, columns = np.indices(reduced.shape)
-    stripes = (reduced == IGNORE) & ((rows + columns) % _STRIPE_PERIOD < _STRIPE)
+    stripes = (reduced == labels.ignore) & ((rows + columns) % _STRIPE_PERIOD < _STRIPE)
     shown.paste(_STRIPE_COLOR, mask=Image.fromarray(stripes.astype(np.uint8) * 255))
     return shown
 

@@ -12,7 +12,7 @@ import numpy as np
 from encnet.data.dataset import DatasetIndex
 from encnet.data.findings import Findings
 from encnet.data.inspection import LabelFinding
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.raw_counts import OTHERS
 from encnet.data.raw_labels import pack_color, unpack_color
 
@@ -38,7 +38,7 @@ class RawRow(NamedTuple):
     raw: str
     """The value, or the colour as "(r, g, b)"."""
     target: int | None
-    """Class index or ``IGNORE``; None for an undeclared value, which is an error."""
+    """Class index or :attr:`LabelSet.ignore`; None for an undeclared value, which is an error."""
     shares: Mapping[str, RawShare]
     """Split -> how often it occurs."""
 
@@ -173,7 +173,7 @@ def target_text(target: int | None, labels: LabelSet) -> str:
     """The class of a raw value in words."""
     if target is None:
         return "undeclared: an error"
-    return "ignored" if target == IGNORE else labels.names[target]
+    return "ignored" if target == labels.ignore else labels.names[target]
 
 
 def _median(numbers: Mapping[int, int]) -> float:

@@ -8,7 +8,6 @@ from typing import Any
 
 from encnet.data.check import CheckReport, Problem
 from encnet.data.dataset import DatasetIndex, Sample
-from encnet.data.labels import IGNORE
 from encnet.data.near_duplicates import NearDuplicate
 from encnet.data.sample_files import name_in
 from encnet.data.suspicious import Suspect, Suspicion, suspicions
@@ -203,4 +202,4 @@ def _share(value: float | None) -> str:
 
 def _color(target: int | None, index: DatasetIndex) -> str | None:
     """The CSS colour of a class; None for ignored and undeclared pixels."""
-    return None if target is None or target == IGNORE else css_color(index.labels.palette[target])
+    return None if target is None or target == index.labels.ignore else css_color(index.labels.palette[target])

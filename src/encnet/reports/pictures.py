@@ -15,19 +15,20 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from encnet.data.labels import IGNORE
+from encnet.data.class_indices import NARROW_CLASSES, ignore_of
 from encnet.data.palette import Color
 
 _PAPER, _INK, _FAINT = (255, 255, 255), (32, 32, 32), (120, 120, 120)
 # The colours of Okabe & Ito, distinguishable on white with any colour vision, each with its own line style.
 _LINES = [("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), ("#E69F00", "-"), ("#56B4E9", "--")]
 _SMALLEST_TEXT = 14  # pixels
+_MOST_NAMED = 100  # classes in a confusion matrix of more than 255 classes
 _SMALLEST_PICTURE = 320  # pixels of the long side; smaller images are enlarged to match their legend
 
 
 def colorize(labels: np.ndarray, palette: Sequence[Color]) -> np.ndarray:
-    """Converts (H, W) uint8 class indices to (H, W, 3) uint8 colours; ``IGNORE`` becomes black."""
-    colors = np.zeros((IGNORE + 1, 3), np.uint8)
+    """Converts (H, W) class indices to (H, W, 3) uint8 colours; ignored pixels become black."""
+    colors = np.zeros((ignore_of(len(palette)) + 1, 3), np.uint8)
     colors[: len(palette)] = np.asarray(palette, np.uint8).reshape(-1, 3)
     return colors[labels]
 
@@ -39,7 +40,7 @@ def overlay(
 
     Args:
         image: RGB image.
-        labels: (H, W) uint8 class indices, of the size of the image.
+        labels: (H, W) class indices, of the size of the image.
         palette: RGB colour of each class.
         opacity: opacity of the colours, 0-1.
         edges: draw a white line where classes meet, which shows regions to people who cannot distinguish their colours.
@@ -133,7 +134,7 @@ def overlay_with_legend(
         labels = labels.repeat(enlarge, axis=0).repeat(enlarge, axis=1)
     picture = overlay(image, labels, palette, opacity)
     text = max(_SMALLEST_TEXT, round(min(picture.size) / 30))
-    shares = np.bincount(labels.ravel(), minlength=IGNORE + 1)[: len(names)] / labels.size
+    shares = np.bincount(labels.ravel(), minlength=len(names))[: len(names)] / labels.size
     key = legend(names, palette, shares, presence, height=picture.height, text=text)
     canvas = Image.new("RGB", (picture.width + key.width, max(picture.height, key.height)), _PAPER)
     canvas.paste(picture, (0, 0))
@@ -144,15 +145,22 @@ def overlay_with_legend(
 def confusion_figure(confusion: np.ndarray, names: Sequence[str]) -> Figure:
     """Draws a confusion matrix as a heat map, each row divided by its sum, with percentages for up to 20 classes.
 
-    Colours follow the square root of the share, so that rare confusions are visible.
+    Colours follow the square root of the share, so that rare confusions are visible. Of more than 255 classes, the
+    ``_MOST_NAMED`` with the most pixels in the truth are drawn, since nobody could read more.
 
     Args:
         confusion: (classes, classes) number of pixels by true class (row) and predicted class (column). A row without
             pixels is grey.
         names: names of the classes.
     """
-    classes = len(names)
     pixels = confusion.sum(axis=1, keepdims=True)
+    title = ""
+    if len(names) > NARROW_CLASSES:
+        title = f"the {_MOST_NAMED} most frequent of {len(names)} classes"
+        shown = np.sort(np.argsort(-pixels[:, 0], kind="stable")[:_MOST_NAMED])
+        confusion, pixels = confusion[np.ix_(shown, shown)], pixels[shown]
+        names = [names[int(c)] for c in shown]
+    classes = len(names)
     share = np.ma.masked_where(np.broadcast_to(pixels == 0, confusion.shape), confusion / np.maximum(pixels, 1))
     side = max(3.0, min(0.5, max(0.14, 12 / classes)) * classes)
     letters = 9.0 if classes <= 40 else 6.5
@@ -164,6 +172,8 @@ def confusion_figure(confusion: np.ndarray, names: Sequence[str]) -> Figure:
     picture = axes.imshow(share, norm=PowerNorm(0.5, 0, 1), cmap="cividis", interpolation="nearest")
     axes.set_xticks(range(classes), short, rotation=90, fontsize=letters)
     axes.set_yticks(range(classes), short, fontsize=letters)
+    if title:
+        axes.set_title(title)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     figure.colorbar(picture, ax=axes, label="share of the true class's pixels", shrink=0.8)

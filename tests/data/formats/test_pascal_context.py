@@ -89,6 +89,23 @@ def test_255_of_the_459_classes_is_background(official_layout: Callable[..., Pat
     assert read_dataset(official_layout("pascal_context", maps="trainval")).labels.raw[255] == 0
 
 
+def test_all_459_classes_have_16_bits_and_the_numbers_of_the_original(official_layout: Callable[..., Path]) -> None:
+    root = official_layout("pascal_context", maps="trainval")
+    labels = read_dataset(root, "pascal_context459").labels
+    lines = (TABLES / "pascal_context_labels.txt").read_text().splitlines()
+    assert labels.names == tuple(line.split(": ")[1] for line in lines) and len(labels.names) == 459
+    assert len({*labels.palette, (0, 0, 0)}) == 460
+    for index, found in enumerate(decoded(root, "pascal_context459")):
+        raw = blocks(range(460), index).astype(int)
+        assert found.dtype == np.uint16
+        assert np.array_equal(found, np.where(raw == 0, 65535, raw - 1))
+
+
+def test_the_459_classes_need_the_original_label_maps(official_layout: Callable[..., Path]) -> None:
+    with pytest.raises(InputError, match=r"trainval is missing; unpack trainval\.tar\.gz"):
+        read_dataset(official_layout("pascal_context"), "pascal_context459")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -381,10 +381,12 @@ def test_grey_values_are_read_from_other_kinds_of_images(tmp_path: Path, mode: s
     assert np.array_equal(loaded(index, 0), loaded(index, 1))
 
 
-def test_255_values_are_classes_and_256_are_too_many(tmp_path: Path) -> None:
+def test_255_values_are_classes_and_256_with_gaps_are_too_many(tmp_path: Path) -> None:
     blocks = np.kron(np.arange(256, dtype=np.uint16).reshape(16, 16) * 3, np.ones((4, 4), np.uint16))
     assert read(tmp_path / "fine", np.where(blocks == 3 * 255, 0, blocks)).labels.num_classes == 255
-    with pytest.raises(InputError, match=r"hold 256 different values, more than the 255 classes"):
+    with pytest.raises(
+        InputError, match=r"hold 256 different values that do not count up from 0 or 1, more than the 255"
+    ):
         read(tmp_path / "many", np.where(blocks == 255, 1000, blocks))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -149,13 +148,10 @@ def test_the_result_does_not_overwrite_its_source(tmp_path: Path, predictor: Pre
         predict_raster(predictor, source, tmp_path, "field")
 
 
-def test_other_engines_and_protocols_are_refused(tmp_path: Path, toy_onnx: Callable[..., Path]) -> None:
+def test_other_protocols_are_refused(tmp_path: Path) -> None:
     source = write_raster(tmp_path / "field.tif", field())
     with pytest.raises(InputError, match=r"a raster takes the protocol plain or tiled, not plain .*mirror"):
         predict_raster(Predictor(block_network(), Protocol(flip=True), device="cpu"), source, tmp_path / "out")
-    pytest.importorskip("onnxruntime")
-    with pytest.raises(InputError, match=r"a raster takes PyTorch and a checkpoint, .* or predict it as a photograph"):
-        predict_raster(Predictor(toy_onnx()), source, tmp_path / "out")
 
 
 @pytest.fixture

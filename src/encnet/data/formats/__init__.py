@@ -15,6 +15,7 @@ from encnet.data.formats import (
     folder,
     pascal_context,
     pascal_context59,
+    pascal_context459,
     voc,
 )
 from encnet.system.errors import InputError
@@ -42,6 +43,7 @@ FORMATS: dict[str, Format] = {
     "cityscapes": cityscapes,
     "pascal_context": pascal_context,
     "pascal_context59": pascal_context59,
+    "pascal_context459": pascal_context459,
     "voc": voc,
     "folder": folder,
 }

@@ -5,7 +5,8 @@ labels: value                     # how label maps encode classes: value (defaul
 classes:                          # default: the values or colours in the label maps
   - {name: sky, color: [128, 128, 128]}             # value: default is the position in this list
   - {name: car, color: [64, 0, 128], value: [8, 9]} # with `labels: color`: colors: [[64, 0, 128], [64, 0, 192]]
-ignore: [255]                     # values or colours; beside `classes`, 255 is always ignored unless a class has it
+ignore: [255]                     # values or colours; beside `classes`, 255 is always ignored unless a class has it;
+                                  # 65535 in its place beside more than 255 classes
 undeclared: sky                   # the class of all labels not named here, or `ignore`; without it they are an error
 label_suffix: _gt                 # the label map of a.jpg is a_gt.png
 unpaired: leave_out               # photographs without label maps, and label maps without photographs, are left out
@@ -25,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from encnet.data.class_indices import MAX_CLASSES, ignore_of
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.formats.arrangement import arrange
 from encnet.data.formats.image_settings import KEYS, image_source
@@ -33,8 +35,8 @@ from encnet.data.formats.pairs import pair, read_list
 from encnet.data.formats.rasters_yaml import of_vectors, read_rasters
 from encnet.data.formats.unique_yaml import load_yaml
 from encnet.data.formats.yaml_reader import YamlReader
-from encnet.data.labels import IGNORE, LabelSet
-from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
+from encnet.data.labels import LabelSet
+from encnet.data.palette import Color, distinct_palette
 from encnet.data.scanning import scan_labels
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
@@ -114,22 +116,24 @@ class _DatasetYaml(YamlReader):
         entries = self.sequence(self.document["classes"], "classes")
         if not 1 <= len(entries) <= MAX_CLASSES:
             raise self.mistake("classes", f"must have 1 to {MAX_CLASSES} entries, not {len(entries)}")
-        names: list[str] = []
+        names: dict[str, int] = {}
         palette: list[Color] = []
+        distinct = distinct_palette(len(entries))
         raw: dict[int | Color, int] = {}
         for position, entry in enumerate(entries):
             key = f"classes[{position}]"
             name, color, class_labels = self.class_entry(entry, key, encoding, position)
             if name in names:
-                raise self.mistake(f"{key}.name", f"is '{name}', like classes[{names.index(name)}]; names must differ")
+                raise self.mistake(f"{key}.name", f"is '{name}', like classes[{names[name]}]; names must differ")
             for label in class_labels:
                 if label in raw:
-                    raise self.mistake(key, f"has the label {label}, which '{names[raw[label]]}' has; give it to one")
+                    other = list(names)[raw[label]]
+                    raise self.mistake(key, f"has the label {label}, which '{other}' has; give it to one")
                 raw[label] = position
-            names.append(name)
-            palette.append(color or distinct_palette(len(entries))[position])
-        self.ignore(raw, names, encoding)
-        return LabelSet(tuple(names), tuple(palette), encoding, raw, self.undeclared(names))
+            names[name] = position
+            palette.append(color or distinct[position])
+        self.ignore(raw, list(names), encoding)
+        return LabelSet(tuple(names), tuple(palette), encoding, raw, self.undeclared(list(names)))
 
     def class_entry(
         self, entry: Any, key: str, encoding: str, position: int
@@ -150,13 +154,14 @@ class _DatasetYaml(YamlReader):
 
     def ignore(self, raw: dict[int | Color, int], names: list[str], encoding: str) -> None:
         """Adds the ignored labels to ``raw``."""
+        ignore = ignore_of(len(names))
         read = self.value if encoding == "value" else self.color
         for label in [read(label, "ignore") for label in self.sequence(self.document.get("ignore", []), "ignore")]:
-            if raw.get(label, IGNORE) != IGNORE:
+            if raw.get(label, ignore) != ignore:
                 raise self.mistake("ignore", f"has the label {label}, which the class '{names[raw[label]]}' has")
-            raw[label] = IGNORE
+            raw[label] = ignore
         if encoding == "value":
-            raw.setdefault(IGNORE, IGNORE)
+            raw.setdefault(ignore, ignore)
 
     def undeclared(self, names: list[str]) -> int | None:
         if "undeclared" not in self.document:
@@ -165,7 +170,7 @@ class _DatasetYaml(YamlReader):
         if name in names:
             return names.index(name)
         if name == "ignore":
-            return IGNORE
+            return ignore_of(len(names))
         raise self.mistake("undeclared", f"is '{name}', which is neither `ignore` nor the name of a class")
 
     def split(self, entry: Any, key: str) -> tuple[Sample, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.palette import Color
 from encnet.system.files import write_text
 
@@ -25,19 +25,22 @@ def write_dataset_yaml(
         name: name of the data set.
         label_suffix: what the stem of a label map adds to that of its image.
     """
+    raw_of: dict[int, list[int | list[int]]] = {}
+    for raw, target in labels.raw.items():
+        raw_of.setdefault(target, []).append(_plain(raw))
     classes = []
     for index, (class_name, color) in enumerate(zip(labels.names, labels.palette, strict=True)):
         entry: dict[str, Any] = {"name": class_name, "color": list(color)}
-        raw = [_plain(raw) for raw, target in labels.raw.items() if target == index]
+        own = raw_of.get(index, [])
         if labels.encoding == "value":
-            entry["value"] = raw[0] if len(raw) == 1 else raw
-        elif raw != [entry["color"]]:
-            entry["colors"] = raw
+            entry["value"] = own[0] if len(own) == 1 else own
+        elif own != [entry["color"]]:
+            entry["colors"] = own
         classes.append(entry)
     document: dict[str, Any] = {"name": name, "labels": labels.encoding, "classes": classes}
-    document["ignore"] = [_plain(raw) for raw, target in labels.raw.items() if target == IGNORE]
+    document["ignore"] = raw_of.get(labels.ignore, [])
     if labels.undeclared is not None:
-        document["undeclared"] = "ignore" if labels.undeclared == IGNORE else labels.names[labels.undeclared]
+        document["undeclared"] = "ignore" if labels.undeclared == labels.ignore else labels.names[labels.undeclared]
     if label_suffix:
         document["label_suffix"] = label_suffix
     document["splits"] = {split: dict(folders) for split, folders in splits.items()}

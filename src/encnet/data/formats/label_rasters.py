@@ -11,7 +11,7 @@ from encnet.data.formats.pairs import files
 from encnet.data.geo.raster_labels import Grid, RasterLabels, grid_of
 from encnet.data.geo.scene import Scene
 from encnet.data.geo.window import Window
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.palette import Color
 from encnet.data.raster import open_raster
 from encnet.data.raw_labels import pack_color
@@ -52,10 +52,10 @@ def with_missing(labels: LabelSet) -> LabelSet:
         InputError: that raw label is of a class.
     """
     missing = NO_LABEL if labels.encoding == "value" else NO_LABEL_COLOR
-    if labels.raw.get(missing, IGNORE) != IGNORE:
+    if labels.raw.get(missing, labels.ignore) != labels.ignore:
         name = labels.names[labels.raw[missing]]
         raise InputError(f"the class '{name}' has the label {missing}, which says that there is none; give another")
-    return replace(labels, raw={**labels.raw, missing: IGNORE})
+    return replace(labels, raw={**labels.raw, missing: labels.ignore})
 
 
 def label_rasters(
@@ -115,8 +115,8 @@ def _require_no_class_without_data(path: Path, labels: LabelSet, nodata_is_label
         nodata = reader.dataset.nodata
     if nodata is None or nodata_is_label or labels.encoding == "color" or nodata != nodata:
         return
-    target = labels.raw.get(int(nodata), IGNORE)
-    if target != IGNORE:
+    target = labels.raw.get(int(nodata), labels.ignore)
+    if target != labels.ignore:
         raise InputError(
             f"{path} says that {nodata:g} means no data, but in dataset.yaml it is the class '{labels.names[target]}';"
             f" write `rasters: {{nodata: label}}` if it is that class, or give the class other values"

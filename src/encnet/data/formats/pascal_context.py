@@ -8,7 +8,8 @@
   59 by name; the 400 others, and 0, are background.
 
 The splits are ``ImageSets/SegmentationContext/{train,val}.txt`` or else ``ImageSets/Main/{train,val}.txt`` (4998 and
-5105 images), those of VOC 2010 and of published figures. The format ``pascal_context59`` ignores background instead.
+5105 images), those of VOC 2010 and of published figures. The format ``pascal_context59`` ignores background instead,
+and ``pascal_context459`` keeps all 459 classes of the original.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from encnet.data.dataset import DatasetIndex
+from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.formats.archive import Archive, first_file
 from encnet.data.formats.pairs import read_names
 from encnet.data.formats.voc import STEM_PATTERN, bit_palette, find_beside, find_devkit, read_stems, samples
@@ -31,6 +32,7 @@ ARCHIVE: Archive = Archive(
     {
         "59_labels.txt": "59_labels.txt",
         "labels.txt": "trainval.tar.gz",
+        "trainval": "trainval.tar.gz",
         "59_context_labels": "59_context_labels.tar.gz",
     },
 )
@@ -77,36 +79,68 @@ def read(root: Path) -> DatasetIndex:
 
 def read_classes(root: Path, name: str, background: bool) -> DatasetIndex:
     """The data set ``name``, whose 59 classes follow background as class 0, or start at 0 if background is ignored."""
-    voc = find_devkit(root, _FOLDER)
-    lists = _LISTS if (voc / _LISTS).is_dir() else "ImageSets/Main"
-    IMAGES.require(voc, ["JPEGImages", *(f"{lists}/{split}.txt" for split in ("train", "val"))])
+    voc = photographs(root)
     maps = _find_maps(voc)
-    stems = {split: read_stems(voc / lists / f"{split}.txt") for split in ("train", "val")}
-    splits = {split: samples(voc, stems[split], lambda stem: maps.folder / f"{stem}{maps.suffix}") for split in stems}
-    return DatasetIndex(name, root, _labels(maps.numbers, background), splits)
+    return DatasetIndex(name, root, _labels(maps.numbers, background), samples_of(voc, maps))
 
 
-class _Maps(NamedTuple):
+def photographs(root: Path) -> Path:
+    """VOC2010/ in ``root``; raises InputError if its photographs or lists are missing."""
+    voc = find_devkit(root, _FOLDER)
+    IMAGES.require(voc, ["JPEGImages", *(f"{_lists(voc)}/{split}.txt" for split in ("train", "val"))])
+    return voc
+
+
+def _lists(voc: Path) -> str:
+    return _LISTS if (voc / _LISTS).is_dir() else "ImageSets/Main"
+
+
+class Maps(NamedTuple):
+    """The label maps of PASCAL Context in one of their forms."""
+
     folder: Path
+    """Where they are."""
     suffix: str
+    """The suffix of their files."""
     numbers: dict[int, str]
     """Value -> class name, without 0."""
 
 
-def _find_maps(voc: Path) -> _Maps:
+def samples_of(voc: Path, maps: Maps) -> dict[str, tuple[Sample, ...]]:
+    """The splits train and val."""
+    stems = {split: read_stems(voc / _lists(voc) / f"{split}.txt") for split in ("train", "val")}
+    return {split: samples(voc, stems[split], lambda stem: maps.folder / f"{stem}{maps.suffix}") for split in stems}
+
+
+def _find_maps(voc: Path) -> Maps:
     folder = find_beside(voc, _CONVERTED)
     if folder is not None:
-        return _Maps(folder, ".png", dict(enumerate(NAMES, start=1)))
+        return Maps(folder, ".png", dict(enumerate(NAMES, start=1)))
     folder = find_beside(voc, _OFFICIAL)
     if folder is not None:
-        return _Maps(folder, ".png", _read_numbers(voc, "59_labels.txt"))
+        return Maps(folder, ".png", _read_numbers(voc, "59_labels.txt"))
+    if find_beside(voc, _ORIGINAL) is None:
+        raise ARCHIVE.incomplete(voc, [_OFFICIAL])
+    return find_original(voc)
+
+
+def find_original(voc: Path, spaces: bool = False) -> Maps:
+    """The original label maps, with 459 classes.
+
+    Args:
+        voc: VOC2010/.
+        spaces: whether class names are as labels.txt has them, not as in ``NAMES``.
+
+    Raises:
+        InputError: they or labels.txt are missing, or SciPy is not installed.
+    """
     folder = find_beside(voc, _ORIGINAL)
     if folder is None:
-        raise ARCHIVE.incomplete(voc, [_OFFICIAL])
-    return _Maps(folder, MATLAB_SUFFIX, _read_numbers(voc, "labels.txt"))
+        raise ARCHIVE.incomplete(voc, [_ORIGINAL])
+    return Maps(folder, MATLAB_SUFFIX, _read_numbers(voc, "labels.txt", spaces))
 
 
-def _read_numbers(voc: Path, file_name: str) -> dict[int, str]:
+def _read_numbers(voc: Path, file_name: str, spaces: bool = False) -> dict[int, str]:
     """Number -> name from a table of lines ``number: name``; the 59 classes get the names in ``NAMES``."""
     path = find_beside(voc, file_name)
     if path is None:
@@ -116,10 +150,13 @@ def _read_numbers(voc: Path, file_name: str) -> dict[int, str]:
         number, colon, name = text.partition(":")
         if not colon or not number.strip().isdecimal():
             raise InputError(f"{path}, line {line}: '{text}' is not of the form 'number: name'")
-        name = name.replace(" ", "")
+        name = name.strip() if spaces else name.replace(" ", "")
         if int(number) in numbers:
             raise InputError(f"{path}, line {line}: the number {int(number)} is on an earlier line too")
-        numbers[int(number)] = _ALIASES.get(name, name)
+        numbers[int(number)] = name if spaces else _ALIASES.get(name, name)
+    if spaces:
+        numbers.pop(0, None)
+        return numbers
     lacking = [name for name in NAMES if name not in numbers.values()]
     if lacking:
         raise InputError(f"{path} does not name {', '.join(lacking)}; copy it from {ARCHIVE.home}")

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from encnet.data.class_indices import MAX_CLASSES, ignore_of
 from encnet.data.formats.label_rasters import NO_LABEL
 from encnet.data.formats.yaml_reader import YamlReader
 from encnet.data.geo.scene import Scene
 from encnet.data.geo.vector_labels import Drawing, VectorLabels, contested, outline_of
 from encnet.data.geo.vectors import AttributeValue, Shapes, VectorFile, attributes, plain_value, read_shapes
 from encnet.data.geo.window import Window
-from encnet.data.labels import IGNORE, LabelSet
-from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
+from encnet.data.labels import LabelSet
+from encnet.data.palette import Color, distinct_palette
 from encnet.data.raster import open_raster
 from encnet.system.errors import InputError
 from encnet.system.ledger import NAMED
@@ -59,7 +60,7 @@ class VectorClasses(YamlReader):
             undeclared = self._only_class(names, outside, vectors[0])
             values = {}
         self.drawing: Drawing = Drawing(tuple(values.items()), outside, NO_LABEL, undeclared)
-        raw: dict[int | Color, int] = {**{i: i for i in range(len(names))}, NO_LABEL: IGNORE}
+        raw: dict[int | Color, int] = {**{i: i for i in range(len(names))}, NO_LABEL: ignore_of(len(names))}
         self.labels: LabelSet = LabelSet(tuple(names), tuple(palette), "value", raw)
         self._shapes: dict[VectorFile, Shapes] = {}
         self._used: dict[VectorFile, set[int]] = {}  # features that lie on a raster

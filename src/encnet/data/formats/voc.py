@@ -131,7 +131,7 @@ def bit_palette(n: int) -> tuple[Color, ...]:
 
 
 def _channel(index: int, channel: int) -> int:
-    return sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(3))
+    return sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8))
 
 
 def _label_in(voc: Path) -> Callable[[str], Path]:

@@ -14,7 +14,7 @@ from encnet.data.geo.scene import Scene
 from encnet.data.geo.survey import WITHOUT_LABELS, survey
 from encnet.data.geo.window import Rectangle, Window
 from encnet.data.geo.window_labels import WindowLabels
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.raw_labels import pack_color
 from encnet.data.source import ImageSource
 
@@ -63,7 +63,7 @@ class Divider:
     def __init__(self, labels: LabelSet, side: int, source: ImageSource, root: Path) -> None:
         self._gap = max(1, side // _GAP)
         self._targets = {raw if isinstance(raw, int) else pack_color(raw): target for raw, target in labels.raw.items()}
-        self._undeclared = labels.undeclared
+        self._undeclared, self._ignore = labels.undeclared, labels.ignore
         self._side, self._source, self._root = side, source, root
 
     def by_files(self, scenes: Mapping[str, Sequence[Scene]]) -> Division:
@@ -125,7 +125,7 @@ class Divider:
         for value, pixels in raw.items():
             target = value if value == WITHOUT_LABELS else self._targets.get(value, self._undeclared)
             classes[_UNDECLARED if target is None else target] += pixels
-        del classes[IGNORE]
+        del classes[self._ignore]
         return dict(classes)
 
     def _notes(self, counts: Mapping[Sample, Mapping[int, int]]) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from encnet.data.image_facts import ImageFacts
 from encnet.data.raster import open_raster
@@ -140,6 +139,8 @@ class Window:
 
         The movement is drawn from PyTorch's generator, as the transforms of training are.
         """
+        import torch  # here, since prediction with an exported model does without
+
         place = []
         for start, side, low, length in zip(
             self.rectangle[:2], self.rectangle[2:], self.area[:2], self.area[2:], strict=True

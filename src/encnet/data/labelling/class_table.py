@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from encnet.data.class_indices import ignore_of
 from encnet.data.formats.voc import bit_palette
-from encnet.data.labels import IGNORE
 from encnet.data.palette import Color
 from encnet.data.raw_labels import pack_color
 from encnet.system.errors import InputError
@@ -92,14 +93,14 @@ def _color(text: str, path: Path, number: int) -> Color | None:
 
 def _class_names(path: Path) -> ClassTable:
     names = [line for line in read_lines(path) if line]
-    if names[:1] == ["__ignore__"]:  # labelme's class -1, which is 255 in a mask of 8 bits
+    if names[:1] == ["__ignore__"]:  # labelme's class -1, which is 255 in a mask of 8 bits and 65535 in one of 16
         names = names[1:]
     if not names:
         raise InputError(f"{path} has no class; write one name per line")
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = next((name for name, number in Counter(names).items() if number > 1), None)
     if twice is not None:
         raise InputError(f"{path} has the class '{twice}' twice; remove one")
-    codes: dict[int, str | None] = {**dict(enumerate(names)), IGNORE: None}
+    codes: dict[int, str | None] = {**dict(enumerate(names)), ignore_of(len(names)): None}
     return ClassTable(dict.fromkeys(names), "value", codes, CLASS_NAMES)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from encnet.data.class_indices import MAX_CLASSES, ignore_of
 from encnet.data.labelling.annotations import Annotations
-from encnet.data.labels import IGNORE, LabelSet
-from encnet.data.palette import MAX_CLASSES, Color, distinct_palette
+from encnet.data.labels import LabelSet
+from encnet.data.palette import Color, distinct_palette
 from encnet.system.errors import InputError
 
 IGNORE_LABEL: str = "__ignore__"
@@ -16,7 +17,7 @@ IGNORE_LABEL: str = "__ignore__"
 def label_set(
     annotations: Annotations, classes: Sequence[str], background: str | None, ignore: Sequence[str]
 ) -> tuple[LabelSet, dict[str, int]]:
-    """The classes, and a mapping of label -> class index or ``IGNORE``.
+    """The classes, and a mapping of label -> class index or :attr:`LabelSet.ignore`.
 
     Args:
         annotations: everything that was read.
@@ -42,17 +43,18 @@ def label_set(
         names.insert(0, background)
     if not 1 <= len(names) <= MAX_CLASSES:
         raise InputError(f"there are {len(names)} labels to make classes of; choose 1 to {MAX_CLASSES}", "classes")
-    values = {**{name: index for index, name in enumerate(names)}, **dict.fromkeys(ignored, IGNORE)}
+    values = {**{name: index for index, name in enumerate(names)}, **dict.fromkeys(ignored, ignore_of(len(names)))}
     return LabelSet.plain(names, _palette([annotations.labels.get(name) for name in names])), values
 
 
 def _palette(wanted: Sequence[Color | None]) -> list[Color]:
     """The tool's colours, and distinct ones for classes that have none or share one."""
-    spare = iter(color for color in distinct_palette(MAX_CLASSES) if color not in wanted)
-    palette: list[Color] = []
+    own = set(wanted)
+    spare = iter(color for color in distinct_palette(min(MAX_CLASSES, 2 * len(wanted))) if color not in own)
+    palette: dict[Color, None] = {}
     for color in wanted:
-        palette.append(next(spare) if color is None or color in palette else color)
-    return palette
+        palette[next(spare) if color is None or color in palette else color] = None
+    return list(palette)
 
 
 def alike_labels(labels: Iterable[str]) -> list[str]:

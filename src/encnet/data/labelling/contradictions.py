@@ -7,10 +7,10 @@ from itertools import combinations
 
 import numpy as np
 
+from encnet.data.class_indices import IGNORE
 from encnet.data.labelling.annotations import AnnotatedImage, counted, first_names
 from encnet.data.labelling.drawing import drawing_order
 from encnet.data.labelling.merging import Record
-from encnet.data.labels import IGNORE
 
 FEW_PIXELS: int = 9
 """Areas of different files may overlap by so many pixels, or ..."""
@@ -23,19 +23,23 @@ smaller one is meant to be on top."""
 _NOBODY = -1
 
 
-def contradiction_warnings(records: Sequence[Record], values: Mapping[str, int], large_below: bool) -> list[str]:
+def contradiction_warnings(
+    records: Sequence[Record], values: Mapping[str, int], large_below: bool, ignore: int = IGNORE
+) -> list[str]:
     """A sentence about all photographs to whose pixels annotation files give different classes, if there are any.
 
     Args:
         records: the photographs.
-        values: label -> class index or ``IGNORE``.
+        values: label -> class index or ``ignore``.
         large_below: whether small areas lie over large ones.
+        ignore: the index of ignored pixels.
     """
     wrong, pixels = 0, 0
     names: list[str] = []
     for record in records:
         size = record.image.size
-        number = contradiction(record.parts, values, size, large_below) if size and len(record.parts) > 1 else 0
+        several = len(record.parts) > 1
+        number = contradiction(record.parts, values, size, large_below, ignore) if size and several else 0
         if size and number:
             wrong, pixels = wrong + number, pixels + size[0] * size[1]
             names.append(record.image.name)
@@ -49,17 +53,22 @@ def contradiction_warnings(records: Sequence[Record], values: Mapping[str, int],
 
 
 def contradiction(
-    parts: Sequence[AnnotatedImage], values: Mapping[str, int], size: tuple[int, int], large_below: bool
+    parts: Sequence[AnnotatedImage],
+    values: Mapping[str, int],
+    size: tuple[int, int],
+    large_below: bool,
+    ignore: int = IGNORE,
 ) -> int:
     """The number of pixels to which two annotation files give different classes.
 
     Args:
         parts: one photograph with the areas of each file alone.
-        values: label -> class index or ``IGNORE``; ignored areas contradict nothing.
+        values: label -> class index or ``ignore``; ignored areas contradict nothing.
         size: (height, width) of the upright photograph in pixels.
         large_below: whether small areas lie over large ones.
+        ignore: the index of ignored pixels.
     """
-    tops = [_Tops(part, values, size, large_below) for part in parts]
+    tops = [_Tops(part, values, size, large_below, ignore) for part in parts]
     wrong = np.zeros(size, bool)
     for one, two in combinations(tops, 2):
         both = (one.owner != _NOBODY) & (two.owner != _NOBODY)
@@ -78,9 +87,9 @@ class _Tops:
     """Which area of one file is on top at each pixel."""
 
     def __init__(
-        self, image: AnnotatedImage, values: Mapping[str, int], size: tuple[int, int], large_below: bool
+        self, image: AnnotatedImage, values: Mapping[str, int], size: tuple[int, int], large_below: bool, ignore: int
     ) -> None:
-        areas = [area for area in image.areas if values.get(area.label, IGNORE) != IGNORE]
+        areas = [area for area in image.areas if values.get(area.label, ignore) != ignore]
         drawn = drawing_order(areas, *size, large_below)
         self.owner = np.full(size, _NOBODY, np.int32)
         self.areas: list[int] = []  # pixels of each area

@@ -137,16 +137,16 @@ def paint(
 
     Args:
         areas: the areas of one image; those whose label has no value are skipped.
-        values: label -> class index, or ``IGNORE``.
+        values: label -> class index, or the index of ignored pixels.
         height, width: size of the image in pixels.
         fill: the value of pixels outside all areas.
         large_below: on one layer, draw small areas over large ones, whatever their order.
         empty: called with each area that has no pixel in the image.
 
     Returns:
-        (height, width) uint8.
+        (height, width) uint8; or uint16, if ``fill`` or a value needs it.
     """
-    labels = np.full((height, width), fill, np.uint8)
+    labels = np.full((height, width), fill, np.min_scalar_type(max(fill, *values.values(), 0)))
     known = [area for area in areas if area.label in values]
     for area in drawing_order(known, height, width, large_below):
         mask = area.mask(height, width)

@@ -1,8 +1,9 @@
 """Data sets of the library Hugging Face datasets, on disk or on the Hub: a column of images, and one of label maps.
 
 The folder is one that ``save_to_disk`` wrote, or has parquet files or an image folder. Label maps are images of class
-indices, images of colours, or arrays of class indices; 255 and negative values are ignored. No code of a data set runs:
-the library does not do that any more. https://huggingface.co/docs/datasets
+indices, images of colours, or arrays of class indices. Negative values are ignored, and 255, or 65535 in its place
+beside more than 255 classes. No code of a data set runs: the library does not do that any more.
+https://huggingface.co/docs/datasets
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from encnet.data.class_indices import NARROW_CLASSES, counts_up, ignore_of, ignored_value
 from encnet.data.labelling.annotations import AnnotatedImage, Annotations, Area, read_bytes, split_named
 from encnet.data.labelling.hub_columns import choose_columns, class_names
 from encnet.data.labelling.mask_scan import raw
 from encnet.data.labelling.photographs import PHOTOGRAPH_SUFFIXES
-from encnet.data.labels import IGNORE
-from encnet.data.palette import MAX_CLASSES, Color
+from encnet.data.palette import Color
 from encnet.data.raw_labels import VALUE_MODES, unpack_color
 from encnet.system.errors import InputError
 from encnet.system.ledger import NAMED, Ledger
@@ -82,13 +83,14 @@ def read(source: str | Path, columns: Sequence[str], cache: Path) -> Annotations
     if not found:
         raise InputError(f"{source} has no row with an image and a label map in the columns {image} and {label}")
     codes = sorted({code for _, _, inside, _ in found for code in inside})
-    labels = _labels(codes, "color" in encodings, names, str(source))
+    ignored = ignored_value({code for code in codes if code >= 0}) if names is None else ignore_of(len(names))
+    labels = _labels(codes, "color" in encodings, names, ignored, str(source))
     loaded: Callable[[_Row], np.ndarray] = lru_cache(maxsize=1)(lambda row: row.label_map()[1])
     annotated = []
     for row, name, inside, size in found:
         areas = [Area(labels[code][0], partial(_mask, loaded, row, code)) for code in inside if code in labels]
         for code in inside.keys() - labels.keys():
-            if names is not None and 0 <= code != IGNORE:
+            if names is not None and 0 <= code != ignored:
                 kind = f"pixel of value {code}, which has no class name"
                 left_out[kind] += inside[code]
                 examples[kind] = [*examples.get(kind, []), name][:NAMED]
@@ -100,7 +102,7 @@ def read(source: str | Path, columns: Sequence[str], cache: Path) -> Annotations
 
 
 def _labels(
-    codes: Sequence[int], colored: bool, names: Mapping[int, str] | None, source: str
+    codes: Sequence[int], colored: bool, names: Mapping[int, str] | None, ignored: int, source: str
 ) -> dict[int, tuple[str, Color | None]]:
     """Value or packed colour -> its class and colour."""
     if colored:
@@ -108,11 +110,14 @@ def _labels(
             code: (f"color_{code:06x}", unpack_color(code)) for code in codes
         }
     elif names is not None:
-        return {code: (names[code], None) for code in codes if code in names and code != IGNORE}
+        return {code: (names[code], None) for code in codes if code in names and code != ignored}
     else:
-        labels = {code: (f"class_{code}", None) for code in codes if 0 <= code != IGNORE}
-    if len(labels) > MAX_CLASSES:
-        raise InputError(f"the label maps of {source} hold {len(labels)} different values or colours, too many classes")
+        labels = {code: (f"class_{code}", None) for code in codes if 0 <= code != ignored}
+    if len(labels) > NARROW_CLASSES and (colored or not counts_up(list(labels))):
+        raise InputError(
+            f"the label maps of {source} hold {len(labels)} different values or colours, too many to be classes that"
+            " nobody names; name them in a file id2label.json"
+        )
     return labels
 
 

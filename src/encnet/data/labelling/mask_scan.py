@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 from PIL import Image
 
+from encnet.data.class_indices import IGNORE, NARROW_CLASSES, counts_up, ignored_value
 from encnet.data.images import open_image
 from encnet.data.labelling.annotations import counted
-from encnet.data.labelling.class_table import LABELMAP, ClassTable
-from encnet.data.labels import IGNORE
-from encnet.data.palette import MAX_CLASSES, Color
+from encnet.data.labelling.class_table import CLASS_NAMES, LABELMAP, ClassTable
+from encnet.data.palette import Color
 from encnet.data.raw_labels import (
     VALUE_MODES,
     pack_color,
@@ -25,6 +25,9 @@ from encnet.data.raw_labels import (
 )
 from encnet.system.errors import InputError
 from encnet.system.ledger import NAMED
+
+MOST_VALUES: int = 4096
+"""The most different values that masks without a class table may hold."""
 
 _NAMED = 5  # colours that a table lacks and that are named one by one; smoothed edges have thousands
 _GREY_MODES = VALUE_MODES - {"P"}
@@ -65,11 +68,12 @@ def raw(image: Image.Image, encoding: str) -> np.ndarray:
 def scan_masks(masks: Iterable[Path], root: Path) -> ClassTable:
     """The classes of masks without a class table: ``class_<value>``, or ``color_<rrggbb>`` in colour images.
 
-    Value 255 is ignored, except in masks with only 0 and 255. Masks that cannot be read are skipped.
+    Value 255 is ignored, except in masks with only 0 and 255; beside more than 255 other values, 65535 is. Masks that
+    cannot be read are skipped.
 
     Raises:
         InputError: masks with values and with colours are mixed, the palettes of two masks give one value two colours,
-            or there are more than 255 classes.
+            or there are more than 255 colours, or values that do not count up from 0 or 1.
     """
     first: dict[str, Path] = {}
     palette: dict[int, tuple[Color, Path]] = {}
@@ -88,11 +92,9 @@ def scan_masks(masks: Iterable[Path], root: Path) -> ClassTable:
             )
         inside = contents(image, encoding)
         found |= inside.keys()
-        if len(found - {IGNORE}) > MAX_CLASSES:
-            raise InputError(
-                f"the masks up to {path} hold more than {MAX_CLASSES} different {encoding}s, too many to be classes;"
-                " save masks as PNG without smoothed edges"
-            )
+        most = NARROW_CLASSES if encoding == "color" else MOST_VALUES
+        if len(found) > most:
+            _refuse(f"the masks up to {path} hold", most, encoding)
         if image.mode == "P":
             _add_palette(palette, image, inside.keys() - {IGNORE}, path)
     if not first:
@@ -102,10 +104,21 @@ def scan_masks(masks: Iterable[Path], root: Path) -> ClassTable:
         codes = {color: f"color_{color:06x}" for color in sorted(found)}
         colors = {f"color_{color:06x}": unpack_color(color) for color in sorted(found)}
         return ClassTable(colors, "color", codes, "their colours")
-    values = sorted(found if found == {0, IGNORE} else found - {IGNORE})
-    codes = {IGNORE: None, **{value: f"class_{value}" for value in values}}
+    ignored = ignored_value(found)
+    values = sorted(found if found == {0, IGNORE} else found - {ignored})
+    if len(values) > NARROW_CLASSES and not counts_up(values):
+        _refuse(f"the masks in {root} hold", NARROW_CLASSES, "value")
+    codes = {ignored: None, **{value: f"class_{value}" for value in values}}
     labels = {f"class_{value}": palette[value][0] if value in palette else None for value in values}
     return ClassTable(labels, "value", codes, "their values")
+
+
+def _refuse(masks: str, number: int, encoding: str) -> NoReturn:
+    table = f", or write a {CLASS_NAMES} beside their folder, with the class of value i in line i"
+    raise InputError(
+        f"{masks} more than {number} different {encoding}s, too many to be classes; save masks as PNG without smoothed"
+        f" edges{table if encoding == 'value' else ''}"
+    )
 
 
 def _add_palette(palette: dict[int, tuple[Color, Path]], image: Image.Image, values: Iterable[int], path: Path) -> None:

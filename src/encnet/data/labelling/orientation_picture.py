@@ -14,7 +14,7 @@ from encnet.data.images import as_photograph
 from encnet.data.labelling.annotations import AnnotatedImage
 from encnet.data.labelling.drawing import paint
 from encnet.data.labelling.orientation import Header, turned_areas
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.pixels import picture, scaled
 from encnet.data.stored_values import proposed_range, stored_values
 from encnet.data.unread import unreadable
@@ -40,7 +40,7 @@ def write_orientation_picture(
         path: the PNG.
         undecided: the photographs, with areas as their files have them.
         labels: the classes and their colours.
-        values: label -> class index or ``IGNORE``.
+        values: label -> class index or ``labels.ignore``.
         large_below: whether small areas lie over large ones.
 
     Raises:
@@ -63,7 +63,7 @@ def _row(
     height, width = header.upright
     panels: list[Image.Image] = []
     for areas in (image.areas, turned_areas(image, header)):
-        painted = paint(areas, values, height, width, IGNORE, large_below)
+        painted = paint(areas, values, height, width, labels.ignore, large_below)
         panels.append(_overlay(photograph, painted, labels))
     row = Image.new("RGB", (2 * _SIDE, _SIDE + 2 * _CAPTION), "white")
     pen = ImageDraw.Draw(row)
@@ -93,7 +93,7 @@ def _upright(image: AnnotatedImage) -> Image.Image:
 
 def _overlay(photograph: Image.Image, painted: np.ndarray, labels: LabelSet) -> Image.Image:
     """A photograph with half-transparent colours over the labelled pixels."""
-    colors = np.array([*labels.palette, *[(0, 0, 0)] * (IGNORE + 1 - labels.num_classes)], np.float32)[painted]
+    colors = np.array([*labels.palette, *[(0, 0, 0)] * (labels.ignore + 1 - labels.num_classes)], np.float32)[painted]
     pixels = np.asarray(photograph, np.float32)
-    mixed = np.where((painted != IGNORE)[..., None], 0.5 * pixels + 0.5 * colors, pixels)
+    mixed = np.where((painted != labels.ignore)[..., None], 0.5 * pixels + 0.5 * colors, pixels)
     return Image.fromarray(mixed.astype(np.uint8))

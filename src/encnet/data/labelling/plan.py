@@ -17,7 +17,6 @@ from encnet.data.labelling.orientation_picture import write_orientation_picture
 from encnet.data.labelling.survey import Survey
 from encnet.data.labelling.unused import refuse_order, refuse_orientation
 from encnet.data.labelling.writing import Painting, wrong_size
-from encnet.data.labels import IGNORE
 from encnet.system.errors import InputError
 
 
@@ -59,7 +58,7 @@ def make_plan(
     """
     _require_area(source, annotations, any(image.areas for image in annotations.images))
     labels, values = label_set(annotations, classes, background, ignore)
-    fill = IGNORE if background is None else labels.names.index(background)
+    fill = labels.ignore if background is None else labels.names.index(background)
     painting = Painting(labels, values, fill, annotations.large_below if order is None else order == "area")
     oriented = _oriented(annotations, painting, orientation, out, survey, on_header)
     records = merge_records(oriented.images)
@@ -70,8 +69,8 @@ def make_plan(
     images: list[AnnotatedImage] = []
     unlabelled: list[AnnotatedImage] = []
     for record in records:
-        labelled = any(values.get(area.label, IGNORE) != IGNORE for area in record.image.areas)
-        (images if labelled or fill != IGNORE else unlabelled).append(record.image)
+        labelled = any(values.get(area.label, labels.ignore) != labels.ignore for area in record.image.areas)
+        (images if labelled or fill != labels.ignore else unlabelled).append(record.image)
     _require_area(source, annotations, bool(images))
     survey.leave_out("photographs in which nothing is labelled", unlabelled, meant=False)
     examples = {kind: [*names] for kind, names in annotations.examples.items()}
@@ -81,7 +80,7 @@ def make_plan(
             if area.label not in values:
                 left_out.add(f"area of '{area.label}'", record.image.name, None)
     notes = (*annotations.notes, *_notes(oriented, records))
-    contradictions = contradiction_warnings(records, values, painting.large_below)
+    contradictions = contradiction_warnings(records, values, painting.large_below, labels.ignore)
     warnings = (*alike_labels(annotations.labels), *copies(records), *contradictions)
     return Plan(images, painting, unlabelled, left_out, notes, warnings)
 

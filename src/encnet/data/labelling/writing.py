@@ -8,17 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
 from encnet.data.dataset import SPLITS
 from encnet.data.formats.dataset_yaml import FILE_NAME
 from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
 from encnet.data.image_facts import describe_image
 from encnet.data.images import IMAGE_SUFFIXES, open_image
+from encnet.data.label_image import label_image
 from encnet.data.labelling.annotations import AnnotatedImage, Area
 from encnet.data.labelling.drawing import paint
 from encnet.data.labelling.photographs import JPEG_SUFFIXES
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.system.errors import InputError
 
 
@@ -29,7 +28,7 @@ class Painting:
     labels: LabelSet
     """The classes and their colours."""
     values: Mapping[str, int]
-    """Label -> class index or ``IGNORE``; areas of other labels are not drawn."""
+    """Label -> class index or ``labels.ignore``; areas of other labels are not drawn."""
     fill: int
     """The value of pixels outside all areas."""
     large_below: bool
@@ -118,10 +117,7 @@ def _write_image(
         painting.large_below,
         empty=lambda area: empty.append((image, area)),
     )
-    label = Image.fromarray(painted)
-    palette = [channel for color in painting.labels.palette for channel in color]
-    label.putpalette(palette + [0] * (3 * (IGNORE + 1) - len(palette)))
-    label.save(label_map)
+    label_image(painted, painting.labels.palette).save(label_map)
 
 
 def _splits(images: Sequence[AnnotatedImage], stems: Sequence[str], val_share: float) -> list[str]:

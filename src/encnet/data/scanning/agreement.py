@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from encnet.data.class_indices import NARROW_CLASSES
 from encnet.data.grey_depth import bits_of, few, full_scale
 from encnet.data.images import open_label_map
 from encnet.data.label_statistics import LabelStatistics
@@ -156,6 +157,8 @@ def _are_scaled(maps: Maps, agreed: Agreed) -> bool:
     bits = maps[others[0]].bits
     named = f"{others[0]} with {bits} bit{'s' * (bits != 1)} and {next(iter(depths[reference]))}"
     named += f" with {reference} bits"
+    if readings[False] and readings[True] and len(_levels(maps.values(), False)) > NARROW_CLASSES:
+        return False  # 8 bits do not hold so many classes
     if readings[False] == readings[True]:
         stored = sorted(_levels((maps[path] for path in others), False))
         raise InputError(

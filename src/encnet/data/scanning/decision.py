@@ -9,15 +9,14 @@ from typing import Literal
 
 import numpy as np
 
+from encnet.data.class_indices import IGNORE, NARROW_CLASSES, WIDE_IGNORE, counts_up, ignored_value
 from encnet.data.grey_depth import few
-from encnet.data.labels import IGNORE
-from encnet.data.palette import MAX_CLASSES, Color
+from encnet.data.palette import Color
 from encnet.data.raw_labels import pack_color, unpack_color
 from encnet.data.scanning.distribution import Distribution, verdict_on_255
 from encnet.data.scanning.edges import first_pixel, has_block, smoothed_levels
 from encnet.system.errors import InputError
 
-_WHITE_16_BIT = 2**16 - 1
 _EXAMPLES = 16
 """Number of label maps that are read again to see where rare values lie."""
 
@@ -55,7 +54,8 @@ def decide(
     - A value of few pixels in few files that breaks the order of the others is a slip: an error.
     - 255 is a class in masks of 0 and 255 and where it continues even steps (0, 85, 170, 255); it is ignored beside
       values that count up from 0 or 1 and where it stands far apart; otherwise it is an error.
-    - All other values and colours are classes.
+    - Beside more than 255 other values, 65535 is ignored instead of 255.
+    - All other values and colours are classes: up to 255, or more values that count up from 0 or 1.
 
     Args:
         distribution: the raw labels of all files.
@@ -65,7 +65,7 @@ def decide(
         ignore: the ignored values or colours, if the owner lists them.
 
     Raises:
-        InputError: see above, or there are more than 255 classes.
+        InputError: see above.
     """
     if encoding == "value" and list(distribution.levels) == [IGNORE]:
         raise InputError(f"the label maps of {root} contain nothing but 255, which is ignored; label their pixels")
@@ -80,19 +80,26 @@ def decide(
         choice.notes.append(f"{_listed(classes, encoding)} are classes, as dataset.yaml says")
     if not choice.classes:
         raise InputError(f"the label maps of {root} contain nothing but ignored pixels; label them")
-    if len(choice.classes) > MAX_CLASSES:
-        kind = "values" if encoding == "value" else "colours"
+    if len(choice.classes) > NARROW_CLASSES and (encoding == "color" or not counts_up(choice.classes)):
+        kind = "values that do not count up from 0 or 1" if encoding == "value" else "colours"
         raise InputError(
-            f"the label maps of {root} hold {len(choice.classes)} different {kind}, more than the {MAX_CLASSES} classes"
-            " that there can be; smoothed edges and JPEG compression add some: save label maps as PNG without either,"
-            " or list the classes in dataset.yaml with `undeclared: ignore`"
+            f"the label maps of {root} hold {len(choice.classes)} different {kind}, more than the {NARROW_CLASSES}"
+            " classes that are taken from label maps alone; smoothed edges and JPEG compression add some: save label"
+            " maps as PNG without either, or list the classes in dataset.yaml with `undeclared: ignore`"
         )
     return choice
 
 
 def _by_value(distribution: Distribution, root: Path) -> Choice:
     levels = [int(level) for level in distribution.levels]
-    if levels[-1] == _WHITE_16_BIT and _counts_up(levels[:-1]):
+    classes = [level for level in levels if level != WIDE_IGNORE]
+    if _is_long_row(levels):
+        ignored = [WIDE_IGNORE] if levels[-1] == WIDE_IGNORE else []
+        note = f"{_files(distribution)} the values {_ranges(levels)}; each up to {classes[-1]} is a class"
+        return Choice(classes, ignored, [note + ", and 65535, which no class reaches, is ignored" * bool(ignored)])
+    if ignored_value(set(levels)) == WIDE_IGNORE and len(classes) > NARROW_CLASSES:
+        return Choice(levels)  # too many for what they are
+    if levels[-1] == WIDE_IGNORE and counts_up(levels[:-1]):
         settle = {f"ignore: [{levels[-1]}]": "it is ignored", "ignore: []": "it is a class"}
         raise InputError(
             f"the label maps of {root} hold the values {_ranges(levels)}, and it is not clear what {levels[-1]}, white"
@@ -154,12 +161,12 @@ def _refuse_strays(distribution: Distribution, encoding: Encoding, root: Path, r
     levels = [int(level) for level in distribution.levels]
     tiny = [int(level) for level in distribution.tiny if level not in (0, IGNORE)]
     rest = distribution.without(tiny)
-    if not tiny or len(rest.levels) < 2 or _counts_up(levels):
+    if not tiny or len(rest.levels) < 2 or counts_up(levels) or (encoding == "value" and _is_long_row(levels)):
         return
     flips = False
     if encoding == "value" and IGNORE in levels:
         flips = verdict_on_255(rest).ignored != verdict_on_255(distribution).ignored
-        if not flips and _counts_up([level for level in levels if level != IGNORE]):
+        if not flips and counts_up([level for level in levels if level != IGNORE]):
             return
     for level in tiny:
         column = levels.index(level)
@@ -171,7 +178,7 @@ def _refuse_strays(distribution: Distribution, encoding: Encoding, root: Path, r
         text = str(level) if encoding == "value" else str(list(unpack_color(level)))
         settle = {f"ignore: [{text}]": "it is a slip"}
         if encoding == "value" and IGNORE in levels:
-            if _counts_up([each for each in levels if each != IGNORE]):
+            if counts_up([each for each in levels if each != IGNORE]):
                 settle["ignore: [255]"] = "it is a class and 255 is ignored"
             settle["ignore: []"] = "both are classes"
         else:
@@ -185,9 +192,10 @@ def _refuse_strays(distribution: Distribution, encoding: Encoding, root: Path, r
         )
 
 
-def _counts_up(levels: Sequence[int]) -> bool:
-    """Whether values count up from 0 or 1 without a gap."""
-    return len(levels) >= 2 and levels[0] in (0, 1) and levels[-1] - levels[0] == len(levels) - 1
+def _is_long_row(levels: Sequence[int]) -> bool:
+    """Whether more than 255 values count up from 0 or 1; 65535 may follow."""
+    row = levels[:-1] if levels[-1:] == [WIDE_IGNORE] else levels
+    return len(row) > NARROW_CLASSES and ignored_value(set(levels)) == WIDE_IGNORE and counts_up(row)
 
 
 def _lines(root: Path, settle: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from encnet.data.labels import IGNORE
+from encnet.data.class_indices import IGNORE
 
 _TINY_SHARE, _TINY_PIXELS, _SMALL_SHARE = 1e-4, 4, 1e-2
 """A stray value has at most the first share of all pixels, or at most so many pixels and the second share."""

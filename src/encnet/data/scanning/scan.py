@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from encnet.data.class_indices import ignore_of
 from encnet.data.file_cache import cache_path, read_cached
 from encnet.data.label_statistics import VERSION, LabelStatistics, inspect_label_map
-from encnet.data.labels import IGNORE, LabelSet
+from encnet.data.labels import LabelSet
 from encnet.data.palette import Color, distinct_palette
 from encnet.data.raw_labels import unpack_color
 from encnet.data.scanning.agreement import Agreed, agree
@@ -50,7 +51,8 @@ def scan_labels(
 
     Raises:
         InputError: there is no label map, the files do not agree, they hold values that may be mistakes, or there are
-            more than 255 classes. The message ends in the lines of dataset.yaml that settle it.
+            more than 255 classes that are not values in a row. The message ends in the lines of dataset.yaml that
+            settle it.
     """
     paths = list(dict.fromkeys(maps))
     with progress_bar(len(paths) >= _SLOW) as bar:
@@ -97,8 +99,9 @@ def _require_few(agreed: Agreed, contents: dict[Path, LabelStatistics]) -> None:
 def _value_labels(choice: Choice, palette: dict[int, int]) -> LabelSet:
     spare = distinct_palette(len(choice.classes))
     raw: dict[int | Color, int] = {value: index for index, value in enumerate(choice.classes)}
-    raw.update(dict.fromkeys(choice.ignored, IGNORE))
-    raw.setdefault(IGNORE, IGNORE)
+    ignore = ignore_of(len(choice.classes))
+    raw.update(dict.fromkeys(choice.ignored, ignore))
+    raw.setdefault(ignore, ignore)
     return LabelSet(
         names=tuple(f"class_{value}" for value in choice.classes),
         palette=tuple(
@@ -113,5 +116,5 @@ def _value_labels(choice: Choice, palette: dict[int, int]) -> LabelSet:
 def _color_labels(choice: Choice) -> LabelSet:
     colors = tuple(unpack_color(color) for color in choice.classes)
     raw: dict[int | Color, int] = {color: index for index, color in enumerate(colors)}
-    raw.update({unpack_color(color): IGNORE for color in choice.ignored})
+    raw.update({unpack_color(color): ignore_of(len(colors)) for color in choice.ignored})
     return LabelSet(tuple(f"color_{color:06x}" for color in choice.classes), colors, "color", raw)

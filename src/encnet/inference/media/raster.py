@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,15 +18,13 @@ from encnet.inference.media.raster_files import LabelRaster
 from encnet.inference.predictor import Predictor
 from encnet.inference.protocols.protocol import TILE
 from encnet.inference.protocols.tile_grid import filled_reader
+from encnet.inference.protocols.tiles import BlendedTiles, on_host
 from encnet.inference.segmentation import Segmentation
 from encnet.metrics.disagreement import disagreement
 from encnet.system.checks import require
 from encnet.system.errors import InputError
 from encnet.system.files import replacing, write_text
 from encnet.system.outputs import check_outputs
-
-if TYPE_CHECKING:
-    from encnet.inference.protocols.tiles import BlendedTiles
 
 OVERVIEW: int = 2048
 """Longest side of an overlay in pixels; the overlay is an overview of the raster."""
@@ -153,7 +151,7 @@ def _write_labels(
             row += len(strip)
             pixels += np.bincount(strip.ravel() if valid is None else strip[valid], minlength=len(pixels))
             target.write(strip if valid is None else np.where(valid, strip, target.nodata))
-    return None if presence is None else presence[0].cpu().numpy(), pixels
+    return None if presence is None else on_host(presence[0]), pixels
 
 
 def _overview(raster: RasterReader, labels: Path, predictor: Predictor, presence: np.ndarray | None) -> Segmentation:

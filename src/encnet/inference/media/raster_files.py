@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from encnet.data.class_indices import ignore_of, is_wide, label_dtype
 from encnet.data.palette import Color
 from encnet.data.raster import RasterReader, require_rasterio
 
@@ -18,7 +19,8 @@ _BLOCK = 512  # side in pixels of the blocks in which a label map is stored
 class LabelRaster:
     """Writes the label map of a raster: one band with the same georeference, class colours and class names.
 
-    The file is a GeoTIFF in compressed blocks. Use the object as a context manager.
+    The file is a GeoTIFF in compressed blocks; for more than 255 classes it has 16 bits and no colours. Use the object
+    as a context manager.
 
     Args:
         path: path of the file.
@@ -32,9 +34,9 @@ class LabelRaster:
     """
 
     def __init__(self, path: Path, source: RasterReader, names: Sequence[str], palette: Sequence[Color]) -> None:
-        self.nodata: int = 255 if len(names) <= 255 else 65535
+        self.nodata: int = ignore_of(len(names))
         self._path, self._source, self._names, self._palette = path, source.dataset, names, palette
-        self._row, self._waiting = 0, np.empty((0, source.size[1]), np.uint8 if self.nodata == 255 else np.uint16)
+        self._row, self._waiting = 0, np.empty((0, source.size[1]), label_dtype(len(names)))
 
     def __enter__(self) -> LabelRaster:
         rasterio, source = require_rasterio(), self._source
@@ -55,7 +57,7 @@ class LabelRaster:
         if source.rpcs is not None:
             profile["rpcs"] = source.rpcs
         self._target = rasterio.open(self._path, "w", **profile)
-        if self.nodata == 255:
+        if not is_wide(len(self._names)):
             self._target.write_colormap(1, {value: (*color, 255) for value, color in enumerate(self._palette)})
         kept = {name: value for name, value in source.tags().items() if name == "AREA_OR_POINT"}
         self._target.update_tags(classes=json.dumps(list(self._names), ensure_ascii=False), **kept)

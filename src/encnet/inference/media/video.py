@@ -44,13 +44,13 @@ def predict_video(
 
     Writes:
 
-    - ``<stem>_labels.mkv``: class indices as grey values, lossless (FFV1, which every build of FFmpeg reads). The tag
-      ``classes`` holds the class names as JSON;
+    - ``<stem>_labels.mkv``: class indices as grey values, lossless (FFV1, which every build of FFmpeg reads), with 16
+      bits for more than 255 classes. The tag ``classes`` holds the class names as JSON;
     - ``<stem>.jsonl``: one line of JSON per frame with ``frame``, ``seconds``, and presence, shares and disagreement as
       in :meth:`Segmentation.to_dict`;
     - ``<stem>_overlay.mp4``: the video blended with the colours of its classes, of the same size and frame rate,
       without sound;
-    - if ``frames`` is set, ``<stem>_frames/000000.png`` and so on: the label maps as palette PNGs.
+    - if ``frames`` is set, ``<stem>_frames/000000.png`` and so on: the label maps as PNGs.
 
     The files appear together, when all of them are complete.
 
@@ -77,10 +77,6 @@ def predict_video(
     """
     require(batch_size >= 1, "batch_size", batch_size, "at least 1")
     require(0 <= opacity <= 1, "opacity", opacity, "from 0 to 1")
-    if len(predictor.names) > 256:
-        raise InputError(
-            f"the model has {len(predictor.names)} classes, but a video has 256 grey values; predict images instead"
-        )
     memory = ContextMemory(context_memory) if context_memory != 0 else None
     if memory is not None:
         predictor.require_context()

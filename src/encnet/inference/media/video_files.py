@@ -97,8 +97,8 @@ class VideoWriter:
     Args:
         path: path of the file.
         rate: frames per second.
-        lossless: if true, frames are grey values, (H, W) uint8, and stored exactly, in FFV1. Otherwise they are RGB,
-            (H, W, 3) uint8, and stored in H.264, or in MPEG-4 if PyAV has no encoder for H.264.
+        lossless: if true, frames are grey values, (H, W) uint8 or uint16, and stored exactly, in FFV1. Otherwise they
+            are RGB, (H, W, 3) uint8, and stored in H.264, or in MPEG-4 if PyAV has no encoder for H.264.
         tags: metadata of the file.
 
     Raises:
@@ -111,6 +111,7 @@ class VideoWriter:
         self._codec = "ffv1" if lossless else "libx264" if "libx264" in self._av.codecs_available else "mpeg4"
         self._rate = rate.limit_denominator(_MPEG4_LONGEST) if self._codec == "mpeg4" else rate
         self._stream: Any = None
+        self._grey = "gray"
 
     def __enter__(self) -> VideoWriter:
         with self._errors():
@@ -122,9 +123,10 @@ class VideoWriter:
         """Appends a frame; its position, counted at the frame rate, is greater than that of the frame before."""
         with self._errors():
             if self._stream is None:
+                self._grey = "gray16le" if pixels.dtype == np.uint16 else "gray"
                 self._stream = self._added_stream(*pixels.shape[:2])
             whole = np.ascontiguousarray(pixels)
-            frame = self._av.VideoFrame.from_ndarray(whole, format="gray" if self._lossless else "rgb24")
+            frame = self._av.VideoFrame.from_ndarray(whole, format=self._grey if self._lossless else "rgb24")
             frame.pts, frame.time_base = position, 1 / self._rate
             self._container.mux(self._stream.encode(frame))
 
@@ -150,7 +152,7 @@ class VideoWriter:
         stream.width, stream.height = width, height
         # Colour at half the resolution, which every player supports, needs even sides.
         color_format = "yuv420p" if width % 2 == height % 2 == 0 or self._codec == "mpeg4" else "yuv444p"
-        stream.pix_fmt = "gray" if self._lossless else color_format
+        stream.pix_fmt = self._grey if self._lossless else color_format
         if self._codec == "mpeg4":
             stream.bit_rate = int(0.25 * width * height * self._rate)
         return stream

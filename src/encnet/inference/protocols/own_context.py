@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from encnet.inference.engines.engine import Engine
 from encnet.inference.protocols.tile_grid import Read, Span
-from encnet.inference.protocols.tiles import BlendedTiles, TiledScores, nothing
+from encnet.inference.protocols.tiles import BlendedTiles, TiledScores, nothing, on_host
 
 
 class OwnContextTiles(BlendedTiles):
@@ -28,29 +26,28 @@ class OwnContextTiles(BlendedTiles):
 
     def __init__(self, engine: Engine, size: tuple[int, int], tile: tuple[int, int], margin: int) -> None:
         self._engine = engine
-        super().__init__(engine, size, tile, margin, "cpu")
+        super().__init__(engine, size, tile, margin)
 
     @property
     def passes(self) -> int:
         return 1
 
     def run(self, read: Read, *, advance: Callable[[], object] | None = None) -> TiledScores:
-        presence = torch.zeros(1, self.description.num_classes) if self.description.presence else None
+        presence = np.zeros((1, self.description.num_classes), np.float32) if self.description.presence else None
 
-        def scores(row: Span, column: Span) -> Tensor | None:
+        def scores(row: Span, column: Span) -> np.ndarray | None:
             pixels, valid = read(slice(row.start, row.stop), slice(column.start, column.stop))
             if valid is not None and not valid.any():
                 return None
             output = self._engine(pixels[None])
             if presence is not None and output.presence is not None:
-                torch.maximum(presence, _tensor(output.presence), out=presence)
-            return _tensor(output.logits)
+                np.maximum(presence, on_host(output.presence), out=presence)
+            return np.asarray(on_host(output.logits), np.float32)
 
         return TiledScores(presence, self._blended(scores, advance or nothing))
 
+    def _array(self, values: np.ndarray) -> np.ndarray:
+        return values
+
     def _places_of(self, size: tuple[int, int]) -> int:
         return self._engine(np.zeros((1, *size, len(self.description.info.mean)), np.uint8)).logits.shape[2]
-
-
-def _tensor(values: np.ndarray | Tensor) -> Tensor:
-    return (torch.from_numpy(values) if isinstance(values, np.ndarray) else values).float().cpu()

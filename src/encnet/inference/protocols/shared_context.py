@@ -52,7 +52,7 @@ class SharedContextTiles(BlendedTiles):
     ) -> None:
         self.engine: PyTorchEngine = engine
         self.kept_bytes: int = kept_bytes
-        super().__init__(engine, size, tile, margin, engine.device)
+        super().__init__(engine, size, tile, margin)
         block = 2 * ALIGNMENT
         with engine.computing():
             self._feature_stride = block // self._features_of((block, block)).features.shape[2]
@@ -135,6 +135,9 @@ class SharedContextTiles(BlendedTiles):
         if valid is not None and not valid.any():
             return None, valid
         return self.engine.network.prepare(self.engine.normalised(pixels[None])), valid
+
+    def _array(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).to(self.engine.device)
 
     def _computing(self) -> AbstractContextManager[object]:
         return self.engine.computing()

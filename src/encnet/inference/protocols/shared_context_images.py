@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from encnet.data.class_indices import label_dtype
 from encnet.data.raster import Region
 from encnet.inference.engines.engine import Scores
 from encnet.inference.media.context_memory import ContextMemory
@@ -24,11 +25,10 @@ def labels_in_tiles(
         memory: averages the context over the images.
 
     Returns:
-        Class indices (B, H, W), uint8, or uint16 with more than 256 classes; and presence (B, classes) float32, the
+        Class indices (B, H, W), uint8, or uint16 with more than 255 classes; and presence (B, classes) float32, the
         probability, 0-1, that each class is in the image, or None if the model does not predict it.
     """
-    many = tiles.engine.description.num_classes > 256
-    labels = np.empty((len(images), *size), np.uint16 if many else np.uint8)
+    labels = np.empty((len(images), *size), label_dtype(tiles.engine.description.num_classes))
     presences = []
     for image, image_labels in zip(images, labels, strict=True):
         presence, bands = tiles.run(_reader(image), memory=memory)

@@ -1,33 +1,37 @@
-"""Tiles of an image of any size whose class scores are blended where they overlap, band by band."""
+"""Tiles of an image of any size whose class scores are blended where they overlap, band by band.
+
+Nothing here needs PyTorch.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from encnet.inference.argmax import Strip, decidable, most_probable
 from encnet.inference.engines.description import Description
 from encnet.inference.engines.engine import Engine
 from encnet.inference.protocols.tile_grid import ALIGNMENT, Read, Span, spans, weights
 
+Array = Any
+"""An array, or a tensor of PyTorch on any device."""
+
 
 class Band(NamedTuple):
     """A band of rows of the class scores of an image."""
 
     top: int  #: index of the first row; from the second band on, that is the last row of the band before
-    logits: Tensor  #: (1, classes, rows, w) float32, at the resolution of the network's head
+    logits: Array  #: (1, classes, rows, w) float32, at the resolution of the network's head
 
 
 class TiledScores(NamedTuple):
     """The prediction of an image in tiles."""
 
-    presence: Tensor | None
+    presence: Array | None
     """(1, classes), the probability, 0-1, that each class is in the image; complete when the bands are consumed."""
     bands: Iterator[Band]
     """From top to bottom, computed on demand."""
@@ -43,19 +47,15 @@ class BlendedTiles(ABC):
         size: height and width of the images in pixels.
         tile: height and width of the tiles in pixels, as in :func:`encnet.inference.protocols.tile_grid.spans`.
         margin: margin in pixels, as in :func:`encnet.inference.protocols.tile_grid.spans`.
-        device: device of the scores.
 
     Attributes:
         size: height and width of the images in pixels.
         places: number of rows and columns of the class scores of a whole image.
     """
 
-    def __init__(
-        self, engine: Engine, size: tuple[int, int], tile: tuple[int, int], margin: int, device: torch.device | str
-    ) -> None:
+    def __init__(self, engine: Engine, size: tuple[int, int], tile: tuple[int, int], margin: int) -> None:
         self.description: Description = engine.description
         self.size: tuple[int, int] = size
-        self._device: torch.device | str = device
         self._rows, self._columns = (spans(side, length, margin) for side, length in zip(size, tile, strict=True))
         # The number of places grows by a fixed amount per block of pixels, so small images tell that of a large one.
         block = 2 * ALIGNMENT
@@ -85,6 +85,10 @@ class BlendedTiles(ABC):
     def _places_of(self, size: tuple[int, int]) -> int:
         """Number of rows of the class scores of an image of a size."""
 
+    @abstractmethod
+    def _array(self, values: np.ndarray) -> Array:
+        """An array where scores are computed."""
+
     def _computing(self) -> AbstractContextManager[object]:
         """The context in which scores are computed."""
         return nullcontext()
@@ -96,11 +100,11 @@ class BlendedTiles(ABC):
             until = decidable(self.places[0], size[0], top + logits.shape[2], align_corners)
             if until > decided:
                 strip = Strip(top, self.places[0], slice(decided, until))
-                yield most_probable(logits, size, align_corners, strip)[0].cpu().numpy()
+                yield on_host(most_probable(logits, size, align_corners, strip)[0])
             del logits
             decided = until
 
-    def _blended(self, scores: Callable[[Span, Span], Tensor | None], advance: Callable[[], object]) -> Iterator[Band]:
+    def _blended(self, scores: Callable[[Span, Span], Array | None], advance: Callable[[], object]) -> Iterator[Band]:
         """The blended class scores of all tiles.
 
         Args:
@@ -109,14 +113,15 @@ class BlendedTiles(ABC):
         """
         stride = self._stride
         row_weights, column_weights = (
-            [torch.from_numpy(weight).to(self._device) for weight in weights(tiles, stride, places)]
+            [self._array(weight) for weight in weights(tiles, stride, places)]
             for tiles, places in zip((self._rows, self._columns), self.places, strict=True)
         )
-        above: Tensor | None = None  # the last complete row, and the incomplete rows that the next row of tiles adds to
+        above: Array | None = None  # the last complete row, and the incomplete rows that the next row of tiles adds to
         for i, (row, row_weight) in enumerate(zip(self._rows, row_weights, strict=True)):
             repeated = 0 if above is None else 1
             with self._computing():
-                band = row_weight.new_zeros(1, self.description.num_classes, repeated + len(row_weight), self.places[1])
+                shape = (1, self.description.num_classes, repeated + len(row_weight), self.places[1])
+                band = self._array(np.zeros(shape, np.float32))
                 if above is not None:
                     band[:, :, : above.shape[2]] = above
             for column, column_weight in zip(self._columns, column_weights, strict=True):
@@ -130,7 +135,7 @@ class BlendedTiles(ABC):
                 advance()
             top = row.start // stride - repeated
             complete = self._rows[i + 1].start // stride - top if i + 1 < len(self._rows) else band.shape[2]
-            above = band[:, :, complete - 1 :].clone()
+            above = _copied(band[:, :, complete - 1 :])
             yield Band(top, band[:, :, :complete])
             del band
 
@@ -138,6 +143,15 @@ class BlendedTiles(ABC):
         """Number of class scores along a side of an image."""
         rest = ALIGNMENT + side % ALIGNMENT
         return (side // ALIGNMENT - 1) * ALIGNMENT // self._stride + self._places_of((rest, ALIGNMENT))
+
+
+def on_host(values: Array) -> np.ndarray:
+    """An array in the memory of the processor."""
+    return values if isinstance(values, np.ndarray) else values.cpu().numpy()
+
+
+def _copied(values: Array) -> Array:
+    return values.copy() if isinstance(values, np.ndarray) else values.clone()
 
 
 def nothing() -> None:

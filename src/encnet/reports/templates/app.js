@@ -31,9 +31,12 @@
     const box = stage.getBoundingClientRect();
     const across = (event.clientX - box.left) / box.width, down = (event.clientY - box.top) / box.height;
     const at = (share, length) => Math.min(length - 1, Math.max(0, Math.floor(share * length)));
-    const index = pixels.data[4 * (at(down, pixels.height) * pixels.width + at(across, pixels.width))];
+    const place = 4 * (at(down, pixels.height) * pixels.width + at(across, pixels.width));
+    const names = JSON.parse(stage.dataset.names);
+    // Up to 255 classes are grey levels; more are in red and green.
+    const index = pixels.data[place] + (names.length > 255 ? 256 * pixels.data[place + 1] : 0);
     const label = stage.querySelector(".pixel");
-    label.textContent = JSON.parse(stage.dataset.names)[index] ?? "";
+    label.textContent = names[index] ?? "";
     label.title = `column ${at(across, stage.dataset.width)}, row ${at(down, stage.dataset.height)}`;
     label.hidden = false;
     // Above the pointer or finger, and inside the picture.
