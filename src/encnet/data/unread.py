@@ -29,8 +29,8 @@ def unreadable(path: str | Path, error: Exception) -> InputError:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return InputError(
             f"{path} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, too many for a photograph; cut it into"
-            " smaller images, or predict it as a raster with `encnet predict --raster true`, which needs the extra"
-            " encnet[geo]"
+            " smaller images, or read it in windows: for training by the key `rasters` of dataset.yaml, for prediction"
+            " with `encnet predict --raster true`; both need the extra encnet[geo]"
         )
     unread = Path(path).suffix.lower() in UNREAD_SUFFIXES
     way_out = "convert it to JPEG or PNG" if unread else "replace or remove the file"

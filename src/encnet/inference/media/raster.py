@@ -52,7 +52,8 @@ def predict_raster(
 
     - ``<stem>_labels.tif``: the label map with the raster's georeference; see
       :class:`encnet.inference.media.raster_files.LabelRaster`;
-    - ``<stem>.json``: presence of each class, shares of the pixels with data, bands, coordinate system;
+    - ``<stem>.json``: presence of each class, shares of the pixels with data, bands, coordinate system, and whether tiles
+      share one context;
     - ``<stem>_overlay.png``: an overview, at most :data:`OVERVIEW` pixels long.
 
     Args:
@@ -102,6 +103,7 @@ def predict_raster(
             with replacing(written[2]) as picture:
                 _overview(raster, temporary, predictor, presence).overlay(opacity).save(picture)
         report = _report(raster, predictor.names, presence, pixels)
+        report["shared_context"] = tiles.passes == 2
         write_text(written[1], json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return written
 
