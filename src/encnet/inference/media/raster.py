@@ -52,8 +52,8 @@ def predict_raster(
 
     - ``<stem>_labels.tif``: the label map with the raster's georeference; see
       :class:`encnet.inference.media.raster_files.LabelRaster`;
-    - ``<stem>.json``: presence of each class, shares of the pixels with data, bands, coordinate system, and whether tiles
-      share one context;
+    - ``<stem>.json``: presence of each class, shares of the pixels with data, bands, coordinate system, and whether
+      tiles share one context;
     - ``<stem>_overlay.png``: an overview, at most :data:`OVERVIEW` pixels long.
 
     Args:
