@@ -27,7 +27,7 @@ import torch
 from PIL import Image
 
 import encnet
-from encnet.data.dataset import SegmentationDataset
+from encnet.data.tensors import SegmentationDataset
 from encnet.training.module import TrainingModule
 from encnet.training.recipes import load_recipe
 from encnet.training.run import train as run_training

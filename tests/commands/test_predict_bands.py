@@ -12,7 +12,7 @@ import torch
 from band_files import scaled_by_loops, write_bands
 from listing import visible
 from PIL import Image
-from rasters import write_raster
+from rasters import read_labels, write_raster
 
 from encnet.checkpoint.create import create_model
 from encnet.checkpoint.encnet import EncNet
@@ -79,21 +79,28 @@ Write = Callable[[Path], Path]
 
 
 @pytest.mark.parametrize(
-    "write",
+    ("write", "message"),
     [
-        lambda folder: write_raster(folder / "a.tif", stored()),
-        lambda folder: write_bands(folder / "a.tif", stored()[..., :3]),  # the model sees a fourth band
-        lambda folder: write_bands(folder / "a.tif", stored().astype(np.complex64)),
+        # The model sees a fourth band.
+        (lambda folder: write_bands(folder / "a.tif", stored()[..., :3]), "has the bands 1 to 3"),
+        (lambda folder: write_bands(folder / "a.tif", stored().astype(np.complex64)), "are complex numbers"),
     ],
-    ids=["georeferenced", "three bands", "complex"],
+    ids=["three bands", "complex"],
 )
 def test_what_the_model_does_not_read_stays_a_raster(
-    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], write: Write
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], write: Write, message: str
 ) -> None:
     out = str(tmp_path / "out")
     path = write(tmp_path)
     assert main(["predict", str(models / "m.onnx"), str(path), "--out", out]) == WRONG_INPUT
-    assert "a raster takes PyTorch and a checkpoint" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+def test_georeferenced_files_are_rasters_in_every_engine(models: Path, tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "a.tif", stored())
+    assert main(["predict", str(models / "m.onnx"), str(path), "--out", str(tmp_path / "out")]) == 0
+    truth = expected(models, stored())
+    assert (read_labels(tmp_path / "out/a_labels.tif") == truth).mean() > 0.99
 
 
 @pytest.fixture

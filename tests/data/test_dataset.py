@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from encnet.data.dataset import DatasetIndex, Sample, SampleKey, SegmentationDataset, load_sample
+from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.labels import LabelSet
+from encnet.data.tensors import SampleKey, SegmentationDataset, load_sample
 from encnet.data.transforms import training_transform
 from encnet.system.errors import InputError
 

@@ -18,7 +18,7 @@ from torchvision import tv_tensors
 
 from encnet.data.check import check_dataset
 from encnet.data.connected_objects import find_objects
-from encnet.data.dataset import DatasetIndex, Sample, SampleKey, SegmentationDataset, load_sample
+from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.formats.dataset_yaml import read_dataset_yaml
 from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
 from encnet.data.inspection import inspect_label
@@ -27,6 +27,7 @@ from encnet.data.labels import LabelSet
 from encnet.data.palette import distinct_palette
 from encnet.data.raw_counts import RawCounter
 from encnet.data.scaled_crop import Crop, crop_label
+from encnet.data.tensors import SampleKey, SegmentationDataset, load_sample
 from encnet.data.transforms import RandomRotation, training_transform
 from encnet.system.errors import InputError
 

@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from encnet.data.check import check_dataset
-from encnet.data.dataset import Sample, load_sample
+from encnet.data.dataset import Sample
 from encnet.data.formats import read_dataset
 from encnet.data.image_facts import ImageFacts
 from encnet.data.labels import LabelSet
 from encnet.data.orientation import label_orientation
 from encnet.data.pixels import UPRIGHT
 from encnet.data.source import ImageSource
+from encnet.data.tensors import load_sample
 from encnet.system.errors import InputError
 
 WIDE, TALL, SQUARE = (6, 4), (4, 6), (5, 5)

@@ -21,9 +21,9 @@ from random_photographs import KINDS, RandomPhotographs, Shown
 from sample_paths import path_of
 
 from encnet.data.check import check_dataset
-from encnet.data.dataset import load_sample
 from encnet.data.formats import read_dataset
 from encnet.data.labels import IGNORE
+from encnet.data.tensors import load_sample
 from encnet.system.errors import InputError
 
 IGNORED = 9

@@ -8,8 +8,9 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
@@ -220,21 +221,58 @@ def test_snippets_compile_and_name_what_exists(page: Path) -> None:
                 assert node.attr in encnet.__all__, f"encnet has no {node.attr}"
 
 
+def write_samples(root: Path, document: dict[str, Any]) -> None:
+    """The photographs and label maps that a dataset.yaml names."""
+    for split in document["splits"].values():
+        for folder in (split["images"], split["labels"]):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            Image.new("L", (4, 4)).save(root / folder / "a.png")
+        if "list" in split:
+            (root / split["list"]).write_text("a.png\n")
+
+
+def write_scenes(root: Path, document: dict[str, Any]) -> None:
+    """The rasters and vectors that a dataset.yaml names, with a shape of each class on each raster."""
+    pyogrio, shapely = pytest.importorskip("pyogrio"), pytest.importorskip("shapely")
+    from rasters import write_raster
+
+    rasters, classes = document["rasters"], document["classes"]
+    entries = [rasters] if "images" in rasters else list(document["splits"].values())
+    bands, dtype = (len(document["bands"]), np.uint16) if "bands" in document else (3, np.uint8)
+    for number, entry in enumerate(entries):
+        image = root / entry["images"]
+        image = image if image.suffix else image / "a.tif"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        write_raster(image, np.full((1200, 1200, bands), number + 1, dtype))
+    values = [entry.get("value", entry["name"]) for entry in classes]
+    squares = [shapely.box(500_000, 5_799_000 + 900 * i, 512_000, 5_799_800 + 900 * i) for i in range(len(values))]
+    columns = {rasters["attribute"]: np.array(values, object)} if "attribute" in rasters else {}
+    path = root / entries[0]["labels"]
+    driver = {".gpkg": "GPKG", ".geojson": "GeoJSON"}[path.suffix]
+    pyogrio.raw.write(
+        path,
+        np.array([shapely.to_wkb(square) for square in squares], object),
+        list(columns.values()),
+        list(columns),
+        geometry_type="Polygon",
+        crs="EPSG:32633",
+        driver=driver,
+    )
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_descriptions_of_data_sets_are_read(page: Path, tmp_path: Path) -> None:
     blocks = [match[2] for match in FENCE.finditer(page.read_text(encoding="utf-8")) if match[1] == "yaml"]
     for number, block in enumerate(blocks):
         root = tmp_path / str(number)
         document = yaml.safe_load(block)
-        if "splits" not in document:  # lines to add to a description
+        if "rasters" in document:
+            write_scenes(root, document)
+        elif "splits" not in document:  # lines to add to a description
             continue
-        for split in document["splits"].values():
-            for folder in (split["images"], split["labels"]):
-                (root / folder).mkdir(parents=True, exist_ok=True)
-                Image.new("L", (4, 4)).save(root / folder / "a.png")
-            if "list" in split:
-                (root / split["list"]).write_text("a.png\n")
+        else:
+            write_samples(root, document)
         (root / "dataset.yaml").write_text(block)
         index = read_dataset(root)
         assert index.labels.names == tuple(entry["name"] for entry in document["classes"])
-        assert all(len(samples) == 1 for samples in index.splits.values())
+        assert {"train", "val"} <= index.splits.keys() and all(index.splits.values())

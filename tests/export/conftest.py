@@ -12,9 +12,9 @@ import torch
 
 from encnet.checkpoint.create import create_model
 from encnet.checkpoint.encnet import EncNet
-from encnet.data.dataset import SegmentationDataset
 from encnet.data.formats import read_dataset
 from encnet.data.scenes import write_scenes
+from encnet.data.tensors import SegmentationDataset
 from encnet.export import Exported, export_model
 from encnet.export.parity import photograph_like
 from encnet.losses.encnet_loss import EncNetLoss

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encnet.data.dataset import SampleKey
+from encnet.data.tensors import SampleKey
 from encnet.training.loader import EpochBatches, TrainLoader, reading_processes
 
 

@@ -16,7 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encnet.data.dataset import SegmentationDataset
+from encnet.data.tensors import SegmentationDataset
 from encnet.training.config import TrainConfig
 from encnet.training.run import train
 from encnet.training.throughput import Pace, peak_megabytes

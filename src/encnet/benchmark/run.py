@@ -20,8 +20,9 @@ from encnet.benchmark.plan import planned_forms, write_file
 from encnet.benchmark.report import BenchmarkReport, Measured
 from encnet.checkpoint.encnet import EncNet
 from encnet.checkpoint.loading import load
-from encnet.data.dataset import DatasetIndex, Sample, SegmentationDataset
+from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.formats import read_dataset
+from encnet.data.tensors import SegmentationDataset
 from encnet.evaluation import evaluate
 from encnet.evaluation.run import require_same_classes
 from encnet.export.calibration import find_calibration

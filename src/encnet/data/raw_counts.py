@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 
 from encnet.data.labels import LabelSet
 from encnet.data.raw_labels import pack_color
@@ -69,5 +68,7 @@ class RawCounter:
 
 def _by_value(flat: np.ndarray) -> dict[int, int]:
     """Pixels of each value. PyTorch takes a third of NumPy's time, and other threads go on meanwhile."""
+    import torch  # here, since a check whose files are unchanged does without
+
     counts = torch.bincount(torch.from_numpy(flat)).numpy()
     return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}

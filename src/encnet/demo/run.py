@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from encnet.data.dataset import load_sample
 from encnet.data.formats import read_dataset
 from encnet.data.scenes import CONTEXT_CLASSES, write_scenes
+from encnet.data.tensors import load_sample
 from encnet.demo.report import read_history, write_report
 from encnet.evaluation import EvaluationReport, evaluate
 from encnet.evaluation.examples import Example

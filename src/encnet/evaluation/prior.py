@@ -16,7 +16,8 @@ from rich.table import Table
 
 from encnet.checkpoint.loading import load
 from encnet.data.class_indices import for_torch
-from encnet.data.dataset import DatasetIndex, upright_label
+from encnet.data.dataset import DatasetIndex
+from encnet.data.samples import upright_label
 from encnet.evaluation.run import read_as_trained, require_same_classes
 from encnet.inference.argmax import most_probable
 from encnet.inference.predictor import Predictor

@@ -16,9 +16,10 @@ from torch.utils.data import DataLoader, Dataset
 from encnet.checkpoint.encnet import EncNet
 from encnet.data.band_statistics import with_measured_range
 from encnet.data.class_indices import for_torch
-from encnet.data.dataset import DatasetIndex, SegmentationDataset
+from encnet.data.dataset import DatasetIndex
 from encnet.data.pixels import as_pixels, picture
 from encnet.data.sample_files import name_in
+from encnet.data.tensors import SegmentationDataset
 from encnet.evaluation.examples import Example, WorstExamples
 from encnet.evaluation.image_scores import ImageScore
 from encnet.evaluation.report import EvaluationReport

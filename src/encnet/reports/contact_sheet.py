@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from encnet.data.dataset import Sample, read_sample, upright_label
+from encnet.data.dataset import Sample
 from encnet.data.findings import Findings
 from encnet.data.geo.window import Window
 from encnet.data.images import as_photograph
 from encnet.data.labels import LabelSet
 from encnet.data.pixels import picture
 from encnet.data.sample_files import ImageFile
+from encnet.data.samples import read_sample, upright_label
 from encnet.data.source import PHOTOGRAPHS, ImageSource, describe
 from encnet.reports.pictures import overlay
 from encnet.system.errors import InputError
@@ -106,7 +107,7 @@ def labelled_thumbnail(
         return small
     try:
         if isinstance(sample.image, Window) or not source.is_default:  # pixels without data have no label either
-            classes = read_sample(sample, labels, source)[1].numpy()
+            classes = read_sample(sample, labels, source)[1]
         else:
             classes = upright_label(sample, labels.load(sample.label), describe(sample.image), source)
     except InputError:  # the check lists it among the problems

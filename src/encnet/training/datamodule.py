@@ -8,8 +8,9 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Subset
 
-from encnet.data.dataset import DatasetIndex, SegmentationDataset
+from encnet.data.dataset import DatasetIndex
 from encnet.data.pixels import fill_of
+from encnet.data.tensors import SegmentationDataset
 from encnet.data.transforms import evaluation_transform, training_transform
 from encnet.model.info import ModelInfo
 from encnet.training.config import DataConfig

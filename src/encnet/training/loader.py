@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from encnet.data.dataset import SampleKey, SegmentationDataset
+from encnet.data.tensors import SampleKey, SegmentationDataset
 
 
 class EpochBatches(Sampler[list[SampleKey]]):

@@ -14,10 +14,10 @@ from sample_paths import path_of
 
 from encnet.cli import main
 from encnet.data.check import check_dataset
-from encnet.data.dataset import SegmentationDataset
 from encnet.data.formats import read_dataset
 from encnet.data.images import open_image
 from encnet.data.labels import IGNORE
+from encnet.data.tensors import SegmentationDataset
 from encnet.system.errors import InputError
 
 SBD = ["mat", "png"]

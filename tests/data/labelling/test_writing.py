@@ -11,9 +11,9 @@ import yaml
 from band_files import write_bands
 from labelled_exports import HEIGHT, LAWN, WIDTH, drawn, label_names, labelme, labelme_box
 
-from encnet.data.dataset import SegmentationDataset
 from encnet.data.formats import read_dataset
 from encnet.data.labelling import import_labels
+from encnet.data.tensors import SegmentationDataset
 from encnet.system.errors import InputError
 
 BANDS = [(4, "uint8"), (4, "uint16"), (1, "uint16"), (3, "uint16"), (5, "float32")]
