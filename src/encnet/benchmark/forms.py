@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from encnet.benchmark.images import Shape, photographs
 from encnet.benchmark.measure import SMALL_SIDE, Memory, memory_of_run
+from encnet.data.sample_files import ImageFile
 from encnet.inference.engines import EngineName
 from encnet.inference.predictor import Predictor
 from encnet.system.memory import keep_freed_memory
@@ -54,7 +55,7 @@ class Form:
         """The number format that the engine is asked for; int8 is in the file."""
         return "bf16" if self.precision == "bf16" else "fp32"
 
-    def prepare(self, shape: Shape, paths: Sequence[Path]) -> Callable[[], object]:
+    def prepare(self, shape: Shape, paths: Sequence[ImageFile]) -> Callable[[], object]:
         """Loads the file and the images; returns the run, from uint8 images to label maps and presence.
 
         Args:
@@ -63,10 +64,10 @@ class Form:
         """
         keep_freed_memory()  # as the commands do
         predictor = Predictor(self.file, device=self.device, precision=self.computed, engine=self.engine)
-        images = photographs(paths, shape)
+        images = photographs(paths, shape, predictor.preprocessing.source)
         return lambda: predictor.labels(images)
 
-    def memory(self, shape: Shape, paths: Sequence[Path]) -> Memory:
+    def memory(self, shape: Shape, paths: Sequence[ImageFile]) -> Memory:
         """Measures the memory of a run in a process of its own; arguments as for :meth:`prepare`."""
         # A compiled network is measured in a run that is not its first, in which it compiles.
         small = None if self.engine == "compile" else ((shape[0], SMALL_SIDE, SMALL_SIDE), paths)

@@ -22,6 +22,7 @@ from encnet.checkpoint.encnet import EncNet
 from encnet.checkpoint.loading import load
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.formats import read_dataset
+from encnet.data.sample_files import ImageFile
 from encnet.data.tensors import SegmentationDataset
 from encnet.evaluation import evaluate
 from encnet.evaluation.run import require_same_classes
@@ -95,9 +96,12 @@ def benchmark_model(
         require_same_classes(predictor, index)
         samples = _labelled(index, split, limit)
         calibration = find_calibration(data, CALIBRATION_IMAGES, format).images
-    height, width = size or _usual_size(model, _files(samples)[:LOOKED_AT])
-    shape, paths = (batch, height, width), tuple(_files(samples)[:batch])
+    height, width = size or _usual_size(model, [sample.image for sample in samples[:LOOKED_AT]])
+    shape, paths = (batch, height, width), tuple(sample.image for sample in samples[:batch])
     with tempfile.TemporaryDirectory(prefix="encnet-benchmark-") as folder:
+        bands = len(model.info.mean)
+        if not paths and bands != 3:
+            raise InputError(f"the network sees {bands} bands; give a data set with such photographs", "data")
         paths = paths or _drawn(shape, Path(folder))
         forms, left_out = planned_forms(Path(folder), predictor.engine.device, compiled, bool(calibration))
         del predictor
@@ -152,12 +156,7 @@ def _labelled(index: DatasetIndex, split: str, limit: int | None) -> tuple[Sampl
     return SegmentationDataset(samples, index.labels).samples
 
 
-def _files(samples: Sequence[Sample]) -> list[Path]:
-    """The images of samples that are files."""
-    return [sample.image for sample in samples if isinstance(sample.image, Path)]
-
-
-def _usual_size(model: EncNet, paths: Sequence[Path]) -> tuple[int, int]:
+def _usual_size(model: EncNet, paths: Sequence[ImageFile]) -> tuple[int, int]:
     """Height and width of the photographs, or of the crop that the model was trained with."""
     if paths:
         return most_common_size(paths)
@@ -174,7 +173,7 @@ def _drawn(shape: Shape, folder: Path) -> tuple[Path, ...]:
 
 
 def _memory(
-    forms: Sequence[Form], shape: Shape, paths: tuple[Path, ...], attempts: Attempts, report: Callable[[str], None]
+    forms: Sequence[Form], shape: Shape, paths: tuple[ImageFile, ...], attempts: Attempts, report: Callable[[str], None]
 ) -> dict[Form, Memory]:
     memory: dict[Form, Memory] = {}
     for form in forms:
@@ -187,7 +186,7 @@ def _memory(
 def _seconds(
     forms: Sequence[Form],
     shape: Shape,
-    paths: tuple[Path, ...],
+    paths: tuple[ImageFile, ...],
     repeats: int,
     attempts: Attempts,
     report: Callable[[str], None],
