@@ -17,23 +17,20 @@ from encnet.data.class_indices import MAX_CLASSES, ignore_of, label_dtype
 from encnet.data.derived_labels import DerivedLabels
 from encnet.data.grey_depth import bits_of, full_scale, is_scaled
 from encnet.data.images import open_label_map
+from encnet.data.label_codes import RAW_LEVELS, LabelCodes
 from encnet.data.matlab import MATLAB_SUFFIX, read_matlab_labels
 from encnet.data.palette import Color, distinct_palette
 from encnet.data.raw_labels import (
     BYTE_MODES,
-    pack_color,
     palette_colors,
     read_colors,
     read_values,
     require_colors,
     require_values,
     strips,
-    unpack_color,
 )
 from encnet.data.sample_files import LabelFile
 from encnet.system.errors import InputError
-
-_RAW_LEVELS = {"value": 2**16, "color": 2**24}
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class LabelSet:
         return label_dtype(self.num_classes)
 
     def read(self, path: str | LabelFile) -> np.ndarray:
-        """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB.
+        """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB; that of masks may be uint8.
 
         A palette image gives its indices if classes are declared by value, and its colours if they are declared by
         colour. Greys of 1, 2, 4 and 16 bits give the stored level, or the 8-bit level of the same brightness: whichever
@@ -126,7 +123,7 @@ class LabelSet:
         """
         labels = np.empty(raw.shape, dtype=self.dtype)
         for rows in strips(*raw.shape):
-            decoded = self._decoded(raw[rows])
+            decoded = self._codes.decoded(raw[rows])
             if decoded is None:
                 raise InputError(self._undeclared_message(raw, path))
             labels[rows] = decoded
@@ -146,16 +143,14 @@ class LabelSet:
         image = self._open(path)
         scaled = self._scaled(image, path)
         bytewise = image.mode in BYTE_MODES and bits_of(image) in (8, None)
-        classes = self._classes_of_levels(image) if bytewise else None
+        classes = self._codes.of_levels(self._levels(image), image) if bytewise else None
         labels = np.empty((image.height, image.width), dtype=self.dtype)
         for rows in strips(*labels.shape):
             strip = image.crop((0, rows.start, image.width, rows.stop))
             if classes is None:
-                decoded = self._decoded(self._raw(strip, scaled))
-            elif self.dtype == np.uint16:
-                decoded = classes.take(np.asarray(strip))
-            else:  # faster than `take`, but only for 8 bits
-                decoded = np.asarray(strip.point(classes.tolist()))
+                decoded = self._codes.decoded(self._raw(strip, scaled))
+            else:
+                decoded = self._codes.by_level(strip, classes)
             if decoded is None:
                 raise InputError(self._undeclared_message(self._raw(image, scaled), path))
             labels[rows] = decoded
@@ -163,8 +158,7 @@ class LabelSet:
 
     def undeclared_values(self, raw: np.ndarray) -> dict[int | Color, int]:
         """Undeclared value or colour in ``raw`` -> number of pixels, in rising order."""
-        values, pixels = np.unique(raw[np.take(self._codes, raw) == 0], return_counts=True)
-        return {self._unpack(int(value)): int(count) for value, count in zip(values, pixels, strict=True)}
+        return self._codes.undeclared_in(raw)
 
     def table(self) -> str:
         """A text table of all raw values or colours and their classes, one per line."""
@@ -195,48 +189,17 @@ class LabelSet:
             return False
         return self.encoding == "value" and is_scaled(image, self.raw, self.ignore, path)
 
-    def _decoded(self, raw: np.ndarray) -> np.ndarray | None:
-        """The class, or ``ignore``, of each raw value or colour; None if one is undeclared and that is an error."""
-        codes = self._codes.take(raw)
-        if not codes.all():
-            if self.undeclared is None:
-                return None
-            codes[codes == 0] = self.undeclared + 1
-        codes -= 1
-        return codes
-
-    def _classes_of_levels(self, image: Image.Image) -> np.ndarray | None:
-        """The class, or ``ignore``, of each level 0-255 of an image in one of ``BYTE_MODES``.
-
-        None if a pixel has an undeclared level and that is an error.
-        """
-        codes = self._codes[palette_colors(image) if self.encoding == "color" else np.arange(256)]
-        unknown = codes == 0
-        if self.undeclared is not None:
-            codes[unknown] = self.undeclared + 1
-        elif np.logical_and(unknown, image.histogram()).any():
-            return None
-        return (codes - 1).astype(self.dtype)
+    def _levels(self, image: Image.Image) -> np.ndarray:
+        """(256,) the raw label of each level of an image in one of ``BYTE_MODES``."""
+        return palette_colors(image) if self.encoding == "color" else np.arange(256)
 
     @cached_property
-    def _codes(self) -> np.ndarray:
-        """(raw levels,): class + 1 of each raw value or packed colour, ``ignore`` + 1 = ignored, 0 = undeclared.
-
-        The type is uint16, or uint32 with more than 255 classes, as ``ignore`` + 1 is 65536 then.
-        Undeclared is zero, so that the 2^24 colours cost almost no memory: pages without a declared colour are never
-        written.
-        """
-        codes = np.zeros(_RAW_LEVELS[self.encoding], dtype=np.uint32 if self.dtype == np.uint16 else np.uint16)
-        for raw, target in self.raw.items():
-            codes[raw if isinstance(raw, int) else pack_color(raw)] = target + 1
-        return codes
+    def _codes(self) -> LabelCodes:
+        return LabelCodes(self.raw, self.encoding, self.undeclared, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
         """The state without the lookup table, which each process builds for itself."""
         return {name: value for name, value in self.__dict__.items() if name != "_codes"}
-
-    def _unpack(self, raw: int) -> int | Color:
-        return unpack_color(raw) if self.encoding == "color" else raw
 
     def _target_text(self, target: int) -> str:
         if target == self.ignore:
@@ -258,7 +221,7 @@ def _is_matlab(path: str | Path) -> bool:
 
 
 def _is_value(raw: object) -> bool:
-    return isinstance(raw, int) and 0 <= raw < _RAW_LEVELS["value"]
+    return isinstance(raw, int) and 0 <= raw < RAW_LEVELS["value"]
 
 
 def _is_color(raw: object) -> bool:
