@@ -20,13 +20,13 @@ _OPAQUE = 255
 def read_mask(path: Path) -> np.ndarray:
     """The pixels of a mask's class: bool (H, W), upright.
 
-    The value is 0 outside of the class, and inside either 1 or white: 255, or the brightest level of greys with fewer or
-    more bits. Palette images count by index. In an image with transparent pixels, the opaque pixels are those of the
+    The value is 0 outside of the class, and inside either 1 or white: 255, or the brightest level of greys with other
+    bits. Palette images count by index. In an image with transparent pixels, the opaque pixels are those of the
     class; their values must say the same, or be 1 or white everywhere.
 
     Raises:
-        InputError: the file is missing, damaged or a JPEG; it has another value, whose pixel the message names; or values
-            and transparency do not agree.
+        InputError: the file is missing, damaged or a JPEG; it has another value, whose pixel the message names; or its
+            values and its transparency do not agree.
     """
     image = open_label_map(path)
     inside = _by_value(image, path)
@@ -57,7 +57,7 @@ def _by_value(image: Image.Image, path: Path) -> np.ndarray:
         raise InputError(f"the mask {path} is an image of the mode {image.mode}; {_WAY_OUT}")
     values = np.asarray(image if len(image.getbands()) == 1 else image.getchannel(0))
     inside, high = values != 0, int(values.max(initial=0))
-    if high not in _insides(values, bits_of(image)) or not np.array_equal(inside, values == high):
+    if high not in _insides(values, bits_of(image)) or (high and not np.array_equal(inside, values == high)):
         _refuse(values, _insides(values, bits_of(image)), path)
     if image.mode == "P" and high:
         _require_rising(image, high, path)

@@ -13,6 +13,7 @@ from encnet.data.binary_masks import read_mask
 from encnet.data.derived_labels import DerivedLabels
 from encnet.system.errors import InputError
 
+
 class Drawn(NamedTuple):
     """A label map that was drawn from masks."""
 

@@ -17,20 +17,24 @@ from encnet.data.class_indices import MAX_CLASSES, ignore_of, label_dtype
 from encnet.data.derived_labels import DerivedLabels
 from encnet.data.grey_depth import bits_of, full_scale, is_scaled
 from encnet.data.images import open_label_map
-from encnet.data.label_codes import RAW_LEVELS, LabelCodes
+from encnet.data.label_words import label_table, undeclared_message
 from encnet.data.matlab import MATLAB_SUFFIX, read_matlab_labels
 from encnet.data.palette import Color, distinct_palette
 from encnet.data.raw_labels import (
     BYTE_MODES,
+    pack_color,
     palette_colors,
     read_colors,
     read_values,
     require_colors,
     require_values,
     strips,
+    unpack_color,
 )
 from encnet.data.sample_files import LabelFile
 from encnet.system.errors import InputError
+
+_RAW_LEVELS = {"value": 2**16, "color": 2**24}
 
 
 @dataclass(frozen=True)
@@ -123,9 +127,9 @@ class LabelSet:
         """
         labels = np.empty(raw.shape, dtype=self.dtype)
         for rows in strips(*raw.shape):
-            decoded = self._codes.decoded(raw[rows])
+            decoded = self._decoded(raw[rows])
             if decoded is None:
-                raise InputError(self._undeclared_message(raw, path))
+                raise InputError(undeclared_message(self.undeclared_values(raw), path))
             labels[rows] = decoded
         return labels
 
@@ -143,30 +147,30 @@ class LabelSet:
         image = self._open(path)
         scaled = self._scaled(image, path)
         bytewise = image.mode in BYTE_MODES and bits_of(image) in (8, None)
-        classes = self._codes.of_levels(self._levels(image), image) if bytewise else None
+        classes = self._classes_of_levels(image) if bytewise else None
         labels = np.empty((image.height, image.width), dtype=self.dtype)
         for rows in strips(*labels.shape):
             strip = image.crop((0, rows.start, image.width, rows.stop))
             if classes is None:
-                decoded = self._codes.decoded(self._raw(strip, scaled))
-            else:
-                decoded = self._codes.by_level(strip, classes)
+                decoded = self._decoded(self._raw(strip, scaled))
+            elif self.dtype == np.uint16:
+                decoded = classes.take(np.asarray(strip))
+            else:  # faster than `take`, but only for 8 bits
+                decoded = np.asarray(strip.point(classes.tolist()))
             if decoded is None:
-                raise InputError(self._undeclared_message(self._raw(image, scaled), path))
+                raise InputError(undeclared_message(self.undeclared_values(self._raw(image, scaled)), path))
             labels[rows] = decoded
         return labels
 
     def undeclared_values(self, raw: np.ndarray) -> dict[int | Color, int]:
         """Undeclared value or colour in ``raw`` -> number of pixels, in rising order."""
-        return self._codes.undeclared_in(raw)
+        values, pixels = np.unique(raw[np.take(self._codes, raw) == 0], return_counts=True)
+        counted = zip(values.tolist(), pixels.tolist(), strict=True)
+        return {unpack_color(value) if self.encoding == "color" else value: count for value, count in counted}
 
     def table(self) -> str:
         """A text table of all raw values or colours and their classes, one per line."""
-        rows = [(_text(raw), self._target_text(target)) for raw, target in self.raw.items()]
-        rows.append(("any other", "error" if self.undeclared is None else self._target_text(self.undeclared)))
-        head = "value" if self.encoding == "value" else "colour"
-        width = max(len(left) for left, _ in [(head, ""), *rows])
-        return "\n".join([f"{head:<{width}}    class", *(f"{left:<{width}} -> {right}" for left, right in rows)])
+        return label_table(self)
 
     def _open(self, path: str | Path) -> Image.Image:
         """The image of a label map; raises InputError if its mode does not fit ``encoding``."""
@@ -189,31 +193,49 @@ class LabelSet:
             return False
         return self.encoding == "value" and is_scaled(image, self.raw, self.ignore, path)
 
-    def _levels(self, image: Image.Image) -> np.ndarray:
-        """(256,) the raw label of each level of an image in one of ``BYTE_MODES``."""
-        return palette_colors(image) if self.encoding == "color" else np.arange(256)
+    def _decoded(self, raw: np.ndarray) -> np.ndarray | None:
+        """The class, or ``ignore``, of each raw value or colour; None if one is undeclared and that is an error."""
+        if raw.dtype == np.uint8 and self.dtype == np.uint8:  # a table of 256 bytes is looked up faster
+            image = Image.fromarray(raw)
+            levels = self._classes_of_levels(image)
+            return None if levels is None else np.asarray(image.point(levels.tolist()))
+        codes = self._codes.take(raw)
+        if not codes.all():
+            if self.undeclared is None:
+                return None
+            codes[codes == 0] = self.undeclared + 1
+        codes -= 1
+        return codes
+
+    def _classes_of_levels(self, image: Image.Image) -> np.ndarray | None:
+        """The class, or ``ignore``, of each level 0-255 of an image in one of ``BYTE_MODES``.
+
+        None if a pixel has an undeclared level and that is an error.
+        """
+        codes = self._codes[palette_colors(image) if self.encoding == "color" else np.arange(256)]
+        unknown = codes == 0
+        if self.undeclared is not None:
+            codes[unknown] = self.undeclared + 1
+        elif np.logical_and(unknown, image.histogram()).any():
+            return None
+        return (codes - 1).astype(self.dtype)
 
     @cached_property
-    def _codes(self) -> LabelCodes:
-        return LabelCodes(self.raw, self.encoding, self.undeclared, self.dtype)
+    def _codes(self) -> np.ndarray:
+        """(raw levels,): class + 1 of each raw value or packed colour, ``ignore`` + 1 = ignored, 0 = undeclared.
+
+        The type is uint16, or uint32 with more than 255 classes, as ``ignore`` + 1 is 65536 then.
+        Undeclared is zero, so that the 2^24 colours cost almost no memory: pages without a declared colour are never
+        written.
+        """
+        codes = np.zeros(_RAW_LEVELS[self.encoding], dtype=np.uint32 if self.dtype == np.uint16 else np.uint16)
+        for raw, target in self.raw.items():
+            codes[raw if isinstance(raw, int) else pack_color(raw)] = target + 1
+        return codes
 
     def __getstate__(self) -> dict[str, Any]:
         """The state without the lookup table, which each process builds for itself."""
         return {name: value for name, value in self.__dict__.items() if name != "_codes"}
-
-    def _target_text(self, target: int) -> str:
-        if target == self.ignore:
-            return "ignored"
-        return f"{target} {self.names[target]} {_text(self.palette[target])}"
-
-    def _undeclared_message(self, raw: np.ndarray, path: str | LabelFile) -> str:
-        kind = "value" if self.encoding == "value" else "colour"
-        counts = [f"{_text(value)} ({count} pixels)" for value, count in self.undeclared_values(raw).items()]
-        listed = ", ".join(counts[:5]) + (f" and {len(counts) - 5} more" if len(counts) > 5 else "")
-        return (
-            f"the label map {path} has undeclared {kind}{'s' * (len(counts) > 1)} {listed};"
-            " declare each as a class in dataset.yaml or list it under `ignore`"
-        )
 
 
 def _is_matlab(path: str | Path) -> bool:
@@ -221,12 +243,8 @@ def _is_matlab(path: str | Path) -> bool:
 
 
 def _is_value(raw: object) -> bool:
-    return isinstance(raw, int) and 0 <= raw < RAW_LEVELS["value"]
+    return isinstance(raw, int) and 0 <= raw < _RAW_LEVELS["value"]
 
 
 def _is_color(raw: object) -> bool:
     return isinstance(raw, tuple) and len(raw) == 3 and all(isinstance(c, int) and 0 <= c <= 255 for c in raw)
-
-
-def _text(raw: int | Color) -> str:
-    return str(raw) if isinstance(raw, int) else "({}, {}, {})".format(*raw)

@@ -35,7 +35,7 @@ def overlapping_masks(index: DatasetIndex, findings: Findings) -> Iterator[str]:
         named = ", ".join(f"{name_in(index.root, label)}: {overlapping[label]:.2%}" for label in most[:NAMED])
         more = ", ..." if len(most) > NAMED else ""
         yield (
-            f"masks of two classes overlap in {len(overlapping)} of {read} photographs, in {overlap / pixels:.2%} of all"
-            f" pixels ({named}{more}); the class that comes later in `classes` is on top there: change their order if"
-            " the other one should be, or correct the masks"
+            f"masks of two classes overlap in {len(overlapping)} of {read} photographs, in {overlap / pixels:.2%} of"
+            f" all pixels ({named}{more}); the class that comes later in `classes` is on top there: change their order"
+            " if the other one should be, or correct the masks"
         )
