@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from encnet.data.derived_labels import DerivedLabels
 from encnet.data.palette import Color
 
-if TYPE_CHECKING:
-    from encnet.data.labels import LabelSet
 
+def label_table(
+    raw: Mapping[int | Color, int],
+    undeclared: int | None,
+    encoding: Literal["value", "color"],
+    names: Sequence[str],
+    palette: Sequence[Color],
+) -> str:
+    """A text table of all raw values or colours and their classes, one per line.
 
-def label_table(labels: LabelSet) -> str:
-    """A text table of all raw values or colours and their classes, one per line."""
-    rows = [(_text(raw), _target_text(target, labels)) for raw, target in labels.raw.items()]
-    rest = "error" if labels.undeclared is None else _target_text(labels.undeclared, labels)
-    head = "value" if labels.encoding == "value" else "colour"
-    width = max(len(left) for left, _ in [(head, ""), ("any other", ""), *rows])
-    return "\n".join(
-        [f"{head:<{width}}    class", *(f"{left:<{width}} -> {right}" for left, right in [*rows, ("any other", rest)])]
-    )
+    Args: the attributes of :class:`encnet.data.labels.LabelSet`.
+    """
+
+    def meaning(target: int) -> str:
+        return f"{target} {names[target]} {_text(palette[target])}" if target < len(names) else "ignored"
+
+    rows = [(_text(label), meaning(target)) for label, target in raw.items()]
+    rows.append(("any other", "error" if undeclared is None else meaning(undeclared)))
+    head = "value" if encoding == "value" else "colour"
+    width = max(len(left) for left, _ in [(head, ""), *rows])
+    return "\n".join([f"{head:<{width}}    class", *(f"{left:<{width}} -> {right}" for left, right in rows)])
 
 
 def undeclared_message(found: Mapping[int | Color, int], path: str | Path | DerivedLabels) -> str:
@@ -38,12 +46,6 @@ def undeclared_message(found: Mapping[int | Color, int], path: str | Path | Deri
         f"the label map {path} has undeclared {kind}{'s' * (len(counts) > 1)} {listed};"
         " declare each as a class in dataset.yaml or list it under `ignore`"
     )
-
-
-def _target_text(target: int, labels: LabelSet) -> str:
-    if target == labels.ignore:
-        return "ignored"
-    return f"{target} {labels.names[target]} {_text(labels.palette[target])}"
 
 
 def _text(raw: int | Color) -> str:

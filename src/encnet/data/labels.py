@@ -170,7 +170,7 @@ class LabelSet:
 
     def table(self) -> str:
         """A text table of all raw values or colours and their classes, one per line."""
-        return label_table(self)
+        return label_table(self.raw, self.undeclared, self.encoding, self.names, self.palette)
 
     def _open(self, path: str | Path) -> Image.Image:
         """The image of a label map; raises InputError if its mode does not fit ``encoding``."""
