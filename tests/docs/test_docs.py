@@ -224,9 +224,12 @@ def test_snippets_compile_and_name_what_exists(page: Path) -> None:
 def write_samples(root: Path, document: dict[str, Any]) -> None:
     """The photographs and label maps that a dataset.yaml names."""
     for split in document["splits"].values():
-        for folder in (split["images"], split["labels"]):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-            Image.new("L", (4, 4)).save(root / folder / "a.png")
+        pattern = split["labels"] if "{class}" in split["labels"] else f"{split['labels']}/{{name}}.png"
+        texts = [entry.get("value", entry["name"]) for entry in document["classes"]]
+        files = [pattern.replace("{class}", str(text)).replace("{name}", "a") for text in texts]
+        for file in (f"{split['images']}/a.png", *files):
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (4, 4)).save(root / file)
         if "list" in split:
             (root / split["list"]).write_text("a.png\n")
 
@@ -276,3 +279,4 @@ def test_descriptions_of_data_sets_are_read(page: Path, tmp_path: Path) -> None:
         index = read_dataset(root)
         assert index.labels.names == tuple(entry["name"] for entry in document["classes"])
         assert {"train", "val"} <= index.splits.keys() and all(index.splits.values())
+        assert all(s.label is not None and s.label.is_file() for samples in index.splits.values() for s in samples)

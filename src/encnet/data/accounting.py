@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from encnet.data.class_masks import ClassMasks
 from encnet.data.dataset import DatasetIndex
 from encnet.data.geo.window import Window
 from encnet.data.images import IMAGE_SUFFIXES
@@ -33,7 +34,8 @@ def account_for(index: DatasetIndex) -> Ledger:
     maps -= photographs
     windows = any(isinstance(image, Window) for image in images)
     ledger.use("rasters" if windows else "photographs", len(photographs))
-    ledger.use("files of labels" if windows else "label maps", len(maps))
+    masks = any(isinstance(sample.label, ClassMasks) for sample in samples)
+    ledger.use("files of labels" if windows else "masks" if masks else "label maps", len(maps))
     ledger.merge(index.ledger)
     known = {str(path.absolute()) for path in photographs | maps}
     known |= {str((index.root / name).absolute()) for left in index.ledger.left_out.values() for name in left.names}

@@ -18,6 +18,7 @@ from encnet.data.geo.overlap import overlapping_splits
 from encnet.data.labels import LabelSet
 from encnet.data.near_duplicates import NearDuplicate, near_duplicate_messages, near_duplicates
 from encnet.data.orientation import label_orientation
+from encnet.data.overlapping_masks import overlapping_masks
 from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import ImageSource
 from encnet.data.uniformity import disagreements
@@ -94,7 +95,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     Problems: a missing image or label map, a damaged file, an image and a label map of different sizes, undeclared
     values or colours, a label map of the wrong kind, an empty split, images with other bands than most. Warnings: a
     class that never occurs in train, the same image, or almost the same, or the same ground, in two splits that are not
-    ``combined``, alpha bands and further pages that are not used.
+    ``combined``, masks of two classes that overlap, alpha bands and further pages that are not used.
 
     Args:
         index: the data set.
@@ -126,6 +127,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
             warnings += [Problem(index.root, f"the class '{name}' never occurs in train") for name in absent]
     warnings += _repeated_images(index, findings)
     warnings += _shared_label_maps(index)
+    warnings += [Problem(index.root, message) for message in overlapping_masks(index, findings)]
     warnings += [Problem(file, message) for file, message in disagreements(index)]
     facts = {path: finding.facts for path, finding in findings.images.items() if finding.facts is not None}
     problems += [Problem(*different) for different in different_images(facts, index.source)]

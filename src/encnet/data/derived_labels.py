@@ -18,7 +18,7 @@ class DerivedLabels(ABC):
 
     @abstractmethod
     def values(self) -> np.ndarray:
-        """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB.
+        """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB; values that are bytes may be uint8.
 
         Raises:
             InputError: a file is missing, damaged, or does not hold what is wanted.

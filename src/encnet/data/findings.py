@@ -17,7 +17,7 @@ from encnet.data.raw_counts import RawCounter
 from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 
-_VERSION = 6
+_VERSION = 7
 
 
 @dataclass

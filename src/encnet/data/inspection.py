@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageStat
 
 from encnet.data.class_indices import IGNORE
+from encnet.data.class_masks import ClassMasks
 from encnet.data.connected_objects import Objects, find_objects, reduction
 from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.image_facts import ImageFacts, describe_image
@@ -61,6 +62,8 @@ class LabelFinding(NamedTuple):
     """(class, its objects from narrow to wide); empty if the map has a problem."""
     ignore: int = IGNORE
     """The index of ignored pixels."""
+    overlap: int = 0
+    """Number of pixels in the masks of two or more classes, if there is a mask for each class."""
 
     @property
     def class_pixels(self) -> dict[int, int]:
@@ -114,9 +117,12 @@ def inspect_label(
         counter: counts their raw values; one for all files, since its table is large.
         source: how rasters are read.
     """
-    size, raw_counts = None, {}
+    size, raw_counts, overlap = None, {}, 0
     try:
-        raw = path.with_data(source.bands) if isinstance(path, WindowLabels) else labels.read(path)
+        if isinstance(path, ClassMasks):
+            raw, overlap = path.drawn()
+        else:
+            raw = path.with_data(source.bands) if isinstance(path, WindowLabels) else labels.read(path)
         size = (raw.shape[1], raw.shape[0])
         raw_counts = counter.count(raw)
         pixels = _class_pixels(raw, raw_counts, path, labels, counter)
@@ -131,6 +137,7 @@ def inspect_label(
         raw=tuple(sorted(raw_counts.items())),
         objects=tuple(objects.items()),
         ignore=labels.ignore,
+        overlap=overlap,
     )
 
 

@@ -17,6 +17,7 @@ from encnet.data.class_indices import MAX_CLASSES, ignore_of, label_dtype
 from encnet.data.derived_labels import DerivedLabels
 from encnet.data.grey_depth import bits_of, full_scale, is_scaled
 from encnet.data.images import open_label_map
+from encnet.data.label_words import label_table, undeclared_message
 from encnet.data.matlab import MATLAB_SUFFIX, read_matlab_labels
 from encnet.data.palette import Color, distinct_palette
 from encnet.data.raw_labels import (
@@ -99,7 +100,7 @@ class LabelSet:
         return label_dtype(self.num_classes)
 
     def read(self, path: str | LabelFile) -> np.ndarray:
-        """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB.
+        """The raw label map: (H, W) int32 values, or colours packed as 0xRRGGBB; that of masks may be uint8.
 
         A palette image gives its indices if classes are declared by value, and its colours if they are declared by
         colour. Greys of 1, 2, 4 and 16 bits give the stored level, or the 8-bit level of the same brightness: whichever
@@ -128,7 +129,7 @@ class LabelSet:
         for rows in strips(*raw.shape):
             decoded = self._decoded(raw[rows])
             if decoded is None:
-                raise InputError(self._undeclared_message(raw, path))
+                raise InputError(undeclared_message(self.undeclared_values(raw), path))
             labels[rows] = decoded
         return labels
 
@@ -157,22 +158,19 @@ class LabelSet:
             else:  # faster than `take`, but only for 8 bits
                 decoded = np.asarray(strip.point(classes.tolist()))
             if decoded is None:
-                raise InputError(self._undeclared_message(self._raw(image, scaled), path))
+                raise InputError(undeclared_message(self.undeclared_values(self._raw(image, scaled)), path))
             labels[rows] = decoded
         return labels
 
     def undeclared_values(self, raw: np.ndarray) -> dict[int | Color, int]:
         """Undeclared value or colour in ``raw`` -> number of pixels, in rising order."""
         values, pixels = np.unique(raw[np.take(self._codes, raw) == 0], return_counts=True)
-        return {self._unpack(int(value)): int(count) for value, count in zip(values, pixels, strict=True)}
+        counted = zip(values.tolist(), pixels.tolist(), strict=True)
+        return {unpack_color(value) if self.encoding == "color" else value: count for value, count in counted}
 
     def table(self) -> str:
         """A text table of all raw values or colours and their classes, one per line."""
-        rows = [(_text(raw), self._target_text(target)) for raw, target in self.raw.items()]
-        rows.append(("any other", "error" if self.undeclared is None else self._target_text(self.undeclared)))
-        head = "value" if self.encoding == "value" else "colour"
-        width = max(len(left) for left, _ in [(head, ""), *rows])
-        return "\n".join([f"{head:<{width}}    class", *(f"{left:<{width}} -> {right}" for left, right in rows)])
+        return label_table(self.raw, self.undeclared, self.encoding, self.names, self.palette)
 
     def _open(self, path: str | Path) -> Image.Image:
         """The image of a label map; raises InputError if its mode does not fit ``encoding``."""
@@ -197,6 +195,10 @@ class LabelSet:
 
     def _decoded(self, raw: np.ndarray) -> np.ndarray | None:
         """The class, or ``ignore``, of each raw value or colour; None if one is undeclared and that is an error."""
+        if raw.dtype == np.uint8 and self.dtype == np.uint8:  # a table of 256 bytes is looked up faster
+            image = Image.fromarray(raw)
+            levels = self._classes_of_levels(image)
+            return None if levels is None else np.asarray(image.point(levels.tolist()))
         codes = self._codes.take(raw)
         if not codes.all():
             if self.undeclared is None:
@@ -235,23 +237,6 @@ class LabelSet:
         """The state without the lookup table, which each process builds for itself."""
         return {name: value for name, value in self.__dict__.items() if name != "_codes"}
 
-    def _unpack(self, raw: int) -> int | Color:
-        return unpack_color(raw) if self.encoding == "color" else raw
-
-    def _target_text(self, target: int) -> str:
-        if target == self.ignore:
-            return "ignored"
-        return f"{target} {self.names[target]} {_text(self.palette[target])}"
-
-    def _undeclared_message(self, raw: np.ndarray, path: str | LabelFile) -> str:
-        kind = "value" if self.encoding == "value" else "colour"
-        counts = [f"{_text(value)} ({count} pixels)" for value, count in self.undeclared_values(raw).items()]
-        listed = ", ".join(counts[:5]) + (f" and {len(counts) - 5} more" if len(counts) > 5 else "")
-        return (
-            f"the label map {path} has undeclared {kind}{'s' * (len(counts) > 1)} {listed};"
-            " declare each as a class in dataset.yaml or list it under `ignore`"
-        )
-
 
 def _is_matlab(path: str | Path) -> bool:
     return Path(path).suffix.lower() == MATLAB_SUFFIX
@@ -263,7 +248,3 @@ def _is_value(raw: object) -> bool:
 
 def _is_color(raw: object) -> bool:
     return isinstance(raw, tuple) and len(raw) == 3 and all(isinstance(c, int) and 0 <= c <= 255 for c in raw)
-
-
-def _text(raw: int | Color) -> str:
-    return str(raw) if isinstance(raw, int) else "({}, {}, {})".format(*raw)

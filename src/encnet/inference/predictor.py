@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from encnet.data.palette import Color
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.inference.argmax import most_probable
 from encnet.inference.engines import Description, Engine, EngineName, Precision, open_engine
+from encnet.inference.engines.network_engine import network_engine
 from encnet.inference.preprocessing import ImageInput, OpenedImage, Preprocessing, pixels_of
 from encnet.inference.protocols.protocol import Protocol, named_protocol
 from encnet.inference.segmentation import Segmentation
@@ -240,12 +241,7 @@ class Predictor:
         Raises:
             InputError: the engine is another one.
         """
-        if self.engine.name not in ("pytorch", "compile"):
-            raise InputError(
-                f"{what} PyTorch and a checkpoint, but {self.source} runs in {self.engine.name}; give the"
-                f" checkpoint that it was exported from, or {instead}"
-            )
-        return cast("PyTorchEngine", self.engine)
+        return network_engine(self.engine, self.source, what, instead)
 
 
 def _array(values: np.ndarray | Tensor) -> np.ndarray:

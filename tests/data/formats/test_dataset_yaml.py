@@ -117,8 +117,8 @@ CLASSES = [{"name": "a"}, {"name": "b"}]
     [
         ({"clases": []}, "the file has the unknown key 'clases'"),
         ({"name": 3}, "`name` must be text, not 3"),
-        ({"labels": "index"}, "`labels` must be value or color, not 'index'"),
-        ({"labels": ["value"]}, "`labels` must be value or color"),
+        ({"labels": "index"}, "`labels` must be value, color or mask_per_class, not 'index'"),
+        ({"labels": ["value"]}, "`labels` must be value, color or mask_per_class"),
         ({"classes": None}, "`classes` must be a list, not None"),
         ({"classes": []}, "`classes` must have 1 to 65535 entries, not 0"),
         ({"classes": [0] * 65536}, "`classes` must have 1 to 65535 entries, not 65536"),

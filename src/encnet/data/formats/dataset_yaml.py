@@ -1,7 +1,8 @@
 """dataset.yaml: a data set's classes, ignored labels and folders, as its owner describes them; each key is optional.
 
 name: my-data                     # default: the folder's name
-labels: value                     # how label maps encode classes: value (default) or color
+labels: value                     # how label maps encode classes: value (default) or color; or mask_per_class: a binary
+                                  # mask for each class, see encnet.data.formats.mask_classes
 classes:                          # default: the values or colours in the label maps
   - {name: sky, color: [128, 128, 128]}             # value: default is the position in this list
   - {name: car, color: [64, 0, 128], value: [8, 9]} # with `labels: color`: colors: [[64, 0, 128], [64, 0, 192]]
@@ -30,6 +31,7 @@ from encnet.data.class_indices import MAX_CLASSES, ignore_of
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.formats.arrangement import arrange
 from encnet.data.formats.image_settings import KEYS, image_source
+from encnet.data.formats.mask_classes import MASK_PER_CLASS, MaskClasses
 from encnet.data.formats.matching import without_unpaired
 from encnet.data.formats.pairs import pair, read_list
 from encnet.data.formats.rasters_yaml import of_vectors, read_rasters
@@ -59,14 +61,21 @@ class _DatasetYaml(YamlReader):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         optional = {"name", "labels", "classes", "ignore", "undeclared", "label_suffix", "unpaired", "splits"}
-        self.document = self.mapping(load_yaml(path), "", required=set(), optional={*optional, "rasters", *KEYS})
+        optional |= {"rasters", "outside", *KEYS}
+        self.document = self.mapping(load_yaml(path), "", required=set(), optional=optional)
         self.notes: list[str] = []
         self.ledger = Ledger()
+        self.masks: MaskClasses | None = None
 
     def index(self) -> DatasetIndex:
         root = self.path.parent
         name = self.text(self.document.get("name", root.resolve().name), "name")
         source = image_source(self.document, self.path)
+        if self.document.get("labels") == MASK_PER_CLASS:
+            self.masks = MaskClasses(self.path, self.document)
+        elif "outside" in self.document:
+            other = "; with vectors, it is a key of `rasters`" if "rasters" in self.document else ""
+            raise self.mistake("outside", f"is for `labels: {MASK_PER_CLASS}`, and has no effect here{other}")
         if "rasters" in self.document:
             labels = self.labels() if "classes" in self.document and not of_vectors(self.document) else None
             rasters = read_rasters(self.path, self.document, labels, source)
@@ -79,7 +88,11 @@ class _DatasetYaml(YamlReader):
             if self.document["unpaired"] != "leave_out":
                 raise self.mistake("unpaired", f"must be leave_out, not {self.document['unpaired']!r}")
             splits = {split: without_unpaired(samples, root, self.ledger) for split, samples in splits.items()}
-        labels = self.labels() if "classes" in self.document else self.scanned(splits, root)
+        if self.masks is not None:
+            labels = self.masks.labels
+            self.notes += self.masks.account(splits, self.ledger)
+        else:
+            labels = self.labels() if "classes" in self.document else self.scanned(splits, root)
         return DatasetIndex(name, root, labels, splits, notes=tuple(self.notes), ledger=self.ledger, source=source)
 
     def arranged(self, root: Path) -> dict[str, tuple[Sample, ...]]:
@@ -93,7 +106,7 @@ class _DatasetYaml(YamlReader):
     def encoding(self) -> Literal["value", "color"]:
         encoding = self.document.get("labels", "value")
         if encoding not in ("value", "color"):
-            raise self.mistake("labels", f"must be value or color, not {encoding!r}")
+            raise self.mistake("labels", f"must be value, color or {MASK_PER_CLASS}, not {encoding!r}")
         return encoding
 
     def scanned(self, splits: Mapping[str, Sequence[Sample]], root: Path) -> LabelSet:
@@ -177,10 +190,13 @@ class _DatasetYaml(YamlReader):
         entry = self.mapping(entry, key, required={"images"}, optional={"labels", "list"})
         suffix = self.text(self.document["label_suffix"], "label_suffix") if "label_suffix" in self.document else ""
         images = self.folder(entry["images"], f"{key}.images")
-        labels = self.folder(entry["labels"], f"{key}.labels") if "labels" in entry else None
-        if images == labels and not suffix:
-            raise self.mistake(f"{key}.labels", "is the folder of the images; this needs a `label_suffix`")
-        samples = pair(images, labels, suffix, nested=True)
+        if self.masks is not None and "labels" in entry:
+            samples = self.masks.samples(images, entry["labels"], f"{key}.labels")
+        else:
+            labels = self.folder(entry["labels"], f"{key}.labels") if "labels" in entry else None
+            if images == labels and not suffix:
+                raise self.mistake(f"{key}.labels", "is the folder of the images; this needs a `label_suffix`")
+            samples = pair(images, labels, suffix, nested=True)
         if "list" not in entry:
             return samples
         try:
@@ -191,5 +207,6 @@ class _DatasetYaml(YamlReader):
     def folder(self, value: Any, key: str) -> Path:
         folder = self.path.parent / self.text(value, key)
         if not folder.is_dir():
-            raise self.mistake(key, f"is {value}, but there is no folder {folder}")
+            pattern = f"; a pattern of masks needs `labels: {MASK_PER_CLASS}`" if "{class}" in str(value) else ""
+            raise self.mistake(key, f"is {value}, but there is no folder {folder}{pattern}")
         return folder

@@ -42,25 +42,35 @@ def pair(images: Path, labels: Path | None, label_suffix: str = "", nested: bool
     Raises:
         InputError: a folder is missing, or two label maps fit one photograph.
     """
-    photographs = _found(images, IMAGE_SUFFIXES, nested, labels)
+    photographs = found_in(images, IMAGE_SUFFIXES, nested, labels)
     if labels is None:
         return tuple(Sample(path, None) for _, path in photographs)
-    maps = [each for each in _found(labels, LABEL_SUFFIXES, nested) if each[1].stem.endswith(label_suffix)]
+    maps = [each for each in found_in(labels, LABEL_SUFFIXES, nested) if each[1].stem.endswith(label_suffix)]
     if images == labels:
         named = {path for _, path in maps}
         photographs = [each for each in photographs if each[1] not in named]
     return match(photographs, maps, images, labels, label_suffix)[0]
 
 
-def _found(
+def found_in(
     folder: Path, suffixes: Collection[str], nested: bool, without: Path | None = None
 ) -> list[tuple[tuple[str, ...], Path]]:
-    """(inner folders, file) of the files in a folder that have one of the suffixes, without those in another folder."""
+    """The files in a folder that have one of these suffixes, each with the names of the inner folders that it lies in.
+
+    Args:
+        folder: the folder.
+        suffixes: lower-case suffixes.
+        nested: whether inner folders are read too.
+        without: an inner folder that is not read.
+
+    Raises:
+        InputError: the folder is missing or cannot be listed.
+    """
     found: list[tuple[tuple[str, ...], Path]] = [((), path) for path in files(folder, suffixes)]
     if nested:
         for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
             if without is None or inner.resolve() != without.resolve():
-                found += [((inner.name, *rest), path) for rest, path in _found(inner, suffixes, nested, without)]
+                found += [((inner.name, *rest), path) for rest, path in found_in(inner, suffixes, nested, without)]
     return found
 
 

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from encnet.data.formats.mask_pattern import MaskPattern
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "file"),
+    [
+        ("masks/{class}/{name}.png", "masks", "masks/car/p1.png"),
+        ("./masks//{class}/{name}.png", "masks", "masks/car/p1.png"),
+        ("masks/{name}_{class}.png", "masks", "masks/p1_car.png"),
+        ("masks/{name}/{class}.png", "masks", "masks/p1/car.png"),
+        ("masks/m_{class}/x/{name}.png", "masks", "masks/m_car/x/p1.png"),
+        ("{class}/{name}.png", ".", "car/p1.png"),
+        ("{class}/{name}_{class}.png", ".", "car/p1_car.png"),
+    ],
+)
+def test_a_pattern_names_the_file_and_finds_it_again(tmp_path: Path, text: str, folder: str, file: str) -> None:
+    pattern = MaskPattern.of(tmp_path, text)
+    assert pattern.folder == tmp_path / folder
+    assert pattern.file("car", "p1") == tmp_path / file
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).touch()
+    (tmp_path / folder / ".hidden.png").touch()
+    ((name, path),) = pattern.existing().items()
+    assert (name, path) == (pattern.names("car", "p1"), tmp_path / file)
+    for regex in (pattern.regex(), pattern.regex(["road", "car"])):
+        match = regex.fullmatch(name)
+        assert match is not None and match["c"] == "car" and match["n"] == "p1"
+    assert pattern.regex(["road"]).fullmatch(name) is None
+    assert pattern.regex().fullmatch(name + "x") is None
+
+
+def test_texts_of_classes_and_names_are_taken_as_they_are(tmp_path: Path) -> None:
+    pattern = MaskPattern.of(tmp_path, "m/{class}.{name}.png")
+    assert pattern.names("{name}", "{class}") == "{name}.{class}.png"
+    assert pattern.regex(["a.b"]).fullmatch("aXb.p.png") is None
+
+
+def test_a_link_in_a_circle_ends(tmp_path: Path) -> None:
+    (tmp_path / "masks/car").mkdir(parents=True)
+    (tmp_path / "masks/car/a.png").touch()
+    (tmp_path / "masks/car/again").symlink_to(tmp_path / "masks")
+    assert "car/a.png" in MaskPattern.of(tmp_path, "masks/{class}/{name}.png").existing()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("masks/{class}.png", "lacks the placeholder {name}"),
+        ("masks/{name}.png", "lacks the placeholder {class}"),
+        ("masks/{class}/{stem}.png", "has the unknown placeholder {stem}"),
+    ],
+)
+def test_a_placeholder_that_lacks_or_is_unknown_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MaskPattern.of(tmp_path, text)
