@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from encnet.data.geo.coordinates import coordinates
 from encnet.data.geo.window import Window
 from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.raster import open_raster
@@ -110,8 +111,8 @@ def grid_of(labels: Path, raster: Path) -> Grid:
         same = own.crs == other.crs and of_labels.size == of_raster.size
         # A hundredth of a pixel over the whole raster moves no label.
         tolerance = 0.01 * abs(other.transform.determinant) ** 0.5
-        corners = [(0, 0), (other.width, 0), (0, other.height)]
-        placed, wanted = (np.array([transform * c for c in corners]) for transform in (own.transform, other.transform))
+        places = [(0, 0), (other.width, 0), (0, other.height)]
+        placed, wanted = (coordinates(transform, places) for transform in (own.transform, other.transform))
         return "same" if same and np.abs(placed - wanted).max() <= tolerance else "placed"
 
 
