@@ -92,11 +92,11 @@ def test_a_long_straight_line_of_another_system_is_followed(tmp_path: Path) -> N
     degrees = shapely.box(9, middle, 21, 54)
     text = '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": %s}]}'
     (tmp_path / "a.geojson").write_text(text % shapely.to_geojson(degrees))
-    index = dataset(tmp_path, document("a.geojson", ["a"]))
-    expected = np.full(SIZE, 255)
+    index = dataset(tmp_path, document("a.geojson", ["a", "b"], outside="b"))
+    expected = np.ones(SIZE)
     for row, column in np.ndindex(*SIZE):
         _, latitude = warp.transform(UTM, "EPSG:4326", [LEFT + PIXEL * (column + 0.5)], [TOP - PIXEL * (row + 0.5)])
-        expected[row, column] = 0 if latitude[0] > middle else 255
+        expected[row, column] = 0 if latitude[0] > middle else 1
     assert 0.4 < (expected == 0).mean() < 0.6
     assert (whole(index, SIZE) != expected).mean() < 0.05
 

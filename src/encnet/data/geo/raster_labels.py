@@ -47,7 +47,7 @@ class RasterLabels(WindowLabels):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return (self.path, self.window.raster)
+        return (self.path, *self.window.files)
 
     def at(self, window: Window) -> RasterLabels:
         return replace(self, window=window)
@@ -66,7 +66,7 @@ class RasterLabels(WindowLabels):
                 dataset = stack.enter_context(_on_grid_of(self.window.raster, dataset, self.nodata))
             try:
                 values = dataset.read(bands, window=self.window.rectangle.slices)
-                there = dataset.read_masks(1, window=self.window.rectangle.slices) > 0
+                there = (dataset.read_masks(bands, window=self.window.rectangle.slices) > 0).any(axis=0)
             except Exception as error:  # errors of rasterio and of GDAL
                 raise InputError(f"{self.path} is damaged: {error}; repair or replace it") from error
         if self.grid != "placed" and not self.nodata:  # on another grid, the mask is of what is not covered

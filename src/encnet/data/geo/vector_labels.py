@@ -72,7 +72,7 @@ class VectorLabels(WindowLabels):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return (self.vectors.path, self.window.raster)
+        return (*self.vectors.files, *self.window.files)
 
     def at(self, window: Window) -> VectorLabels:
         return replace(self, window=window)
