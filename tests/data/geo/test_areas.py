@@ -37,7 +37,7 @@ def test_each_class_has_about_its_share_in_each_split(seed: int, shares: dict[st
         for name, share in shares.items():
             there = sum(counts.get(c, 0) for block, counts in blocks.items() if split[block] == name)
             assert there > 0
-            assert there / total == pytest.approx(share, abs=0.12)
+            assert there / total == pytest.approx(share, abs=0.15)
 
 
 @pytest.mark.parametrize("seed", range(40))
