@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.geo.window import Rectangle, Window
 from encnet.data.labels import LabelSet

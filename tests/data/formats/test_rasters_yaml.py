@@ -45,7 +45,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 CROPS = 'classes: [{name: wheat}, {name: "yes"}, {name: "10: rye"}]\n'
 VECTORS = "rasters: {images: scenes/a.tif, labels: parcels.gpkg, attribute: crop, outside: ignore, window: 32}\n"
-VALUES = "classes: [{name: no, value: 0}, {name: yes, value: 1}]".replace("no,", '"no",').replace("yes,", '"yes",') + "\n"
+VALUES = (
+    "classes: [{name: no, value: 0}, {name: yes, value: 1}]".replace("no,", '"no",').replace("yes,", '"yes",') + "\n"
+)
 MAPS = "rasters: {images: scenes, labels: labels, val: 0.3, window: 32}\n"
 
 
@@ -59,13 +61,21 @@ def test_rasters_and_labels_are_read_in_windows(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "mended"),
     [
-        (CROPS + VECTORS.replace("outside: ignore, ", ""), "lacks the key 'outside'; write `outside: ignore`", CROPS + VECTORS),
+        (
+            CROPS + VECTORS.replace("outside: ignore, ", ""),
+            "lacks the key 'outside'; write `outside: ignore`",
+            CROPS + VECTORS,
+        ),
         (
             CROPS + VECTORS.replace("attribute: crop, ", ""),
             "lacks the key 'attribute', .* are crop, code, note",
             CROPS + VECTORS,
         ),
-        (CROPS + VECTORS.replace("crop", "crops"), "no attribute 'crops'; its attributes are crop, code, note", CROPS + VECTORS),
+        (
+            CROPS + VECTORS.replace("crop", "crops"),
+            "no attribute 'crops'; its attributes are crop, code, note",
+            CROPS + VECTORS,
+        ),
         (
             "classes: [{name: wheat}]\n" + VECTORS,
             r"'crop' has values that are no class: '(yes|10: rye)' \(1 shapes\), .* `undeclared: ignore`",
@@ -107,33 +117,97 @@ def test_rasters_and_labels_are_read_in_windows(root: Path) -> None:
             "`undeclared` is for the values of an attribute",
             "classes: [{name: a}]\n" + VECTORS.replace("attribute: crop, ", ""),
         ),
-        (CROPS + "undeclared: barley\n" + VECTORS, "`undeclared` is 'barley', which is neither `ignore` nor", CROPS + VECTORS),
-        (CROPS + VECTORS.replace("ignore", "wood"), "`outside` is 'wood', which is neither", CROPS + VECTORS.replace("ignore", "wheat")),
+        (
+            CROPS + "undeclared: barley\n" + VECTORS,
+            "`undeclared` is 'barley', which is neither `ignore` nor",
+            CROPS + VECTORS,
+        ),
+        (
+            CROPS + VECTORS.replace("ignore", "wood"),
+            "`outside` is 'wood', which is neither",
+            CROPS + VECTORS.replace("ignore", "wheat"),
+        ),
         ("classes: [{name: a}, {name: a}]\n" + VECTORS, r"names must differ", CROPS + VECTORS),
-        ("classes: [{name: a, value: x}, {name: b, value: x}]\n" + VECTORS, "has the value 'x', which 'a' has", CROPS + VECTORS),
+        (
+            "classes: [{name: a, value: x}, {name: b, value: x}]\n" + VECTORS,
+            "has the value 'x', which 'a' has",
+            CROPS + VECTORS,
+        ),
         ("classes: []\n" + VECTORS, "must have 1 to 65535 entries, not 0", CROPS + VECTORS),
-        (CROPS + "ignore: [255]\n" + VECTORS, "`ignore` is for label rasters, and labels are vectors; leave it out", CROPS + VECTORS),
+        (
+            CROPS + "ignore: [255]\n" + VECTORS,
+            "`ignore` is for label rasters, and labels are vectors; leave it out",
+            CROPS + VECTORS,
+        ),
         (CROPS + "labels: value\n" + VECTORS, "`labels` is for label rasters", CROPS + VECTORS),
-        (CROPS + VECTORS.replace("window", "nodata: label, window"), "`rasters.nodata` is for label rasters", CROPS + VECTORS),
+        (
+            CROPS + VECTORS.replace("window", "nodata: label, window"),
+            "`rasters.nodata` is for label rasters",
+            CROPS + VECTORS,
+        ),
         (CROPS + VECTORS.replace("parcels.gpkg", "gone.gpkg"), r"there is no file .*gone\.gpkg", CROPS + VECTORS),
-        (MAPS, r"`classes` is not given; label rasters need it, as `classes: \[", "classes: [{name: water, value: [0, 1]}]\n" + MAPS),
+        (
+            MAPS,
+            r"`classes` is not given; label rasters need it, as `classes: \[",
+            "classes: [{name: water, value: [0, 1]}]\n" + MAPS,
+        ),
         (VALUES + MAPS.replace("scenes", "gone"), "there is no raster and no folder", VALUES + MAPS),
         (VALUES + MAPS.replace("scenes", "empty"), "holds no raster .*; name the raster itself", VALUES + MAPS),
-        (VALUES + MAPS.replace("labels: labels", "labels: gone.tif"), r"has no label raster; .*gone\.tif was expected", VALUES + MAPS),
-        (VALUES + MAPS.replace("labels: labels", "labels: scenes"), "as a raster and as its own label raster", VALUES + MAPS),
+        (
+            VALUES + MAPS.replace("labels: labels", "labels: gone.tif"),
+            r"has no label raster; .*gone\.tif was expected",
+            VALUES + MAPS,
+        ),
+        (
+            VALUES + MAPS.replace("labels: labels", "labels: scenes"),
+            "as a raster and as its own label raster",
+            VALUES + MAPS,
+        ),
         (VALUES + MAPS.replace("0.3", "1"), "`rasters.val` must be a share between 0 and 1, not 1", VALUES + MAPS),
-        (VALUES + MAPS.replace("0.3", "true"), "`rasters.val` must be a share between 0 and 1, not True", VALUES + MAPS),
-        (VALUES + MAPS.replace("0.3", "0.5, test: 0.5"), "leave nothing to train on; their sum must be below 1", VALUES + MAPS.replace("0.3", "0.3, test: 0.3")),
-        (VALUES + MAPS.replace("32", "31"), "`rasters.window` must be a number of pixels from 32, not 31", VALUES + MAPS),
-        (VALUES + MAPS.replace("32", "33.0"), "`rasters.window` must be a number of pixels from 32, not 33.0", VALUES + MAPS),
+        (
+            VALUES + MAPS.replace("0.3", "true"),
+            "`rasters.val` must be a share between 0 and 1, not True",
+            VALUES + MAPS,
+        ),
+        (
+            VALUES + MAPS.replace("0.3", "0.5, test: 0.5"),
+            "leave nothing to train on; their sum must be below 1",
+            VALUES + MAPS.replace("0.3", "0.3, test: 0.3"),
+        ),
+        (
+            VALUES + MAPS.replace("32", "31"),
+            "`rasters.window` must be a number of pixels from 32, not 31",
+            VALUES + MAPS,
+        ),
+        (
+            VALUES + MAPS.replace("32", "33.0"),
+            "`rasters.window` must be a number of pixels from 32, not 33.0",
+            VALUES + MAPS,
+        ),
         (VALUES + MAPS.replace("window", "nodata: 0, window"), "`rasters.nodata` must be label, not 0", VALUES + MAPS),
-        (VALUES + MAPS.replace("window", "attribute: crop, window"), "`rasters.attribute` is for vectors, and there are none", VALUES + MAPS),
+        (
+            VALUES + MAPS.replace("window", "attribute: crop, window"),
+            "`rasters.attribute` is for vectors, and there are none",
+            VALUES + MAPS,
+        ),
         (VALUES + MAPS.replace("window", "outside: ignore, window"), "`rasters.outside` is for vectors", VALUES + MAPS),
-        (VALUES + MAPS.replace("window", "sides"), "has the unknown key 'sides'; it may have attribute, crs,", VALUES + MAPS),
+        (
+            VALUES + MAPS.replace("window", "sides"),
+            "has the unknown key 'sides'; it may have attribute, crs,",
+            VALUES + MAPS,
+        ),
         (VALUES + "label_suffix: _gt\n" + MAPS, "`label_suffix` is for photographs, and has no effect", VALUES + MAPS),
-        (VALUES + "splits: {train: {images: scenes, labels: labels}}\n" + MAPS, "leave out one of the two", VALUES + MAPS),
+        (
+            VALUES + "splits: {train: {images: scenes, labels: labels}}\n" + MAPS,
+            "leave out one of the two",
+            VALUES + MAPS,
+        ),
         (VALUES + "splits: [scenes]\nrasters: {window: 32}\n", "`splits` must be a mapping like", VALUES + MAPS),
-        (VALUES + "rasters: {window: 32}\n", "lacks `images`; name the rasters there, or those of each split", VALUES + MAPS),
+        (
+            VALUES + "rasters: {window: 32}\n",
+            "lacks `images`; name the rasters there, or those of each split",
+            VALUES + MAPS,
+        ),
         (VALUES + "rasters: [scenes]\n", "`rasters` must be a mapping", VALUES + MAPS),
         (
             VALUES + "splits: {train: {images: scenes/a.tif, labels: labels/a.tif}}\nrasters: {window: 32, val: 0.2}\n",
@@ -142,7 +216,8 @@ def test_rasters_and_labels_are_read_in_windows(root: Path) -> None:
         ),
         (
             CROPS
-            + "splits: {train: {images: scenes/a.tif, labels: parcels.gpkg}, val: {images: scenes/b.tif, labels: labels}}\n"
+            + "splits: {train: {images: scenes/a.tif, labels: parcels.gpkg},"
+            + " val: {images: scenes/b.tif, labels: labels}}\n"
             + "rasters: {window: 32, attribute: crop, outside: ignore}\n",
             "`splits.val.labels` are rasters, but other labels are vectors; give labels of one kind",
             CROPS + "splits: {train: {images: scenes/a.tif, labels: parcels.gpkg}}\n"
@@ -154,8 +229,10 @@ def test_rasters_and_labels_are_read_in_windows(root: Path) -> None:
             VALUES + MAPS.replace("scenes", "scenes16") + "bands: [1, 2, 3, 4]\nvalue_range: [9, 2980]\n",
         ),
     ],
-)  # fmt: skip
-def test_a_mistake_has_a_message_and_what_it_proposes_succeeds(root: Path, text: str, message: str, mended: str) -> None:
+)
+def test_a_mistake_has_a_message_and_what_it_proposes_succeeds(
+    root: Path, text: str, message: str, mended: str
+) -> None:
     (root / "empty").mkdir()
     with pytest.raises(InputError, match=message):
         dataset(root, text)

@@ -64,7 +64,7 @@ def test_a_gap_lies_between_splits(tmp_path: Path, shares: dict[str, float], siz
         for row, column in np.argwhere(other).tolist():
             near = one[max(0, row - gap) : row + gap + 1, max(0, column - gap) : column + gap + 1]
             assert not near.any()
-    covered = sum(masks.values())
+    covered = np.sum(list(masks.values()), axis=0)
     assert (covered == 0).mean() < 0.15  # gaps alone are left out
     assert any("with 2 pixels between those of different splits" in note for note in index.notes)
 
@@ -141,7 +141,7 @@ def test_windows_without_data_or_labels_are_left_out_and_counted(tmp_path: Path,
     pixels[:, :70, 2] = 0  # no data: the first two columns of windows
     write_raster(tmp_path / "a.tif", pixels, nodata=0)
     index = dataset(tmp_path, document(**({} if val is None else {"val": val})))
-    kept = sum(mask(index, split, (128, 160)) for split in index.splits)
+    kept = np.sum([mask(index, split, (128, 160)) for split in index.splits], axis=0)
     there = (labels != 255) & (np.arange(160) >= 70)
     for top in range(0, 128, 32):
         for left in range(0, 160, 32):
@@ -206,3 +206,27 @@ def test_a_raster_smaller_than_a_window_is_one_window(tmp_path: Path) -> None:
     index = dataset(tmp_path, document())
     assert index.splits["train"][0].image == Window(tmp_path / "a.tif", (0, 0, 20, 25))  # pyright: ignore[reportArgumentType]
     assert len(index.splits["train"]) == 1
+
+
+def test_the_files_of_a_virtual_raster_are_used(tmp_path: Path) -> None:
+    """They are no photographs that were forgotten, and when they change, windows are counted again."""
+    root = tmp_path / "data"
+    write_data(root, (64, 64))
+    (root / "tiles").mkdir()
+    tile = (root / "a.tif").rename(root / "tiles/a.tif")
+    source = "<SimpleSource><SourceFilename relativeToVRT='1'>tiles/a.tif</SourceFilename><SourceBand>%d</SourceBand>"
+    band = (
+        f"<VRTRasterBand dataType='Byte' band='%d'><NoDataValue>0</NoDataValue>{source}</SimpleSource></VRTRasterBand>"
+    )
+    bands = [band % (number, number) for number in (1, 2, 3)]
+    place = f"<SRS>EPSG:32633</SRS><GeoTransform>{LEFT},10,0,{TOP},0,-10</GeoTransform>"
+    text = f"<VRTDataset rasterXSize='64' rasterYSize='64'>{place}{''.join(bands)}</VRTDataset>"
+    (root / "a.vrt").write_text(text)
+    index = dataset(root, document(images="a.vrt"))
+    ledger = check_dataset(index).ledger
+    assert ledger.complete and not ledger.left_out
+    assert len(index.split("train")) == 4
+    pixels = np.full((64, 64, 3), 9, np.uint8)
+    pixels[:32] = 0
+    write_raster(tile, pixels)
+    assert len(read_dataset(root).split("train")) == 2

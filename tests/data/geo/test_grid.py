@@ -31,9 +31,7 @@ def test_parts_cover_a_rectangle_without_overlap(top: int, left: int, height: in
 @given(st.data(), sides, sides, st.integers(0, 40))
 def test_a_gap_is_left_at_each_side_that_is_no_border(data: st.DataObject, rows: int, columns: int, gap: int) -> None:
     top, left = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
-    rectangle = Rectangle(
-        top, left, data.draw(st.integers(1, rows - top)), data.draw(st.integers(1, columns - left))
-    )
+    rectangle = Rectangle(top, left, data.draw(st.integers(1, rows - top)), data.draw(st.integers(1, columns - left)))
     found = inset(rectangle, (rows, columns), gap)
     for axis, size in enumerate((rows, columns)):
         start, length = rectangle[axis], rectangle[2 + axis]

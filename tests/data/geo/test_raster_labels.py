@@ -129,7 +129,7 @@ def test_labels_by_colour(root: Path, nodata: int | None, shift: int) -> None:
     write_raster(root / "labels.tif", pixels, nodata=nodata, transform=transform)
     number = 4 if nodata is None else 3
     classes = [{"name": f"class {i}", "color": palette[i].tolist()} for i in range(number)]
-    values = np.where(VALUES >= number, NO_LABEL, VALUES)
+    values = np.where(number <= VALUES, NO_LABEL, VALUES)
     found = whole(dataset(root, document(classes, labels="color")), SIZE)
     np.testing.assert_array_equal(found, looked_up(values, transform, UTM, NO_LABEL))
 
@@ -138,7 +138,7 @@ def test_nodata_may_be_the_colour_of_a_class(root: Path) -> None:
     palette = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 200), (9, 9, 9)], np.uint8)
     write_raster(root / "labels.tif", palette[VALUES], nodata=0)
     classes = [{"name": f"class {i}", "color": palette[i].tolist()} for i in range(4)]
-    with pytest.raises(InputError, match="says that 0 means no data, but in dataset.yaml it is the class 'class 0'"):
+    with pytest.raises(InputError, match=r"says that 0 means no data, but in dataset\.yaml it is the class 'class 0'"):
         dataset(root, document(classes, labels="color"))
     index = dataset(root, document(classes, labels="color", nodata="label"))
     np.testing.assert_array_equal(whole(index, SIZE), VALUES)
@@ -150,13 +150,14 @@ def test_whole_numbers_may_be_stored_as_floats(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "value", "text"), [("int16", -1, "-1"), ("float32", 1.5, "1.5"), ("float32", np.nan, "nan"), ("int32", 70000, "70000")]
+    ("dtype", "value", "text"),
+    [("int16", -1, "-1"), ("float32", 1.5, "1.5"), ("float32", np.nan, "nan"), ("int32", 70000, "70000")],
 )
 def test_other_numbers_are_no_labels(root: Path, dtype: str, value: float, text: str) -> None:
     values = VALUES.astype(dtype)
     values[3, 4] = value
     path = write_raster(root / "labels.tif", values[..., None])
-    with pytest.raises(InputError, match=f"labels.tif holds {text} in the window .* write other pixels as nodata"):
+    with pytest.raises(InputError, match=rf"labels\.tif holds {text} in the window .* write other pixels as nodata"):
         dataset(root, document())
     write_raster(path, values[..., None], nodata=value)  # the way out of the message
     if value != 1.5:

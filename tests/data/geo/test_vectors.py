@@ -51,7 +51,9 @@ def test_values_are_those_of_the_file(tmp_path: Path, values: list[Any], expecte
     assert [type(value) for value in read_shapes(file, UTM).values] == [type(value) for value in expected]
 
 
-@pytest.mark.parametrize(("dtype", "values"), [("int16", [7, 8, 9]), ("int64", [2**40, 1, 2]), ("float64", [0.25, 1, 2])])
+@pytest.mark.parametrize(
+    ("dtype", "values"), [("int16", [7, 8, 9]), ("int64", [2**40, 1, 2]), ("float64", [0.25, 1, 2])]
+)
 def test_numbers_of_any_size(tmp_path: Path, dtype: str, values: list[Any]) -> None:
     path = write_vectors(tmp_path / "a.gpkg", SQUARES, {"n": values}, dtypes={"n": dtype})
     assert read_shapes(VectorFile(path, attribute="n"), UTM).values == tuple(values)
@@ -99,7 +101,7 @@ def test_tables_without_shapes_are_no_layers(tmp_path: Path) -> None:
 )
 def test_files_without_a_coordinate_system_need_one(tmp_path: Path, suffix: str, options: dict[str, Any]) -> None:
     path = write_vectors(tmp_path / f"a.{suffix}", SQUARES, crs=None, **options)
-    with pytest.raises(InputError, match="does not say its coordinate system; name it in dataset.yaml") as caught:
+    with pytest.raises(InputError, match=r"does not say its coordinate system; name it in dataset\.yaml") as caught:
         read_shapes(VectorFile(path), UTM)
     assert caught.value.argument == "crs"
     found = read_shapes(VectorFile(path, crs=UTM), UTM).geometries

@@ -13,7 +13,7 @@ import numpy as np
 from encnet.data.geo.coordinates import coordinates
 from encnet.data.geo.window import Window
 from encnet.data.geo.window_labels import WindowLabels
-from encnet.data.raster import open_raster
+from encnet.data.raster import files_of_raster, open_raster
 from encnet.system.errors import InputError
 
 Grid = Literal["same", "placed", "unplaced"]
@@ -47,7 +47,7 @@ class RasterLabels(WindowLabels):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return (self.path, *self.window.files)
+        return (*files_of_raster(self.path), *self.window.files)
 
     def at(self, window: Window) -> RasterLabels:
         return replace(self, window=window)
