@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,6 +153,20 @@ def open_raster(
         if dataset.count == 0:
             raise InputError(f"{path} has no bands of its own; give one of its subdatasets")
         yield RasterReader(path, dataset, bands, value_range, fill)
+
+
+def files_of_raster(path: Path) -> tuple[Path, ...]:
+    """A raster, and the files that it is made of if it is a virtual one (VRT)."""
+    if path.suffix.lower() != ".vrt" or not path.is_file():
+        return (path,)
+    return _files_of_virtual_raster(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _files_of_virtual_raster(path: Path, changed: int) -> tuple[Path, ...]:
+    with open_raster(path, (1,)) as reader:
+        sources = [Path(name) for name in reader.dataset.files]
+    return (path, *(source for source in sources if source.is_file() and not source.samefile(path)))
 
 
 def require_rasterio() -> Any:

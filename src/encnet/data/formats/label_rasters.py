@@ -78,6 +78,9 @@ def label_rasters(
         samples, note = match([((), image) for image in images], maps, images[0].parent, path)
         notes += [note] if note else []
         label_of = {sample.image: sample.label for sample in samples}
+        used = {label_of.get(image) for image in images}
+        if unused := [file.name for _, file in maps if file not in used]:
+            notes.append(f"{len(unused)} of {len(maps)} label rasters in {path} are of no raster ({unused[0]})")
     else:
         label_of = dict.fromkeys(images, path)
     scenes = []
@@ -85,7 +88,10 @@ def label_rasters(
     for image in images:
         file = label_of.get(image)
         if not isinstance(file, Path) or not file.is_file():
+            file = path / f"{image.stem}.tif" if path.is_dir() else path
             raise InputError(f"the raster {image} has no label raster; {file} was expected")
+        if file.samefile(image):
+            raise InputError(f"{image} is named as a raster and as its own label raster; name another one in `labels`")
         _require_no_class_without_data(file, labels, nodata_is_label)
         grid = grid_of(file, image)
         files_on.setdefault(grid, []).append(file)
@@ -113,11 +119,12 @@ class _Labelled:
 def _require_no_class_without_data(path: Path, labels: LabelSet, nodata_is_label: bool) -> None:
     with open_raster(path, (1,)) as reader:
         nodata = reader.dataset.nodata
-    if nodata is None or nodata_is_label or labels.encoding == "color" or nodata != nodata:
+    if nodata is None or nodata_is_label or not float(nodata).is_integer():
         return
-    target = labels.raw.get(int(nodata), labels.ignore)
+    value = int(nodata)
+    target = labels.raw.get((value, value, value) if labels.encoding == "color" else value, labels.ignore)
     if target != labels.ignore:
         raise InputError(
             f"{path} says that {nodata:g} means no data, but in dataset.yaml it is the class '{labels.names[target]}';"
-            f" write `rasters: {{nodata: label}}` if it is that class, or give the class other values"
+            f" write `rasters: {{nodata: label}}` if it is that class, or give the class another label"
         )

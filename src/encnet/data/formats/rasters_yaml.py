@@ -51,7 +51,8 @@ class Rasters(NamedTuple):
 
 def of_vectors(document: Mapping[str, Any]) -> bool:
     """Whether a dataset.yaml with the key names vectors as labels."""
-    entries = [document.get("rasters"), *(document.get("splits") or {}).values()]
+    splits = document.get("splits")
+    entries = [document.get("rasters"), *(splits.values() if isinstance(splits, dict) else ())]
     names = [entry.get("labels") for entry in entries if isinstance(entry, dict)]
     return any(isinstance(name, str) and Path(name).suffix.lower() in VECTOR_SUFFIXES for name in names)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from encnet.data.class_indices import MAX_CLASSES, ignore_of
 from encnet.data.formats.label_rasters import NO_LABEL
 from encnet.data.formats.yaml_reader import YamlReader
@@ -57,6 +59,7 @@ class VectorClasses(YamlReader):
             )
         undeclared = self._class(document, "undeclared", names)
         if "attribute" not in settings:
+            self._refuse_values(document, vectors[0])
             undeclared = self._only_class(names, outside, vectors[0])
             values = {}
         self.drawing: Drawing = Drawing(tuple(values.items()), outside, NO_LABEL, undeclared)
@@ -152,6 +155,16 @@ class VectorClasses(YamlReader):
             return NO_LABEL
         raise self.mistake(key, f"is '{name}', which is neither `ignore` nor the name of a class")
 
+    def _refuse_values(self, document: Mapping[str, Any], vectors: VectorFile) -> None:
+        """Refuses what has no effect where no attribute says the class of a shape."""
+        classes = [f"classes[{i}].value" for i, entry in enumerate(document["classes"]) if "value" in entry]
+        for key in [*classes, *(["undeclared"] if "undeclared" in document else [])]:
+            raise self.mistake(
+                key,
+                f"is for the values of an attribute, but `rasters` lacks the key 'attribute'; the attributes of"
+                f" {vectors.path} are {', '.join(attributes(vectors)) or 'none'}",
+            )
+
     def _only_class(self, names: Sequence[str], outside: int, vectors: VectorFile) -> int:
         """The class of all shapes, where no attribute says it."""
         left = [position for position in range(len(names)) if position != outside]
@@ -173,11 +186,21 @@ class VectorClasses(YamlReader):
                 f" ({', '.join(names) or 'there is none'}), and `classes: [{{name: ...}}, ...]` with its values"
             )
         found = dict.fromkeys(read_shapes(vectors._replace(attribute=attribute), _ANY_CRS).values)
-        listed = [f"{{name: {value}, value: {json.dumps(value)}}}" for value in found if value is not None]
+        listed = [
+            f"{{name: {_quoted(str(value))}, value: {json.dumps(value, ensure_ascii=False)}}}"
+            for value in found
+            if value is not None
+        ]
         return (
             f"for the values of the attribute '{attribute}' of {vectors.path}, for example"
             f" `classes: [{', '.join(listed[:_NAMED])}{', ...' if len(listed) > _NAMED else ''}]`"
         )
+
+
+def _quoted(name: str) -> str:
+    """A name as YAML reads it: as it is if it is plain text, else in quotes."""
+    plain = name.replace("_", "").replace(" ", "").isalpha() and name == name.strip() and yaml.safe_load(name) == name
+    return name if plain else json.dumps(name, ensure_ascii=False)
 
 
 @dataclass(frozen=True)

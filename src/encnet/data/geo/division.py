@@ -16,6 +16,7 @@ from encnet.data.geo.window import Rectangle, Window
 from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.labels import LabelSet
 from encnet.data.raw_labels import pack_color
+from encnet.data.sample_files import name_in
 from encnet.data.source import ImageSource
 
 _UNDECLARED = -2  # in place of a class
@@ -36,9 +37,9 @@ class _Block(NamedTuple):
     scene: Scene
     rectangle: Rectangle
 
-    @property
-    def ground(self) -> tuple[object, ...]:
-        return (*self.scene.ground, *self.rectangle)
+    def ground(self, root: Path) -> tuple[object, ...]:
+        """Equal for blocks of the same ground; the folder of the data set, which may be moved, is no part of it."""
+        return (*(self.scene.ground or (name_in(root, self.scene.raster),)), *self.rectangle)
 
     def without(self, gap: int) -> _Block:
         """The block without a gap at each side that is not a border of the raster."""
@@ -98,13 +99,13 @@ class Divider:
         counts = self._counts([sample for samples in made.values() for sample in samples])
         classes: dict[tuple[object, ...], Counter[int]] = {}
         for block, samples in made.items():
-            ground = classes.setdefault(block.ground, Counter())
+            ground = classes.setdefault(block.ground(self._root), Counter())
             for sample in samples:
                 ground.update(counts[sample])
         chosen = split_by_area(classes, shares)
         splits: dict[str, list[Sample]] = {split: [] for split in shares}
         for block, samples in made.items():
-            split = chosen[block.ground]
+            split = chosen[block.ground(self._root)]
             splits[split] += samples if split == "train" else block.without(self._gap).windows(self._side)
         held_out = [sample for split, samples in splits.items() if split != "train" for sample in samples]
         counts = {sample: counts[sample] for sample in splits["train"]} | self._counts(held_out)

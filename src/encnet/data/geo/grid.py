@@ -30,8 +30,9 @@ def inset(rectangle: Rectangle, size: tuple[int, int], gap: int) -> Rectangle:
     for start, side, whole in zip(rectangle[:2], rectangle[2:], size, strict=True):
         first = start + (gap if start > 0 else 0)
         last = start + side - (gap if start + side < whole else 0)
-        middle = start + side // 2
-        first, last = min(first, middle), max(last, middle + 1)
+        if first >= last:
+            first = start + side // 2
+            last = first + 1
         spans.append((first, last - first))
     (top, height), (left, width) = spans
     return Rectangle(top, left, height, width)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from encnet.data.dataset import DatasetIndex
+from encnet.data.geo.coordinates import corners
 from encnet.data.geo.vectors import require_geo
 from encnet.data.geo.window import Window
 from encnet.data.raster import open_raster
@@ -77,7 +78,7 @@ def _outlines(windows: list[Window]) -> list[tuple[Window, Any]]:
             continue
         for window in (window for window in windows if window.raster == raster):
             (top, bottom), (left, right) = window.rectangle.slices
-            corners = [transform * corner for corner in ((left, top), (right, top), (right, bottom), (left, bottom))]
-            longitudes, latitudes = warp.transform(crs, "EPSG:4326", *zip(*corners, strict=True))
+            xs, ys = corners(transform, top, left, bottom, right).T
+            longitudes, latitudes = warp.transform(crs, "EPSG:4326", xs, ys)
             found.append((window, shapely.Polygon(zip(longitudes, latitudes, strict=True))))
     return found

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from encnet.data.geo.coordinates import coordinates
 from encnet.data.geo.window import Window
 from encnet.data.geo.window_labels import WindowLabels
-from encnet.data.raster import open_raster
+from encnet.data.raster import files_of_raster, open_raster
 from encnet.system.errors import InputError
 
 Grid = Literal["same", "placed", "unplaced"]
@@ -46,7 +47,7 @@ class RasterLabels(WindowLabels):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return (self.path, self.window.raster)
+        return (*files_of_raster(self.path), *self.window.files)
 
     def at(self, window: Window) -> RasterLabels:
         return replace(self, window=window)
@@ -65,7 +66,7 @@ class RasterLabels(WindowLabels):
                 dataset = stack.enter_context(_on_grid_of(self.window.raster, dataset, self.nodata))
             try:
                 values = dataset.read(bands, window=self.window.rectangle.slices)
-                there = dataset.read_masks(1, window=self.window.rectangle.slices) > 0
+                there = (dataset.read_masks(bands, window=self.window.rectangle.slices) > 0).any(axis=0)
             except Exception as error:  # errors of rasterio and of GDAL
                 raise InputError(f"{self.path} is damaged: {error}; repair or replace it") from error
         if self.grid != "placed" and not self.nodata:  # on another grid, the mask is of what is not covered
@@ -110,8 +111,8 @@ def grid_of(labels: Path, raster: Path) -> Grid:
         same = own.crs == other.crs and of_labels.size == of_raster.size
         # A hundredth of a pixel over the whole raster moves no label.
         tolerance = 0.01 * abs(other.transform.determinant) ** 0.5
-        corners = [(0, 0), (other.width, 0), (0, other.height)]
-        placed, wanted = (np.array([transform * c for c in corners]) for transform in (own.transform, other.transform))
+        places = [(0, 0), (other.width, 0), (0, other.height)]
+        placed, wanted = (coordinates(transform, places) for transform in (own.transform, other.transform))
         return "same" if same and np.abs(placed - wanted).max() <= tolerance else "placed"
 
 

@@ -17,7 +17,7 @@ class Scene(NamedTuple):
 
     raster: Path  #: the file
     rectangle: Rectangle  #: all its pixels
-    ground: tuple[object, ...]  #: equal for rasters whose pixels show the same ground
+    ground: tuple[object, ...] | None  #: equal for rasters whose pixels show the same ground; None if nothing says it
     labelled: Callable[[Window], WindowLabels] | None  #: the labels of a window; None if there are none
 
     @classmethod
@@ -29,8 +29,8 @@ class Scene(NamedTuple):
         """
         with open_raster(raster, (1,)) as reader:
             dataset = reader.dataset
-            place = (dataset.crs.to_string(), *dataset.transform[:6]) if dataset.crs else (str(raster),)
-            return cls(raster, Rectangle(0, 0, *reader.size), (*place, *reader.size), labelled)
+            ground = (dataset.crs.to_string(), *dataset.transform[:6], *reader.size) if dataset.crs else None
+            return cls(raster, Rectangle(0, 0, *reader.size), ground, labelled)
 
     def sample(self, window: Window) -> Sample:
         """A window and its labels."""

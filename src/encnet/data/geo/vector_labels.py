@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from encnet.data.geo.coordinates import corners, moved_to, resized
 from encnet.data.geo.vectors import AttributeValue, Shapes, VectorFile, read_shapes
 from encnet.data.geo.window import Window
 from encnet.data.geo.window_labels import WindowLabels
@@ -71,7 +72,7 @@ class VectorLabels(WindowLabels):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return (self.vectors.path, self.window.raster)
+        return (*self.vectors.files, *self.window.files)
 
     def at(self, window: Window) -> VectorLabels:
         return replace(self, window=window)
@@ -87,11 +88,9 @@ class VectorLabels(WindowLabels):
             InputError: a file is missing or damaged, or a shape has an undeclared value.
         """
         features = import_module("rasterio.features")
-        windows = import_module("rasterio.windows")
         with open_raster(self.window.raster, (1,)) as reader:
             rectangle = self.window.rectangle
-            window = windows.Window(rectangle.left, rectangle.top, rectangle.width, rectangle.height)
-            transform = reader.dataset.window_transform(window)
+            transform = moved_to(reader.dataset.transform, rectangle.top, rectangle.left)
         shapes = read_shapes(self.vectors, self.crs)
         size = (rectangle.height, rectangle.width)
         labels = np.full(size, self.drawing.outside, np.int32)
@@ -105,9 +104,7 @@ class VectorLabels(WindowLabels):
 
 def outline_of(transform: Any, size: tuple[int, int]) -> Any:
     """The outline, a shapely polygon in coordinates, of a grid of (height, width) pixels."""
-    height, width = size
-    corners = [transform * corner for corner in ((0, 0), (width, 0), (width, height), (0, height))]
-    return import_module("shapely").Polygon(corners)
+    return import_module("shapely").Polygon(corners(transform, 0, 0, *size))
 
 
 def contested(shapes: Shapes, raw: Sequence[int], transform: Any, size: tuple[int, int]) -> float:
@@ -123,7 +120,7 @@ def contested(shapes: Shapes, raw: Sequence[int], transform: Any, size: tuple[in
     """
     features = import_module("rasterio.features")
     rows, columns = (min(side, _COARSE) for side in size)
-    coarse = transform * transform.scale(size[1] / columns, size[0] / rows)
+    coarse = resized(transform, size[0] / rows, size[1] / columns)
     labels: dict[int, list[Any]] = {}
     for place in shapes.in_order(outline_of(transform, size)):
         labels.setdefault(raw[place], []).append(shapes.geometries[place])

@@ -17,6 +17,11 @@ VECTOR_SUFFIXES: frozenset[str] = frozenset(
 )
 """Suffixes of vector files."""
 
+_PARTS_OF_FILES: dict[str, tuple[str, ...]] = {  # suffix -> suffixes of the files beside it
+    ".shp": (".dbf", ".shx", ".prj", ".cpg"),
+    ".gpkg": (".gpkg-wal",),
+    ".sqlite": (".sqlite-wal",),
+}
 _PARTS_OF_A_SIDE = 64  # straight lines become curves in another CRS; a side of this many parts follows them closely
 
 AttributeValue = str | int | float | None
@@ -33,6 +38,13 @@ class VectorFile(NamedTuple):
 
     def __str__(self) -> str:
         return str(self.path)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file, and those beside it that hold a part of its content: the attributes of a shapefile, for example."""
+        suffixes = _PARTS_OF_FILES.get(self.path.suffix.lower(), ())
+        beside = [self.path.with_name(self.path.stem + suffix) for suffix in suffixes]
+        return (self.path, *(path for path in beside if path.is_file()))
 
 
 class Shapes(NamedTuple):
@@ -85,18 +97,24 @@ def read_shapes(vectors: VectorFile, crs: str) -> Shapes:
             attribute, or no coordinate system.
     """
     try:
-        stat = vectors.path.stat()
+        stats = [path.stat() for path in vectors.files]
     except OSError as error:
         raise InputError(f"there is no file {vectors.path}; restore it or correct the path") from error
-    return _read_shapes(vectors, crs, (stat.st_size, stat.st_mtime_ns))
+    return _read_shapes(vectors, crs, tuple((stat.st_size, stat.st_mtime_ns) for stat in stats))
 
 
 @lru_cache(maxsize=8)
-def _read_shapes(vectors: VectorFile, crs: str, stamp: tuple[int, int]) -> Shapes:
-    """:func:`read_shapes`, kept for the next window while the file has this size and time."""
-    pyogrio, shapely, rasterio = require_geo("pyogrio"), require_geo("shapely"), require_rasterio()
+def _read_shapes(vectors: VectorFile, crs: str, stamps: tuple[tuple[int, int], ...]) -> Shapes:
+    """:func:`read_shapes`, kept for the next window while its files have these sizes and times."""
+    pyogrio, shapely = require_geo("pyogrio"), require_geo("shapely")
     layer = _described(vectors)
     own = layer["crs"] or vectors.crs
+    if layer["crs"] and vectors.crs and not _same(layer["crs"], vectors.crs, vectors):
+        raise InputError(
+            f"{vectors.path} says its coordinate system, {layer['crs']}, but `rasters.crs` in dataset.yaml is"
+            f" {vectors.crs}; leave out `crs`, or correct the file, with ogr2ogr -a_srs for example",
+            "crs",
+        )
     if own is None:
         raise InputError(
             f"{vectors.path} does not say its coordinate system; name it in dataset.yaml, as `rasters: {{crs:"
@@ -105,18 +123,16 @@ def _read_shapes(vectors: VectorFile, crs: str, stamp: tuple[int, int]) -> Shape
         )
     columns = [] if vectors.attribute is None else [vectors.attribute]
     try:
-        _, _, codes, fields = pyogrio.raw.read(vectors.path, layer=vectors.layer, columns=columns, force_2d=True)
+        _, _, codes, fields = pyogrio.raw.read(vectors.path, layer=layer["layer"], columns=columns, force_2d=True)
         geometries = shapely.from_wkb(codes)
     except Exception as error:
         raise _unreadable(vectors.path, error) from error
     there = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
-    values = [plain_value(value) for value in fields[0].tolist()] if fields else [None] * len(geometries)
+    truth = vectors.attribute is not None and layer["dtypes"][layer["fields"].index(vectors.attribute)] == "bool"
+    values = [_value(value, truth) for value in fields[0].tolist()] if fields else [None] * len(geometries)
     geometries = geometries[there]
-    try:
-        if rasterio.crs.CRS.from_user_input(own) != rasterio.crs.CRS.from_user_input(crs):
-            geometries = _transformed(geometries, own, crs)
-    except rasterio.errors.CRSError as error:
-        raise InputError(f"{vectors.path}: the coordinate system {own} is not known: {error}; correct it") from error
+    if not _same(own, crs, vectors):
+        geometries = _transformed(geometries, own, crs)
     order = np.argsort(-shapely.area(geometries), kind="stable")
     features = np.flatnonzero(there)[order]
     return Shapes(
@@ -126,6 +142,17 @@ def _read_shapes(vectors: VectorFile, crs: str, stamp: tuple[int, int]) -> Shape
         int(np.count_nonzero(~there)),
         shapely.STRtree(geometries[order]),
     )
+
+
+def _same(own: str, other: str, vectors: VectorFile) -> bool:
+    """Whether two texts name the same coordinate system."""
+    rasterio = require_rasterio()
+    try:
+        systems = [rasterio.crs.CRS.from_user_input(text) for text in (own, other)]
+    except rasterio.errors.CRSError as error:
+        wrong = vectors.crs if vectors.crs else own
+        raise InputError(f"{vectors.path}: the coordinate system {wrong} is not known: {error}; correct it") from error
+    return systems[0] == systems[1]
 
 
 def _transformed(geometries: np.ndarray, own: str, crs: str) -> np.ndarray:
@@ -145,7 +172,7 @@ def _transformed(geometries: np.ndarray, own: str, crs: str) -> np.ndarray:
 
 
 def _described(vectors: VectorFile) -> dict[str, Any]:
-    """The description of a layer: its fields, types and coordinate system."""
+    """The description of a layer: its name, fields, types and coordinate system."""
     path, layer = vectors.path, vectors.layer
     names = layers(path)
     listed = ", ".join(names) or "none"
@@ -156,6 +183,7 @@ def _described(vectors: VectorFile) -> dict[str, Any]:
         )
     if layer is not None and layer not in names:
         raise InputError(f"{path} has no layer '{layer}'; its layers are {listed}", "layer")
+    layer = names[0] if layer is None else layer  # GDAL would also count tables without shapes
     try:
         description = require_geo("pyogrio").read_info(path, layer=layer)
     except Exception as error:
@@ -166,7 +194,7 @@ def _described(vectors: VectorFile) -> dict[str, Any]:
             f"{path} has no attribute '{vectors.attribute}'; its attributes are {', '.join(fields) or 'none'}",
             "attribute",
         )
-    return {**description, "fields": fields}
+    return {**description, "fields": fields, "layer": layer}
 
 
 def plain_value(value: Any) -> AttributeValue:
@@ -179,6 +207,12 @@ def plain_value(value: Any) -> AttributeValue:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _value(value: Any, truth: bool) -> AttributeValue:
+    """The value of an attribute; truth values are read as numbers if some are missing."""
+    plain = plain_value(value)
+    return plain if plain is None or not truth else str(bool(value))
 
 
 def require_geo(name: str) -> Any:

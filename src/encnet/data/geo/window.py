@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from encnet.data.image_facts import ImageFacts
-from encnet.data.raster import open_raster
+from encnet.data.raster import files_of_raster, open_raster
 from encnet.data.stored_values import StoredValues
 
 OVERVIEW: int = 1024
@@ -65,8 +65,8 @@ class Window:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The raster."""
-        return (self.raster,)
+        """The raster, and the files that a virtual raster is made of."""
+        return files_of_raster(self.raster)
 
     def is_file(self) -> bool:
         """Whether the raster exists."""
