@@ -18,6 +18,7 @@ from encnet.data.labels import LabelSet
 from encnet.data.raw_labels import pack_color
 from encnet.data.sample_files import name_in
 from encnet.data.source import ImageSource
+from encnet.system.errors import InputError
 
 _UNDECLARED = -2  # in place of a class
 _FEW_BLOCKS = 20  # shares and classes cannot be met by so few
@@ -131,6 +132,11 @@ class Divider:
 
     def _notes(self, counts: Mapping[Sample, Mapping[int, int]]) -> tuple[str, ...]:
         empty, number = sum(not each for each in counts.values()), len(counts)
+        if empty == number:
+            raise InputError(
+                f"none of the {number} windows of the rasters in {self._root} has a pixel with both data and a label; do"
+                " rasters and labels show the same ground?"
+            )
         notes = [f"rasters are read in {number - empty} windows of up to {self._side} x {self._side} pixels"]
         if empty:
             notes.append(f"{empty} of {number} windows are left out, since no pixel in them has both data and a label")
