@@ -11,10 +11,11 @@ import torch
 from raster_data import dataset
 from rasters import rasterio, write_raster
 
-from encnet.data.dataset import Sample, SampleKey, SegmentationDataset
+from encnet.data.dataset import Sample
 from encnet.data.geo.raster_labels import RasterLabels
 from encnet.data.geo.window import Rectangle, Window
 from encnet.data.labels import LabelSet
+from encnet.data.tensors import SampleKey, SegmentationDataset
 
 SIZE = (70, 90)
 

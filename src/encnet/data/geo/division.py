@@ -134,7 +134,7 @@ class Divider:
         empty, number = sum(not each for each in counts.values()), len(counts)
         if empty == number:
             raise InputError(
-                f"none of the {number} windows of the rasters in {self._root} has a pixel with both data and a label; do"
+                f"none of the {number} windows of the rasters in {self._root} has a pixel with data and a label; do"
                 " rasters and labels show the same ground?"
             )
         notes = [f"rasters are read in {number - empty} windows of up to {self._side} x {self._side} pixels"]
