@@ -24,6 +24,7 @@ def report(checkpoint: Path, scenes: Path) -> BenchmarkReport:
     return benchmark_model(checkpoint, scenes, size=(64, 96), repeats=1, device="cpu", limit=2, progress=False)
 
 
+@pytest.mark.slow
 def test_every_form_is_measured(report: BenchmarkReport) -> None:
     native = cpu_computes_bf16()
     expected = ["PyTorch fp32", *(["PyTorch bf16"] if native else []), "ONNX Runtime fp32", "OpenVINO fp32"]
@@ -40,6 +41,7 @@ def test_every_form_is_measured(report: BenchmarkReport) -> None:
         assert form.mean_iou is not None and 0 < form.mean_iou < 1
 
 
+@pytest.mark.slow
 def test_the_mean_iou_is_that_of_an_evaluation(report: BenchmarkReport, checkpoint: Path, scenes: Path) -> None:
     evaluation = encnet.evaluate(checkpoint, read_dataset(scenes), device="cpu", limit=2, workers=0, progress=False)
     assert report.forms[0].name == "PyTorch fp32"
@@ -47,6 +49,7 @@ def test_the_mean_iou_is_that_of_an_evaluation(report: BenchmarkReport, checkpoi
     assert report.data == "scenes val, 2 images"
 
 
+@pytest.mark.slow
 def test_the_report_is_saved_as_json(report: BenchmarkReport, tmp_path: Path) -> None:
     path = report.save(tmp_path / "out")
     content = json.loads(path.read_text(encoding="utf-8"))

@@ -30,6 +30,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.context.load_recipe", one_epoch)
 
 
+@pytest.mark.slow
 def test_finished_trainings_are_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = benchmark_context(tmp_path, seeds=1, epochs=1)
     first = json.loads(path.read_text())

@@ -12,6 +12,7 @@ from benchmarks.growth import benchmark_growth
 from encnet.system.errors import InputError
 
 
+@pytest.mark.slow
 def test_benchmark_writes_what_it_measured(tmp_path: Path) -> None:
     path = benchmark_growth(
         tmp_path, "encnet_tiny", 3, [(64, 64), (96, 128)], [3, 300], (64, 96), large=(400, 600), repeats=1

@@ -28,6 +28,7 @@ def predicted(form: Form) -> tuple[np.ndarray, np.ndarray | None]:
     return prediction
 
 
+@pytest.mark.slow
 def test_engines_predict_the_same(tmp_path: Path) -> None:
     engines = ["pytorch", "openvino"]  # ONNX Runtime's file is written and run in tests/export
     export_all("encnet_tiny", 5, engines, tmp_path)
@@ -41,6 +42,7 @@ def test_engines_predict_the_same(tmp_path: Path) -> None:
         assert presence is not None and presence.shape == (SHAPE[0], 5)
 
 
+@pytest.mark.slow
 def test_benchmark_writes_what_it_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

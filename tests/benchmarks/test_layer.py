@@ -37,6 +37,7 @@ def test_matrix_products_are_two_forward_and_four_backward(layout: str, step: st
     assert counter.get_total_flops() == products * 2 * (2 * 9 * 11) * 64 * 8
 
 
+@pytest.mark.slow
 def test_benchmark_writes_what_it_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = benchmark_layer(tmp_path, channels=64, num_codes=32, side=40, repeats=1)
     report = json.loads(path.read_text())
@@ -57,6 +58,7 @@ def test_benchmark_writes_what_it_measured(tmp_path: Path, capsys: pytest.Captur
     assert output.count("expanded form, contiguous") == 2
 
 
+@pytest.mark.slow
 def test_one_layout_is_measured_alone(tmp_path: Path) -> None:
     path = benchmark_layer(tmp_path, channels=8, num_codes=4, side=8, repeats=1, layouts=["contiguous"])
     results = json.loads(path.read_text())["results"]

@@ -17,6 +17,7 @@ from encnet.inference.protocols.protocol import Protocol
 from encnet.system.errors import InputError
 
 
+@pytest.mark.slow
 def test_benchmark_writes_what_it_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = create_model("encnet_tiny", num_classes=3)
     model.save(tmp_path / "model.safetensors")

@@ -66,6 +66,7 @@ def test_steps_of_every_way_and_of_the_library_run() -> None:
         form.prepare(SHAPE)()
 
 
+@pytest.mark.slow
 def test_benchmark_writes_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peak, "FLOP_OF_A_RUN", 1e7)
     kernels = [Gemm(128, 128, 128)]

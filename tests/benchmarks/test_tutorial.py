@@ -25,6 +25,7 @@ def test_both_forms_are_equal(training: bool) -> None:
     torch.testing.assert_close(a.presence, b.presence, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_benchmark_writes_what_it_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     oracle = tmp_path / "oracle.py"
     oracle.write_text(

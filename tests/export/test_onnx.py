@@ -53,7 +53,7 @@ def test_an_exported_model_agrees_with_pytorch(exported_onnx: tuple[EncNet, Expo
 @pytest.mark.parametrize(
     ("variant", "options"),
     [
-        ("encnet_resnet50_fullres", {**SMALL, "head_channels": 16}),
+        pytest.param("encnet_resnet50_fullres", {**SMALL, "head_channels": 16}, marks=pytest.mark.slow),
         pytest.param("encnet_tiny", {"context": False}, marks=pytest.mark.slow),
         pytest.param("encnet_tiny", {"stage3_se": True}, marks=pytest.mark.slow),
         pytest.param("encnet_jpu_resnet50", RESNET18, marks=pytest.mark.slow),

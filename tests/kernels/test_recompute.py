@@ -16,9 +16,9 @@ from encnet.system.errors import InputError
 @pytest.mark.parametrize(
     ("variant", "stages", "options"),
     [
-        ("encnet_resnet18", 1, {}),
+        pytest.param("encnet_resnet18", 1, {}, marks=pytest.mark.slow),
         ("encnet_resnet18", 2, {}),
-        ("encnet_resnet18", 4, {}),
+        pytest.param("encnet_resnet18", 4, {}, marks=pytest.mark.slow),
         ("encnet_lite0", 1, {}),
         ("encnet_lite0", 4, {}),
         ("encnet_lite0", 4, {"backbone": "efficientnet_lite0"}),

@@ -49,7 +49,12 @@ def test_list_models_has_the_documented_variants() -> None:
     }
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+DEEP = [name for name in VARIANTS if "101" in name]  # of the same parts as the shallower ones, and slow
+
+
+@pytest.mark.parametrize(
+    "variant", [pytest.param(name, marks=pytest.mark.slow) if name in DEEP else name for name in VARIANTS]
+)
 class TestEveryVariant:
     def test_training_step_gives_every_parameter_a_gradient(self, variant: str) -> None:
         model = build(variant, aux=True, stage3_se=True).train()

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from encnet.data.pixels import resized
-from encnet.data.sample_files import ImageFile
-from encnet.data.source import PHOTOGRAPHS, ImageSource, describe
+from encnet.data.sample_files import ImageFile, describe
+from encnet.data.source import PHOTOGRAPHS, ImageSource
 
 Shape = tuple[int, int, int]
 """Images, height, width."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from encnet.data.derived_labels import DerivedLabels
 from encnet.data.geo.window import Window
+from encnet.data.image_facts import ImageFacts, describe_image
 
 ImageFile = Path | Window
 """A photograph: a file, or a window of a raster."""
@@ -35,3 +36,12 @@ def name_in(root: Path, part: ImageFile | LabelFile) -> str:
     if isinstance(part, Path):
         return part.relative_to(root).as_posix() if part.is_relative_to(root) else str(part)
     return str(part).removeprefix(f"{root}/")
+
+
+def describe(image: str | ImageFile) -> ImageFacts:
+    """The facts of a photograph or of a window of a raster; no pixel is decoded.
+
+    Raises:
+        InputError: there is no such file, or its header cannot be read.
+    """
+    return image.facts() if isinstance(image, Window) else describe_image(image)

@@ -15,7 +15,7 @@ from encnet.data.image_facts import ImageFacts, describe_image
 from encnet.data.images import as_photograph, open_described
 from encnet.data.pixels import Pixels, ValueRange, scaled
 from encnet.data.raster import listed
-from encnet.data.sample_files import ImageFile
+from encnet.data.sample_files import ImageFile, describe
 from encnet.data.stored_values import PERCENTILES, StoredValues, array_of, proposed_range, stored_values
 from encnet.system.checks import require
 from encnet.system.errors import InputError
@@ -207,15 +207,6 @@ class ImageSource:
             f" for example {' and '.join(lines)}",
             "bands" if self.bands is None and facts.bands not in (1, 3) else "value_range",
         )
-
-
-def describe(image: str | ImageFile) -> ImageFacts:
-    """The facts of a photograph or of a window of a raster; no pixel is decoded.
-
-    Raises:
-        InputError: there is no such file, or its header cannot be read.
-    """
-    return image.facts() if isinstance(image, Window) else describe_image(image)
 
 
 PHOTOGRAPHS: ImageSource = ImageSource()

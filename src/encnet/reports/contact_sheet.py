@@ -16,9 +16,9 @@ from encnet.data.geo.window import Window
 from encnet.data.images import as_photograph
 from encnet.data.labels import LabelSet
 from encnet.data.pixels import picture
-from encnet.data.sample_files import ImageFile
+from encnet.data.sample_files import ImageFile, describe
 from encnet.data.samples import read_sample, upright_label
-from encnet.data.source import PHOTOGRAPHS, ImageSource, describe
+from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.reports.pictures import overlay
 from encnet.system.errors import InputError
 

@@ -334,8 +334,10 @@ def test_one_label_raster_may_cover_all_rasters(root: Path) -> None:
 def test_changes_of_dataset_yaml_are_seen_though_counts_are_kept(root: Path) -> None:
     """What a window holds is cached; other classes, attributes and files are other counts."""
     split = "classes: [{name: a, value: %s}]\nundeclared: ignore\n" + VECTORS.replace("crop", "code")
-    number = [len(dataset(root, split % code).split("train")) for code in (1, 2, 3, 9, 1)]
-    assert number == [4, 4, 5, 0, 4]  # the smaller shape 2, of no class, covers the shape 3 in the first window
+    number = [len(dataset(root, split % code).split("train")) for code in (1, 2, 3, 1)]
+    assert number == [4, 4, 5, 4]  # the smaller shape 2, of no class, covers the shape 3 in the first window
+    with pytest.raises(InputError, match=r"none of the 6 windows .* has a pixel with data and a label"):
+        dataset(root, split % 9)
     describe(root, split % 1)
     write_vectors(root / "parcels.gpkg", [box(2, 2, 10, 10)], {"code": [1]})
     assert len(read_dataset(root).split("train")) == 1

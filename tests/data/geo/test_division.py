@@ -17,6 +17,7 @@ from encnet.data.check import check_dataset
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
 from encnet.data.geo.window import Window
+from encnet.system.errors import InputError
 
 SIZE = (150, 190)
 CLASSES = [{"name": "a", "value": 0}, {"name": "b", "value": 1}, {"name": "c", "value": 2}]
@@ -163,7 +164,8 @@ def test_only_bands_that_are_used_must_have_data(tmp_path: Path) -> None:
     pixels[:, :, 3] = 0
     write_raster(tmp_path / "a.tif", pixels, nodata=0, photometric="MINISBLACK")
     assert len(dataset(tmp_path, {**document(), "bands": [1, 2, 3]}).split("train")) == 4
-    assert len(dataset(tmp_path, {**document(), "bands": [1, 2, 4]}).split("train")) == 0
+    with pytest.raises(InputError, match="none of the 4 windows of the rasters"):
+        dataset(tmp_path, {**document(), "bands": [1, 2, 4]})
 
 
 def test_undeclared_labels_are_found_by_the_check(tmp_path: Path) -> None:
