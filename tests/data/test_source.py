@@ -121,7 +121,7 @@ def test_other_numbers_are_turned_upright_by_pillow(tmp_path: Path, orientation:
 def test_other_bands_are_turned_upright_by_rasterio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_bands(tmp_path / "a.tif", values(4))
     facts = describe_image(path)._replace(orientation=6)
-    monkeypatch.setattr("encnet.data.source.describe_image", lambda path: facts)
+    monkeypatch.setattr("encnet.data.source.describe", lambda path: facts)
     pixels = ImageSource((1, 2, 3, 4), ((0, 4095),)).read(path).pixels
     np.testing.assert_array_equal(pixels, UPRIGHT[6](scaled_by_loops(values(4), [(0, 4095)])))
 
