@@ -16,6 +16,7 @@ from vector_files import LEFT, TOP
 from encnet.data.check import check_dataset
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
+from encnet.data.geo.overlap import overlapping_splits
 from encnet.data.geo.window import Window
 from encnet.system.errors import InputError
 
@@ -195,6 +196,20 @@ def test_the_same_ground_in_two_splits_is_a_warning(tmp_path: Path, shift: int, 
     assert len(messages) == (windows > 0)
     if windows:
         assert messages[0].startswith(f"{windows} windows of val show the same ground as windows of train (")
+
+
+def test_one_raster_in_two_splits_is_a_warning_also_without_a_coordinate_system(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_raster(tmp_path / f"{name}.tif", np.full((64, 64, 3), 80, np.uint8), crs=None)
+    write_raster(tmp_path / "labels.tif", np.zeros((64, 64, 1), np.uint8), crs=None)
+
+    def windows_on_the_same_ground(train: str, val: str) -> list[int]:
+        splits = {s: {"images": f"{n}.tif", "labels": "labels.tif"} for s, n in (("train", train), ("val", val))}
+        index = dataset(tmp_path, {"classes": CLASSES[:1], "rasters": {"window": 32}, "splits": splits})
+        return [len(overlap.windows) for overlap in overlapping_splits(index)]
+
+    assert windows_on_the_same_ground("a", "a") == [4]
+    assert windows_on_the_same_ground("a", "b") == []  # nobody knows where they lie
 
 
 def test_neighbouring_blocks_are_no_overlap(tmp_path: Path) -> None:

@@ -179,13 +179,22 @@ def test_without_georeference_pixels_correspond_by_row_and_column(root: Path) ->
         dataset(root, document())
 
 
-def test_the_raster_65535_is_no_label(root: Path) -> None:
-    values = np.where(VALUES == 3, 65535, VALUES).astype(np.uint16)
+def test_65535_is_no_label_only_if_it_is_ignored_by_name(root: Path) -> None:
+    values = np.where(VALUES == 3, np.uint16(65535), VALUES)
     write_raster(root / "labels.tif", values[..., None])
+    with pytest.raises(InputError, match=r"holds the label 65535, .*; list it under `ignore` in dataset.yaml"):
+        dataset(root, document(CLASSES[:3]))
     expected = np.where(VALUES == 3, NO_LABEL, VALUES)
-    np.testing.assert_array_equal(whole(dataset(root, document(CLASSES[:3])), SIZE), expected)
+    index = dataset(root, document(CLASSES[:3], ignore=[65535]))
+    np.testing.assert_array_equal(whole(index, SIZE), expected)
     with pytest.raises(InputError, match="the class 'x' has the label 65535, which says that there is none"):
         dataset(root, document([*CLASSES, {"name": "x", "value": 65535}]))
+
+
+def test_a_key_without_effect_is_noted(root: Path) -> None:
+    write_raster(root / "labels.tif", VALUES[..., None])
+    notes = [note for note in dataset(root, document(nodata="label")).notes if "no effect" in note]
+    assert len(notes) == 1 and "labels.tif (1 label rasters without a nodata value)" in notes[0]
 
 
 def test_a_mask_in_the_file_says_where_there_are_labels(root: Path) -> None:

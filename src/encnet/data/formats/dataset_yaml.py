@@ -179,12 +179,7 @@ class _DatasetYaml(YamlReader):
     def undeclared(self, names: list[str]) -> int | None:
         if "undeclared" not in self.document:
             return None
-        name = self.text(self.document["undeclared"], "undeclared")
-        if name in names:
-            return names.index(name)
-        if name == "ignore":
-            return ignore_of(len(names))
-        raise self.mistake("undeclared", f"is '{name}', which is neither `ignore` nor the name of a class")
+        return self.class_or_ignore(self.document["undeclared"], "undeclared", names, ignore_of(len(names)))
 
     def split(self, entry: Any, key: str) -> tuple[Sample, ...]:
         entry = self.mapping(entry, key, required={"images"}, optional={"labels", "list"})

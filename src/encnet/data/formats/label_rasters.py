@@ -66,12 +66,14 @@ def label_rasters(
     Args:
         images: the rasters.
         path: a label raster for all of them, or a folder with one for each, of the same name or a similar one.
-        labels: the classes, from :func:`with_missing`.
+        labels: the classes, as dataset.yaml declares them.
         nodata_is_label: whether the nodata value of label rasters is a label like any other.
 
     Raises:
         InputError: a raster has no label raster, or one that cannot be placed on it; or nodata is the value of a class.
     """
+    colored = labels.encoding == "color"
+    reserved = (NO_LABEL_COLOR if colored else NO_LABEL) not in labels.raw
     notes: list[str] = []
     if path.is_dir():
         maps = [((), file) for file in files(path, RASTER_SUFFIXES)]
@@ -95,7 +97,12 @@ def label_rasters(
         _require_no_class_without_data(file, labels, nodata_is_label)
         grid = grid_of(file, image)
         files_on.setdefault(grid, []).append(file)
-        scenes.append(Scene.of(image, _Labelled(file, labels.encoding == "color", not nodata_is_label, grid)))
+        scenes.append(Scene.of(image, _Labelled(file, colored, not nodata_is_label, grid, reserved)))
+    without = [file for each in files_on.values() for file in each if nodata_is_label and _nodata(file) is None]
+    if without:
+        notes.append(
+            f"`nodata: label` has no effect on {without[0]} ({len(without)} label rasters without a nodata value)"
+        )
     for kind, text in _NOTES.items():
         if found := files_on.get(kind):
             notes.append(f"{found[0]} {text} ({len(found)} of {len(images)} label rasters)")
@@ -110,15 +117,21 @@ class _Labelled:
     colored: bool
     nodata: bool
     grid: Grid
+    reserved: bool
 
     def __call__(self, window: Window) -> RasterLabels:
         missing = pack_color(NO_LABEL_COLOR) if self.colored else NO_LABEL
-        return RasterLabels(window, self.path, self.colored, missing, self.nodata, self.grid)
+        return RasterLabels(window, self.path, self.colored, missing, self.nodata, self.grid, self.reserved)
+
+
+def _nodata(path: Path) -> float | None:
+    """The value that means no data in a raster."""
+    with open_raster(path, (1,)) as reader:
+        return reader.dataset.nodata
 
 
 def _require_no_class_without_data(path: Path, labels: LabelSet, nodata_is_label: bool) -> None:
-    with open_raster(path, (1,)) as reader:
-        nodata = reader.dataset.nodata
+    nodata = _nodata(path)
     if nodata is None or nodata_is_label or not float(nodata).is_integer():
         return
     value = int(nodata)

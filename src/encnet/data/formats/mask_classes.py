@@ -21,16 +21,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from encnet.data.class_indices import MAX_CLASSES, ignore_of
+from encnet.data.class_indices import ignore_of
 from encnet.data.class_masks import ClassMasks
 from encnet.data.dataset import Sample
 from encnet.data.formats.mask_pattern import EXAMPLE, MaskPattern
 from encnet.data.formats.matching import LABEL_SUFFIXES
 from encnet.data.formats.pairs import found_in
-from encnet.data.formats.yaml_reader import YamlReader
+from encnet.data.formats.yaml_reader import NamedClass, YamlReader
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.labels import LabelSet
-from encnet.data.palette import Color, distinct_palette
 from encnet.data.sample_files import name_in
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
@@ -72,9 +71,10 @@ class MaskClasses(YamlReader):
             raise self.mistake("splits", f"is not given; it names photographs and masks, as `{example}`")
         if "classes" not in document:
             raise self.mistake("classes", f"is not given; it names the classes of the masks, {self._proposal()}")
-        names, palette = self._classes(self.sequence(document["classes"], "classes"))
-        self.labels: LabelSet = LabelSet.plain(names, palette)
-        self._outside = self._outside_of(names)
+        classes = self.named_classes(self.sequence(document["classes"], "classes"))
+        self._texts = self._texts_of(classes)
+        self.labels: LabelSet = LabelSet.plain([each.name for each in classes], [each.color for each in classes])
+        self._outside = self._outside_of(self.labels.names)
 
     def samples(self, images: Path, pattern_text: Any, key: str) -> tuple[Sample, ...]:
         """The photographs of a folder with their masks, sorted by name.
@@ -178,31 +178,16 @@ class MaskClasses(YamlReader):
             self._files[pattern] = pattern.existing()
         return pattern
 
-    def _classes(self, entries: Sequence[Any]) -> tuple[list[str], list[Color]]:
-        """Names and palette; the texts of the classes go to ``_texts``."""
-        if not 1 <= len(entries) <= MAX_CLASSES:
-            raise self.mistake("classes", f"must have 1 to {MAX_CLASSES} entries, not {len(entries)}")
-        names: list[str] = []
-        palette = list(distinct_palette(len(entries)))
-        self._texts: list[list[str]] = []
+    def _texts_of(self, classes: Sequence[NamedClass]) -> list[list[str]]:
+        """The texts of each class in the names of its masks."""
         owners: dict[str, str] = {}
-        for position, given in enumerate(entries):
-            key = f"classes[{position}]"
-            entry = self.mapping(given, key, required={"name"}, optional={"color", "value"})
-            name = self.text(entry["name"], f"{key}.name")
-            if name in names:
-                raise self.mistake(f"{key}.name", f"is '{name}', like classes[{names.index(name)}]; names must differ")
-            texts = entry.get("value", name)
-            texts = [self.text(text, f"{key}.value") for text in (texts if isinstance(texts, list) else [texts])]
-            for text in texts:
+        for each in classes:
+            for value in each.values:
+                text = self.text(value, f"{each.key}.value")
                 if text in owners:
-                    raise self.mistake(key, f"has the value '{text}', which '{owners[text]}' has; give it to one")
-                owners[text] = name
-            names.append(name)
-            self._texts.append(texts)
-            if "color" in entry:
-                palette[position] = self.color(entry["color"], f"{key}.color")
-        return names, palette
+                    raise self.mistake(each.key, f"has the value '{text}', which '{owners[text]}' has; give it to one")
+                owners[text] = each.name
+        return [each.values for each in classes]
 
     def _outside_of(self, names: Sequence[str]) -> int:
         """The raw label of pixels in no mask."""
@@ -212,12 +197,7 @@ class MaskClasses(YamlReader):
                 "lacks the key `outside`, the class of pixels in no mask; write `outside: ignore` to ignore them, or"
                 f" name a class, as `outside: {names[0]}`",
             )
-        name = self.text(self._document["outside"], "outside")
-        if name in names:
-            return names.index(name)
-        if name == "ignore":
-            return ignore_of(len(names))
-        raise self.mistake("outside", f"is '{name}', which is neither `ignore` nor the name of a class")
+        return self.class_or_ignore(self._document["outside"], "outside", names, ignore_of(len(names)))
 
     def _proposal(self) -> str:
         """The line of dataset.yaml that the names of the files suggest."""

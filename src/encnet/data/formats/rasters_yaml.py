@@ -141,7 +141,8 @@ class _RastersYaml(YamlReader):
         if isinstance(labels, VectorFile):
             assert drawn is not None
             return drawn.scenes(images, labels)
-        scenes, notes = label_rasters(images, labels, classes, self.nodata_is_label())
+        assert self.labels is not None
+        scenes, notes = label_rasters(images, labels, self.labels, self.nodata_is_label())
         self.notes += notes
         return scenes
 

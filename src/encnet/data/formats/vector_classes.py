@@ -10,15 +10,15 @@ from typing import Any
 
 import yaml
 
-from encnet.data.class_indices import MAX_CLASSES, ignore_of
+from encnet.data.class_indices import ignore_of
 from encnet.data.formats.label_rasters import NO_LABEL
-from encnet.data.formats.yaml_reader import YamlReader
+from encnet.data.formats.yaml_reader import NamedClass, YamlReader
 from encnet.data.geo.scene import Scene
 from encnet.data.geo.vector_labels import Drawing, VectorLabels, contested, outline_of
 from encnet.data.geo.vectors import AttributeValue, Shapes, VectorFile, attributes, plain_value, read_shapes
 from encnet.data.geo.window import Window
 from encnet.data.labels import LabelSet
-from encnet.data.palette import Color, distinct_palette
+from encnet.data.palette import Color
 from encnet.data.raster import open_raster
 from encnet.system.errors import InputError
 from encnet.system.ledger import NAMED
@@ -51,7 +51,8 @@ class VectorClasses(YamlReader):
         super().__init__(path)
         if "classes" not in document:
             raise self.mistake("classes", f"is not given; {self._proposal(vectors[0])}")
-        names, palette, values = self._classes(self.sequence(document["classes"], "classes"))
+        classes = self.named_classes(self.sequence(document["classes"], "classes"))
+        names, values = [each.name for each in classes], self._positions(classes)
         outside = self._class(settings, "outside", names)
         if outside is None:
             raise self.mistake(
@@ -64,7 +65,7 @@ class VectorClasses(YamlReader):
             values = {}
         self.drawing: Drawing = Drawing(tuple(values.items()), outside, NO_LABEL, undeclared)
         raw: dict[int | Color, int] = {**{i: i for i in range(len(names))}, NO_LABEL: ignore_of(len(names))}
-        self.labels: LabelSet = LabelSet(tuple(names), tuple(palette), "value", raw)
+        self.labels: LabelSet = LabelSet(tuple(names), tuple(each.color for each in classes), "value", raw)
         self._shapes: dict[VectorFile, Shapes] = {}
         self._used: dict[VectorFile, set[int]] = {}  # features that lie on a raster
         self._contested: list[str] = []
@@ -121,39 +122,21 @@ class VectorClasses(YamlReader):
             notes.append(f"shapes of two classes lie over each other on {named}; the smallest shape there counts")
         return notes
 
-    def _classes(self, entries: Sequence[Any]) -> tuple[list[str], list[Color], dict[AttributeValue, int]]:
-        """Names, palette, and value of the attribute -> position of its class."""
-        if not 1 <= len(entries) <= MAX_CLASSES:
-            raise self.mistake("classes", f"must have 1 to {MAX_CLASSES} entries, not {len(entries)}")
-        names: list[str] = []
-        palette: list[Color] = []
+    def _positions(self, classes: Sequence[NamedClass]) -> dict[AttributeValue, int]:
+        """Value of the attribute -> position of its class."""
         positions: dict[AttributeValue, int] = {}
-        for position, given in enumerate(entries):
-            key = f"classes[{position}]"
-            entry = self.mapping(given, key, required={"name"}, optional={"color", "value"})
-            name = self.text(entry["name"], f"{key}.name")
-            if name in names:
-                raise self.mistake(f"{key}.name", f"is '{name}', like classes[{names.index(name)}]; names must differ")
-            values = entry.get("value", name)
-            for value in map(plain_value, values if isinstance(values, list) else [values]):
+        for position, each in enumerate(classes):
+            for value in map(plain_value, each.values):
                 if value in positions:
-                    raise self.mistake(key, f"has the value {value!r}, which '{names[positions[value]]}' has")
+                    raise self.mistake(
+                        each.key, f"has the value {value!r}, which '{classes[positions[value]].name}' has"
+                    )
                 positions[value] = position
-            names.append(name)
-            color = self.color(entry["color"], f"{key}.color") if "color" in entry else None
-            palette.append(color or distinct_palette(len(entries))[position])
-        return names, palette, positions
+        return positions
 
     def _class(self, document: Mapping[str, Any], key: str, names: Sequence[str]) -> int | None:
         """The raw label of a key that names a class or ``ignore``; None if it is not given."""
-        if key not in document:
-            return None
-        name = self.text(document[key], key)
-        if name in names:
-            return names.index(name)
-        if name == "ignore":
-            return NO_LABEL
-        raise self.mistake(key, f"is '{name}', which is neither `ignore` nor the name of a class")
+        return self.class_or_ignore(document[key], key, names, NO_LABEL) if key in document else None
 
     def _refuse_values(self, document: Mapping[str, Any], vectors: VectorFile) -> None:
         """Refuses what has no effect where no attribute says the class of a shape."""

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from encnet.data.palette import Color
+from encnet.data.class_indices import MAX_CLASSES
+from encnet.data.palette import Color, distinct_palette
 from encnet.system.errors import InputError
+
+
+class NamedClass(NamedTuple):
+    """An entry of ``classes``."""
+
+    key: str  #: where it stands, for messages
+    name: str  #: the class
+    color: Color  #: its colour
+    values: list[Any]  #: what stands for it in labels; by default its name
 
 
 class YamlReader:
@@ -57,6 +67,31 @@ class YamlReader:
         if not _is_integer(value, 65535):
             raise self.mistake(key, f"must be an integer in 0-65535, not {value!r}")
         return value
+
+    def named_classes(self, entries: Sequence[Any]) -> list[NamedClass]:
+        """The entries of ``classes`` that may have a value and a colour; names differ, and each has a colour."""
+        if not 1 <= len(entries) <= MAX_CLASSES:
+            raise self.mistake("classes", f"must have 1 to {MAX_CLASSES} entries, not {len(entries)}")
+        classes: dict[str, NamedClass] = {}
+        for position, (given, distinct) in enumerate(zip(entries, distinct_palette(len(entries)), strict=True)):
+            key = f"classes[{position}]"
+            entry = self.mapping(given, key, required={"name"}, optional={"color", "value"})
+            name = self.text(entry["name"], f"{key}.name")
+            if name in classes:
+                raise self.mistake(f"{key}.name", f"is '{name}', like {classes[name].key}; names must differ")
+            color = self.color(entry["color"], f"{key}.color") if "color" in entry else distinct
+            values = entry.get("value", name)
+            classes[name] = NamedClass(key, name, color, values if isinstance(values, list) else [values])
+        return list(classes.values())
+
+    def class_or_ignore(self, value: Any, key: str, names: Sequence[str], ignored: int) -> int:
+        """The position of the class that a value names, or ``ignored`` for the word ignore."""
+        name = self.text(value, key)
+        if name in names:
+            return names.index(name)
+        if name == "ignore":
+            return ignored
+        raise self.mistake(key, f"is '{name}', which is neither `ignore` nor the name of a class")
 
     def splits(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """The entries of the splits, by their names."""

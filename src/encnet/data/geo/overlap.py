@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import combinations
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,8 +45,8 @@ class Overlap(NamedTuple):
 def overlapping_splits(index: DatasetIndex) -> Iterator[Overlap]:
     """Splits whose windows show the same ground, by the georeference of their rasters.
 
-    Windows are compared by their corners in longitude and latitude. Splits that contain others on purpose, and rasters
-    without a coordinate system, are left out.
+    Windows are compared by their corners in longitude and latitude; those of a raster without a coordinate system only
+    with windows of the same raster. Splits that contain others on purpose are left out.
     """
     windows = {
         split: [sample.image for sample in samples if isinstance(sample.image, Window)]
@@ -55,30 +56,39 @@ def overlapping_splits(index: DatasetIndex) -> Iterator[Overlap]:
     outlines = {split: _outlines(each) for split, each in windows.items() if each}
     for (other_split, others), (split, own) in combinations(outlines.items(), 2):
         shapely = require_geo("shapely")
-        tree = shapely.STRtree(np.array([outline for _, outline in others], object))
+        tree = shapely.STRtree(np.array([each.outline for each in others], object))
         found: dict[Window, Window] = {}
-        for window, outline in own:
+        for window, outline, raster in own:
             for place in tree.query(outline, predicate="intersects").tolist():
-                other, ground = others[place]
-                if shapely.area(shapely.intersection(outline, ground)) >= LEAST * shapely.area(outline):
+                other, ground, other_raster = others[place]
+                if raster == other_raster and shapely.area(
+                    shapely.intersection(outline, ground)
+                ) >= LEAST * shapely.area(outline):
                     found.setdefault(window, other)
         if found:
             first = next(iter(found))
             yield Overlap(split, other_split, tuple(found), found[first])
 
 
-def _outlines(windows: list[Window]) -> list[tuple[Window, Any]]:
-    """The outlines of windows in longitude and latitude."""
+class _Placed(NamedTuple):
+    """A window and where it lies."""
+
+    window: Window
+    outline: Any  #: a shapely polygon in longitude and latitude, or in pixels
+    raster: Path | None  #: the raster whose pixels those are; None for longitude and latitude
+
+
+def _outlines(windows: list[Window]) -> list[_Placed]:
     shapely, warp = require_geo("shapely"), import_module("rasterio.warp")
-    found: list[tuple[Window, Any]] = []
+    found: list[_Placed] = []
     for raster in dict.fromkeys(window.raster for window in windows):
         with open_raster(raster, (1,)) as reader:
             crs, transform = reader.dataset.crs, reader.dataset.transform
-        if crs is None:
-            continue
         for window in (window for window in windows if window.raster == raster):
             (top, bottom), (left, right) = window.rectangle.slices
             xs, ys = corners(transform, top, left, bottom, right).T
-            longitudes, latitudes = warp.transform(crs, "EPSG:4326", xs, ys)
-            found.append((window, shapely.Polygon(zip(longitudes, latitudes, strict=True))))
+            if crs is not None:
+                xs, ys = warp.transform(crs, "EPSG:4326", xs, ys)
+            outline = shapely.Polygon(zip(xs, ys, strict=True))
+            found.append(_Placed(window, outline, raster if crs is None else None))
     return found

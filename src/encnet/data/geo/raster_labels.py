@@ -14,6 +14,7 @@ from encnet.data.geo.coordinates import coordinates
 from encnet.data.geo.window import Window
 from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.raster import files_of_raster, open_raster
+from encnet.data.raw_labels import unpack_color
 from encnet.system.errors import InputError
 
 Grid = Literal["same", "placed", "unplaced"]
@@ -33,6 +34,7 @@ class RasterLabels(WindowLabels):
         missing: raw label, or packed colour, of pixels that the label raster does not cover or that have no data there.
         nodata: whether pixels without data have no label; otherwise their value is a label like the others.
         grid: where the pixels of the label raster lie.
+        reserved: whether a pixel of the label raster that holds ``missing`` is an error, since nobody declared it.
     """
 
     window: Window
@@ -41,6 +43,7 @@ class RasterLabels(WindowLabels):
     missing: int
     nodata: bool = True
     grid: Grid = "same"
+    reserved: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}, {self.window.rectangle}"
@@ -72,6 +75,12 @@ class RasterLabels(WindowLabels):
         if self.grid != "placed" and not self.nodata:  # on another grid, the mask is of what is not covered
             there = np.ones_like(there)
         raw = self._packed(values) if self.colored else self._whole(values[0], there)
+        if self.reserved and (there & (raw == self.missing)).any():
+            held = unpack_color(self.missing) if self.colored else self.missing
+            raise InputError(
+                f"{self.path} holds the label {held}, which stands for pixels without a label; list it under `ignore`"
+                " in dataset.yaml, or give those pixels another label"
+            )
         return np.where(there, raw, np.int32(self.missing))
 
     def _packed(self, values: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.raster import open_raster
 from encnet.system.errors import InputError
 
-_COARSE = 1024
+_COARSE = 1024  # pixels a side
 
 
 class Drawing(NamedTuple):
