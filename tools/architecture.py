@@ -49,7 +49,7 @@ def figures() -> str:
 
 
 def svg() -> str:
-    """The drawing: a row for each layer, a box for each room with its first sentence and its lines, arrows reduced."""
+    """The drawing: a row for each layer, a box for each room with its first sentence, arrows reduced."""
     rows, folder = layers(), ROOT / "src/encnet"
     graph = grimp.build_graph("encnet", cache_dir=None)
     arrows = reduced(arrows_between(graph, [room for row in rows for room in row]))
@@ -63,10 +63,9 @@ def svg() -> str:
     parts = [_head(left * 2 + width, 20 + len(rows) * step)]
     parts += _drawn_arrows(arrows, boxes, height, rows)
     for room, (x, y, box_width) in boxes.items():
-        sentence, count = _described(folder, room)
+        sentence = _described(folder, room)
         parts.append(f'<rect x="{x:.0f}" y="{y:.0f}" width="{box_width:.0f}" height="{height}" rx="7"/>')
-        title = f'<tspan class="room">{escape(room)}</tspan><tspan class="lines"> {count} lines</tspan>'
-        parts.append(f'<text x="{x + 12:.0f}" y="{y + 19:.0f}">{title}</text>')
+        parts.append(f'<text class="room" x="{x + 12:.0f}" y="{y + 19:.0f}">{escape(room)}</text>')
         parts.append(f'<text class="says" x="{x + 12:.0f}" y="{y + 36:.0f}">{escape(_cut(sentence, box_width))}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -138,18 +137,15 @@ def _head(width: float, height: float) -> str:
         '<path class="tip" d="M0 0 L8 4 L0 8 z"/></marker></defs>\n'
         "<style>svg{background:#fbfaf7} rect{fill:#fff;stroke:#2f6f9f;stroke-width:1.4}"
         "path{fill:none;stroke:#8a9199;stroke-width:1.1;marker-end:url(#a)} .tip{fill:#8a9199;stroke:none}"
-        "text{font:14px system-ui,sans-serif;fill:#1f2328} .room{font-weight:600} .lines{fill:#8a9199;font-size:11px}"
+        "text{font:14px system-ui,sans-serif;fill:#1f2328} .room{font-weight:600}"
         " .says{font-size:11.5px;fill:#5b626b}</style>"
     )
 
 
-def _described(folder: Path, room: str) -> tuple[str, str]:
-    """The first sentence of a room's docstring, and its number of lines, rounded so that the drawing seldom changes."""
+def _described(folder: Path, room: str) -> str:
+    """The first sentence of a room's docstring."""
     path = folder / f"{room}.py"
-    files = [path] if path.is_file() else sorted((folder / room).rglob("*.py"))
-    first = path if path.is_file() else folder / room / "__init__.py"
-    count = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
-    return _first_sentence(first), f"{max(1, round(count / 100)) / 10:.1f}k"
+    return _first_sentence(path if path.is_file() else folder / room / "__init__.py")
 
 
 def _first_sentence(file: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import openvino
+import pytest
 
 from encnet.checkpoint.loading import load
 from encnet.data.source import read_image
@@ -43,6 +44,7 @@ def test_convolutions_are_int8_and_labels_hardly_change(trained: Path, scenes: P
         assert (run([image])["logits"].argmax(axis=1) == scores(model, image)[0].argmax(axis=1)).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_quantisation_sends_no_telemetry_and_prints_nothing(trained: Path, tmp_path: Path) -> None:
     """In a separate process, because the library disables its telemetry under pytest."""
     save_onnx(trace(ExportWrapper(load(trained))), tmp_path / "model.onnx", {})

@@ -12,7 +12,9 @@ import pytest
 from encnet.inference.engines.telemetry import PACKAGE, no_telemetry
 
 
-@pytest.mark.parametrize("module", ["encnet.inference.engines.openvino", "encnet.export.quantization"])
+@pytest.mark.parametrize(
+    "module", ["encnet.inference.engines.openvino", pytest.param("encnet.export.quantization", marks=pytest.mark.slow)]
+)
 def test_importing_writes_no_identifier_and_does_not_load_the_telemetry_package(module: str, tmp_path: Path) -> None:
     program = f"""
 import sys, {module}

@@ -87,6 +87,7 @@ def shares_a_batch(rank: int, folder: str) -> None:
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_processes_share_statistics_under_synchronised_batch_norm(tmp_path: Path) -> None:
     features = torch.randn(3, 8, 3, 5, dtype=torch.float64)
     torch.save(features, tmp_path / "batch.pt")
