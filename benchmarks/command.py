@@ -24,6 +24,7 @@ SUBJECTS = {
     "resolution": "a trained network on images of several sizes, with and without scaled sums",
     "tutorial": "the tutorial form of EncNet, with its classifier at full resolution",
     "context": "what the context encoding is worth",
+    "accuracy": "mean IoU for the same minutes of training, beside a library's decoders and without parts of encnet",
     "document": "measures nothing: writes --page from what the others left in --out",
 }
 """Subject -> what it measures."""
@@ -91,7 +92,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--dataset",
         type=str | None,
         default=None,
-        help="data, resolution: folder of a data set; without one, data draws scenes",
+        help="data, resolution, accuracy: folder of a data set; without one, data draws scenes",
     )
     parser.add_argument(
         "--photographs", type=int | None, default=None, help="check: number of photographs; none is 1000"
@@ -112,7 +113,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=None,
         help="tutorial: a Python file that defines ENCNet, which is executed and compared",
     )
-    parser.add_argument("--seeds", type=int, default=3, help="context: runs of each network")
+    parser.add_argument("--seeds", type=int, default=3, help="context, accuracy: runs of each network")
+    parser.add_argument("--recipe", type=str, default="own_data_small", help="accuracy: recipe of all networks")
+    parser.add_argument(
+        "--minutes", type=list[float], default=[15.0], help="accuracy: minutes of training, on all threads, [15,60]"
+    )
+    parser.add_argument(
+        "--networks", type=names, default=None, help="accuracy: networks; none is encnet and the library's decoders"
+    )
     parser.add_argument("--epochs", type=int | None, default=None, help="context: epochs per run; none is the recipe's")
     parser.add_argument("--page", type=str, default="docs/performance.md", help="document: the page to write")
 
@@ -172,6 +180,13 @@ def run(arguments: Any) -> int:
         from benchmarks.context import benchmark_context
 
         benchmark_context(arguments.out, arguments.seeds, arguments.epochs)
+    elif arguments.subject == "accuracy":
+        from benchmarks.accuracy import benchmark_accuracy
+
+        if arguments.dataset is None:
+            raise InputError("--dataset is missing; `accuracy` trains on a data set with the splits train and val")
+        options = given("recipe", "minutes", "networks", "seeds", "repeats")
+        benchmark_accuracy(arguments.out, arguments.dataset, **options)
     else:
         from benchmarks.document import write_document
 

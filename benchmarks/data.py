@@ -28,7 +28,7 @@ from encnet.losses.encnet_loss import EncNetLoss
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
 from encnet.system.memory import keep_freed_memory
-from encnet.training.config import DataConfig
+from encnet.training.config import DataConfig, TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.loader import TrainLoader
 
@@ -79,7 +79,9 @@ def benchmark_data(
         raise InputError("workers is empty; give at least one number of processes", "workers")
     with torch.device("meta"):
         info = create_model(variant, 2).info
-    configs = {str(number): DataConfig(batch_size=batch, crop=crop, workers=number) for number in workers}
+    configs = {
+        str(number): TrainConfig(data=DataConfig(batch_size=batch, crop=crop, workers=number)) for number in workers
+    }
     if dataset is None:
         height, width = max(MIN_HEIGHT, crop[0]), max(MIN_WIDTH, crop[1])
         name = f"scenes_{images}_{height}x{width}"
@@ -87,7 +89,7 @@ def benchmark_data(
     index = read_dataset(dataset)
     index = dataclasses.replace(index, splits={"train": index.split("train")[:images]})
     keep_freed_memory()
-    loaders = {name: TrainingData(index, config, info, 0).train_dataloader() for name, config in configs.items()}
+    loaders = {name: TrainingData(index, config, info).train_dataloader() for name, config in configs.items()}
     first = next(iter(loaders.values()))
     step = training_step(variant, index.labels.num_classes, next(iter(first)))
     runs: dict[str, Callable[[], None]] = {name: partial(_read, source) for name, source in loaders.items()}

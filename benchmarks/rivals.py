@@ -107,13 +107,14 @@ def chosen_rivals(
     return forms
 
 
-def library_network(architecture: str, backbone: str, classes: int) -> nn.Module:
+def library_network(architecture: str, backbone: str, classes: int, **options: Any) -> nn.Module:
     """Returns a network of segmentation_models.pytorch with random weights, in training mode.
 
     Args:
         architecture: of :data:`ARCHITECTURES`.
         backbone: timm's name of the backbone; ResNets have torchvision's stem here.
         classes: number of classes.
+        options: further arguments of the library.
 
     Raises:
         InputError: the library is not installed.
@@ -127,7 +128,9 @@ def library_network(architecture: str, backbone: str, classes: int) -> nn.Module
     encoder = backbone.rstrip("cs") if backbone.startswith("resnet") else backbone
     if encoder not in smp.encoders.get_encoder_names():
         encoder = f"tu-{backbone}"  # any network of timm
-    return getattr(smp, architecture)(encoder_name=encoder, encoder_weights=None, in_channels=3, classes=classes)
+    return getattr(smp, architecture)(
+        encoder_name=encoder, encoder_weights=None, in_channels=3, classes=classes, **options
+    )
 
 
 def library_gigaflop(architecture: str, backbone: str, classes: int, shape: Shape) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks import shared_context
+from benchmarks import accuracy_report, shared_context
 from benchmarks.comparison import MMSEGMENTATION
 from benchmarks.comparison_report import cells, headings, peak_sentence
 
@@ -181,6 +181,11 @@ def _check(report: Report) -> list[str]:
     ]
 
 
+def _accuracy(report: Report) -> list[str]:
+    title, sentences = accuracy_report.section(report)
+    return [f"## {title}", "", sentences, "", *_table(accuracy_report.HEADINGS, accuracy_report.rows(report))]
+
+
 def _tutorial(report: Report) -> list[str]:
     sizes = report["sizes"]
     rows = []
@@ -208,6 +213,7 @@ def _tutorial(report: Report) -> list[str]:
 
 SECTIONS: dict[str, Callable[[Report], list[str]]] = {
     "layer": _layer,
+    "accuracy_*": _accuracy,
     "inference_*": _inference,
     "training_*": _training,
     "growth": _growth,

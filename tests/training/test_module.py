@@ -1,4 +1,4 @@
-"""The learning-rate schedule, and a loss that diverges."""
+"""The learning-rate schedule, frozen stages, and a loss that diverges."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
+import torch
 
+import encnet
+from encnet.checkpoint.create import create_model
 from encnet.system.errors import InputError
 from encnet.training.config import TrainConfig
 from encnet.training.run import train
@@ -64,3 +67,24 @@ def test_a_diverging_loss_is_reported_in_one_sentence(squares: Path, settings: T
     settings.optimizer.lr, settings.epochs = 1e20, 5
     with pytest.raises(InputError, match=r"the loss became .* lower optimizer\.lr"):
         train(squares, settings, tmp_path / "run", quiet=True)
+
+
+def test_frozen_stages_keep_weights_and_statistics(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    first = create_model("encnet_tiny", 2, **settings.model.changes())
+    first.save(tmp_path / "first.safetensors")
+    settings.initial, settings.optimizer.frozen_stages, settings.ema = str(tmp_path / "first.safetensors"), 2, 0.5
+    after = encnet.load(train(squares, settings, tmp_path / "run", quiet=True).parent / "last.safetensors").state_dict()
+    changed = {name for name, tensor in first.state_dict().items() if not torch.equal(tensor, after[name])}
+    frozen = ("conv1.", "bn1.", "layer1.", "layer2.")
+    assert [name for name in changed if name.startswith(tuple(f"backbone.network.{part}" for part in frozen))] == []
+    trained = [name for name, _ in first.named_parameters() if "network" not in name or "layer3." in name]
+    assert set(trained) <= changed
+    assert "backbone.network.layer3.0.bn1.running_mean" in changed
+
+
+def test_random_stages_cannot_be_frozen(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:
+    settings.optimizer.frozen_stages = 1
+    with pytest.raises(InputError, match="frozen_stages is 1, but the backbone starts from random weights"):
+        train(squares, settings, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()

@@ -35,7 +35,7 @@ PUBLISHED = [
     "pascal_context_resnet50",
     "voc_resnet101",
 ]
-OWN = ["camvid32", "camvid_lite0", "own_data_large", "own_data_small", "scenes_tiny"]
+OWN = ["camvid32", "camvid_lite0", "camvid_lite0_15min", "own_data_large", "own_data_small", "scenes_tiny"]
 
 
 def comment(name: str) -> str:
@@ -46,7 +46,7 @@ def comment(name: str) -> str:
 
 def test_all_recipes_are_listed() -> None:
     assert list_recipes() == sorted(PUBLISHED + OWN)
-    assert len(list_recipes()) == 18
+    assert len(list_recipes()) == 19
 
 
 @pytest.mark.parametrize("name", list_recipes())

@@ -29,6 +29,10 @@ UNUSED = (
         )
         for name in ("out", "recipe")
     ),
+    *(
+        Unused(name, lambda a: a.given.get("minutes") is not None, "beside --minutes", "leave out --minutes")
+        for name in ("epochs", "steps")
+    ),
     Unused("epochs", lambda a: a.given.get("steps") is not None, "beside --steps", "leave out --steps"),
     Unused("data.base_side", lambda a: a.data.base_size is None, "without --data.base_size", "give that too"),
     Unused(

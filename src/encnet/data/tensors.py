@@ -28,6 +28,7 @@ class SampleKey(NamedTuple):
 
     epoch: int
     index: int  # pyright: ignore[reportIncompatibleMethodOverride]  # hides tuple.index, which nobody needs here
+    half: bool = False  #: whether the sample is wanted at half the resolution
 
 
 class SegmentationDataset(Dataset[tuple[Any, Any]]):
@@ -47,6 +48,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         source: how photographs are read.
         fill: byte of each band for pixels without data; they are ignored in the label map. None is 0.
         moving: whether windows of rasters are moved at random, anew in each epoch.
+        half: the transform of samples that are wanted at half the resolution; None if no key asks for it.
 
     Raises:
         InputError: a sample has no label map.
@@ -62,6 +64,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         source: ImageSource = PHOTOGRAPHS,
         fill: Sequence[int] | None = None,
         moving: bool = False,
+        half: Callable[[Any, tv_tensors.Mask], tuple[Any, Any]] | None = None,
     ) -> None:
         for sample in samples:
             if sample.label is None:
@@ -74,6 +77,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         self.source = source
         self.fill = fill
         self.moving = moving
+        self.half = half
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -87,15 +91,16 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         Raises:
             InputError: a file is missing or damaged, a label is undeclared, or the sizes of image and label map differ.
         """
-        epoch, index = key if isinstance(key, tuple) else (0, key)
+        epoch, index, half = key if isinstance(key, tuple) else SampleKey(0, key)
         index = range(len(self.samples))[index]
+        transform = self.half if half else self.transform
         with torch.random.fork_rng(devices=[]):
             # torch.manual_seed would also reseed the GPUs' generators, which dropout draws from.
             torch.default_generator.manual_seed(_sample_seed(self.seed, epoch, index))
             sample = moved(self.samples[index]) if self.moving else self.samples[index]
             image, label = _tensors(sample, self.labels, self.source, self.fill)
             image = functional.to_image(image) if isinstance(image, Image.Image) and not self.pillow else image
-            return (image, label) if self.transform is None else self.transform(image, label)
+            return (image, label) if transform is None else transform(image, label)
 
 
 def moved(sample: Sample) -> Sample:

@@ -48,6 +48,19 @@ class Backbone(nn.Module, ABC):
     def forward(self, images: Tensor) -> Stages:
         """Images (B, in_channels, H, W) -> features of all stages."""
 
+    def first_stages(self, number: int) -> list[nn.Module]:
+        """Returns the modules of the stem and of the first stages, 0 to 4 of them; none for 0.
+
+        Raises:
+            InputError: the backbone does not say which modules these are. By default it does not.
+        """
+        if number == 0:
+            return []
+        raise InputError(
+            f"{type(self).__name__} does not say which modules its first stages are; leave out optimizer.frozen_stages",
+            "frozen_stages",
+        )
+
     def load_pretrained(self, source: str) -> None:
         """Loads pretrained weights into the backbone, in place.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -58,6 +59,9 @@ class DataConfig:
     """The side that base_size gives the length of."""
     long_side: int | None = None
     """Length in pixels to which the long side of each image is resized first, also when predicting."""
+    half_share: float = 0.0
+    """Share of the steps, from the first, at half the resolution: crops show the same areas with a quarter of the
+    pixels, and a step takes about a quarter of the time."""
     max_class_share: float = 1.0
     """Draw a crop again, up to ten times, while one class has at least this share of its labelled pixels."""
     rotation: float = 10.0
@@ -76,6 +80,9 @@ class DataConfig:
         require(self.workers is None or self.workers >= 0, "data.workers", self.workers, "at least 0")
         require(min(self.crop) >= 16, "data.crop", self.crop, "at least 16 pixels high and wide")
         require(0 < self.scale[0] <= self.scale[1], "data.scale", self.scale, "two positive factors, the smaller first")
+        require(0 <= self.half_share < 1, "data.half_share", self.half_share, "at least 0 and less than 1")
+        halves = self.half_share == 0 or min(self.crop) >= 32
+        require(halves, "data.crop", self.crop, "at least 32 pixels high and wide with data.half_share")
         require(0 <= self.rotation <= 45, "data.rotation", self.rotation, "from 0 to 45 degrees")
         require(0 <= self.jitter <= 1, "data.jitter", self.jitter, "from 0 to 1")
         require(0 <= self.blur <= 1, "data.blur", self.blur, "from 0 to 1")
@@ -107,6 +114,9 @@ class OptimizerConfig:
     """Steps over which the learning rate rises from near 0."""
     clip_norm: float = 0.0
     """Largest norm of the gradient; 0 disables clipping."""
+    frozen_stages: Literal[0, 1, 2, 3, 4] = 0
+    """Stages of the backbone, with the stem and counted from it, that keep their weights and batch-norm statistics:
+    steps are faster, since nothing is differentiated there. For ResNet, EfficientNet and MobileNet V3."""
     accumulate: int = 1
     """Batches whose gradients are accumulated for one step."""
 
@@ -118,6 +128,7 @@ class OptimizerConfig:
         require(self.weight_decay >= 0, "optimizer.weight_decay", self.weight_decay, "at least 0")
         require(self.warmup_steps >= 0, "optimizer.warmup_steps", self.warmup_steps, "at least 0")
         require(self.clip_norm >= 0, "optimizer.clip_norm", self.clip_norm, "at least 0")
+        require(0 <= self.frozen_stages <= 4, "optimizer.frozen_stages", self.frozen_stages, "from 0 to 4")
         require(self.accumulate >= 1, "optimizer.accumulate", self.accumulate, "at least 1")
 
 
@@ -135,6 +146,9 @@ class TrainConfig:
     """Passes over all training images."""
     steps: int | None = None
     """Steps of the optimiser, instead of epochs."""
+    minutes: float | None = None
+    """Minutes that the run may take, instead of epochs or steps: a few steps are measured first, and the schedule ends
+    with the minutes."""
     validate_every: int = 1
     """Epochs from one validation to the next."""
     patience: int = 0
@@ -159,7 +173,12 @@ class TrainConfig:
     def __post_init__(self) -> None:
         require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
         require(self.steps is None or self.steps >= 1, "steps", self.steps, "at least 1")
+        require(self.minutes is None or 0 < self.minutes < math.inf, "minutes", self.minutes, "a positive number")
         require(self.validate_every >= 1, "validate_every", self.validate_every, "at least 1")
         require(self.patience >= 0, "patience", self.patience, "at least 0")
         require(0 <= self.ema < 1, "ema", self.ema, "at least 0 and less than 1")
         require(self.nodes >= 1, "nodes", self.nodes, "at least 1")
+
+    def batches(self, per_epoch: int) -> int:
+        """Returns the number of batches of the whole run, for the number of batches of an epoch."""
+        return self.epochs * per_epoch if self.steps is None else self.steps * self.optimizer.accumulate

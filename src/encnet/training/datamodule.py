@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,7 +14,7 @@ from encnet.data.pixels import fill_of
 from encnet.data.tensors import SegmentationDataset
 from encnet.data.transforms import evaluation_transform, training_transform
 from encnet.model.info import ModelInfo
-from encnet.training.config import DataConfig
+from encnet.training.config import DataConfig, TrainConfig
 from encnet.training.loader import EpochBatches, TrainLoader, reading_processes
 
 
@@ -22,27 +23,53 @@ class TrainingData(pl.LightningDataModule):
 
     Args:
         index: the data set.
-        config: how images are read and augmented.
+        run: the settings of the run, which say how images are read and augmented.
         info: description of the model, for its normalisation.
-        seed: seed of order and augmentation.
     """
 
-    def __init__(self, index: DatasetIndex, config: DataConfig, info: ModelInfo, seed: int) -> None:
+    def __init__(self, index: DatasetIndex, run: TrainConfig, info: ModelInfo) -> None:
         super().__init__()
         self.index: DatasetIndex = index
-        self.config: DataConfig = config
+        self.run: TrainConfig = run
+        self.config: DataConfig = run.data
         self.info: ModelInfo = info
-        self.seed: int = seed
+        self.seed: int = run.seed
         self._loader: TrainLoader | None = None
         self._resumed_state: dict[str, int] = {}
 
     def train_dataloader(self) -> TrainLoader:
         config = self.config
-        transform = training_transform(
-            config.crop,
+        samples = self.index.split(config.train)
+        fill = fill_of(self.info.mean)
+        dataset = SegmentationDataset(
+            samples,
+            self.index.labels,
+            self._transform(),
+            self.seed,
+            True,
+            self.index.source,
+            fill,
+            moving=True,
+            half=self._transform(0.5),
+        )
+        rank, processes = self._rank_and_processes()
+        batches = EpochBatches(len(dataset), config.batch_size, self.seed, rank, processes)
+        batches.half_batches = round(config.half_share * self.run.batches(len(batches)))
+        self._loader = TrainLoader(dataset, batches, self._workers(), pin_memory=torch.cuda.is_available())
+        if self._resumed_state:
+            self._loader.load_state_dict(self._resumed_state)
+        return self._loader
+
+    def _transform(self, resolution: float = 1.0) -> Callable[..., Any]:
+        """The augmentation; at another resolution than 1, crops show the same areas with fewer pixels."""
+        config = self.config
+        height, width = (round(resolution * length) for length in config.crop)
+        smallest, largest = config.scale
+        return training_transform(
+            (height, width),
             self.info.mean,
             self.info.std,
-            scale=config.scale,
+            scale=(resolution * smallest, resolution * largest),
             rotation=config.rotation,
             flip=config.flip,
             jitter=config.jitter,
@@ -52,17 +79,6 @@ class TrainingData(pl.LightningDataModule):
             photometric=config.photometric,
             blur=config.blur,
         )
-        samples = self.index.split(config.train)
-        fill = fill_of(self.info.mean)
-        dataset = SegmentationDataset(
-            samples, self.index.labels, transform, self.seed, True, self.index.source, fill, moving=True
-        )
-        rank, processes = self._rank_and_processes()
-        batches = EpochBatches(len(dataset), config.batch_size, self.seed, rank, processes)
-        self._loader = TrainLoader(dataset, batches, self._workers(), pin_memory=torch.cuda.is_available())
-        if self._resumed_state:
-            self._loader.load_state_dict(self._resumed_state)
-        return self._loader
 
     @property
     def waited(self) -> float:

@@ -19,6 +19,8 @@ class EpochBatches(Sampler[list[SampleKey]]):
     The order depends on (seed, epoch) alone. The shuffled samples are dealt to all processes; a rest that does not fill
     one batch per process is left out in that epoch. A data set too small for one batch per process is repeated.
 
+    The first ``half_batches`` of a run are wanted at half the resolution.
+
     Args:
         samples: number of samples.
         batch_size: samples per batch and process.
@@ -37,6 +39,8 @@ class EpochBatches(Sampler[list[SampleKey]]):
         """The epoch to iterate over; set it before iterating."""
         self.start: int = 0
         """Number of batches to skip."""
+        self.half_batches: int = 0
+        """Number of batches of the run, counted from its first, at half the resolution."""
 
     def __len__(self) -> int:
         return max(1, self.samples // (self.batch_size * self.processes))
@@ -49,7 +53,8 @@ class EpochBatches(Sampler[list[SampleKey]]):
         share = order[self.rank :: self.processes]
         for batch in range(self.start, len(self)):
             indices = share[batch * self.batch_size : (batch + 1) * self.batch_size]
-            yield [SampleKey(self.epoch, index) for index in indices]
+            half = self.epoch * len(self) + batch < self.half_batches
+            yield [SampleKey(self.epoch, index, half) for index in indices]
 
 
 def reading_processes(workers: int | None, devices: int = 1) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from typing_extensions import Self
 
 from encnet.checkpoint.encnet import EncNet
 from encnet.inference.argmax import most_probable
@@ -47,9 +48,18 @@ class TrainingModule(pl.LightningModule):
         self.optimizer_config: OptimizerConfig = optimizer
         self.batch_size: int = batch_size
         self.seed: int = seed
+        for stage in self._frozen_stages():
+            stage.requires_grad_(False).eval()
         self.metrics: SegmentationMetrics = SegmentationMetrics(
             model.num_classes, tuple(model.info.classes), presence=model.head.presence is not None
         )
+
+    def train(self, mode: bool = True) -> Self:
+        """As in PyTorch, but frozen stages stay in evaluation mode: their batch norms keep their statistics."""
+        super().train(mode)
+        for stage in self._frozen_stages():
+            stage.eval()
+        return self
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) * 1_009 + batch_idx * 97 + self.global_rank)
@@ -76,6 +86,10 @@ class TrainingModule(pl.LightningModule):
         predictions = most_probable(output.logits, filling.covered, self.model.align_corners)[:, : size[0], : size[1]]
         presence = None if output.presence is None else self.model.presence_probabilities(output.presence)
         self.metrics.update(predictions, labels, presence)
+
+    def _frozen_stages(self) -> list[nn.Module]:
+        # Asked for each time, because synchronised batch norm replaces modules before the run begins.
+        return self.model.backbone.first_stages(self.optimizer_config.frozen_stages)
 
     def configure_optimizers(self) -> Any:
         config = self.optimizer_config

@@ -25,6 +25,7 @@ from encnet.reports.data_page import CHECK_PAGE, write_check_page
 from encnet.system.errors import InputError
 from encnet.system.memory import keep_freed_memory
 from encnet.training.bands import input_options, require_channels
+from encnet.training.budget import within_minutes
 from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE
 from encnet.training.class_weights import FadingClassWeights, class_weights
 from encnet.training.compiled import check_compilable
@@ -125,13 +126,15 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, resumed: _Resumed | N
         model, anew = build_model(index, dataclasses.replace(config, initial=str(folder / LAST_MODEL)))
     else:
         model, anew = build_model(index, config)
+    power, pixels = config.loss.class_weight_power, report.class_pixels[config.data.train]
+    loss = build_loss(config.loss, model, class_weights(pixels, power) if power else None)
+    config = within_minutes(config, model, loss, index, partial(console.print, soft_wrap=True, highlight=False))
     throughput = Throughput()
     trainer, validation = build_trainer(config, folder, console, throughput)
     if config.compile:
         check_compilable(model, trainer.strategy.root_device)
     if config.loss.class_weight_fade:
-        pixels = report.class_pixels[config.data.train]
-        trainer.callbacks.append(FadingClassWeights(pixels, config.loss.class_weight_power))  # pyright: ignore[reportAttributeAccessIssue]
+        trainer.callbacks.append(FadingClassWeights(pixels, power))  # pyright: ignore[reportAttributeAccessIssue]
     changes = {} if resumed is None else _go_on(trainer, config, folder, resumed, console)
     start = StartOfSchedule(not changes.keys().isdisjoint(("epochs", "steps")), partial(console.print, soft_wrap=True))
     trainer.callbacks.append(start)  # pyright: ignore[reportAttributeAccessIssue]
@@ -154,15 +157,13 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, resumed: _Resumed | N
             )
         console.print(normalisation_line(model, config), soft_wrap=True, highlight=False)
         save_config(config, dataset.resolve(), folder / CONFIG_FILE)
-    power, pixels = config.loss.class_weight_power, report.class_pixels[config.data.train]
-    loss = build_loss(config.loss, model, class_weights(pixels, power) if power else None)
     module = TrainingModule(model, loss, config.optimizer, config.data.batch_size, config.seed, config.channels_last)
     started = time.perf_counter()
     with warnings.catch_warnings():
         # Lightning's advice (more workers, a shorter logging interval) does not fit machines with few cores.
         warnings.simplefilter("ignore", PossibleUserWarning)
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-        data = TrainingData(index, config.data, model.info, config.seed)
+        data = TrainingData(index, config, model.info)
         trainer.fit(
             module, datamodule=data, ckpt_path=None if resumed is None else folder / LAST_STATE, weights_only=True
         )
@@ -215,6 +216,13 @@ def build_model(index: DatasetIndex, config: TrainConfig) -> tuple[EncNet, list[
         model, anew = start_from(config.initial, classes, changes, inputs)
     else:
         model = create_model(config.model.variant, classes, pretrained=config.model.pretrained, **{**changes, **inputs})
+    frozen = config.optimizer.frozen_stages
+    if frozen and not (config.initial or config.model.pretrained):
+        raise InputError(
+            f"optimizer.frozen_stages is {frozen}, but the backbone starts from random weights, which would never "
+            "change; set model.pretrained or initial, or frozen_stages to 0",
+            argument="optimizer.frozen_stages",
+        )
     require_channels(len(model.info.mean), index)
     model.info.source = index.source.to_dict()
     model.info.classes = list(index.labels.names)

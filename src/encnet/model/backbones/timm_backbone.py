@@ -91,7 +91,7 @@ class DilatedBackbone(Backbone):
         if whole_stage_dilation:
             _dilate_first_blocks(self.network, name)
         if recompute_stages > 0:
-            for stage in _recomputable_stages(self.network, name)[:recompute_stages]:
+            for stage in _stages_of(self.network, name, "recompute_stages")[:recompute_stages]:
                 for path in stage:
                     part = self.network.get_submodule(path)
                     assert isinstance(part, nn.Sequential)
@@ -125,6 +125,14 @@ class DilatedBackbone(Backbone):
 
     def forward(self, images: Tensor) -> Stages:
         return Stages(*[None, *self.network(images)][-5:])
+
+    def first_stages(self, number: int) -> list[nn.Module]:
+        if number == 0:
+            return []
+        stages = _stages_of(self.network, self.name, "frozen_stages")
+        stem = itertools.takewhile(lambda name: not stages[0][0].startswith(name), dict(self.network.named_children()))
+        paths = [*stem, *itertools.chain.from_iterable(stages[:number])]
+        return [self.network.get_submodule(path) for path in paths]
 
     def load_pretrained(self, source: str) -> None:
         """Loads weights with timm's names: from timm, from a Python package, or from a file."""
@@ -176,8 +184,10 @@ def _resnet_stages(network: nn.Module, name: str, argument: str) -> list[nn.Modu
     return stages
 
 
-def _recomputable_stages(network: nn.Module, name: str) -> list[list[str]]:
+def _stages_of(network: nn.Module, name: str, argument: str) -> list[list[str]]:
     """Returns stages 1 to 4 of a timm network, each as the paths of its modules in order.
+
+    Other networks than those of the three families are an error, which names ``argument``.
 
     An EfficientNet has up to seven groups of blocks; a stage ends with each group whose features timm returns. The
     first stage includes the group before it, at stride 2, whose features are the largest of all.
@@ -190,11 +200,10 @@ def _recomputable_stages(network: nn.Module, name: str) -> list[list[str]]:
         if len(ends) == 4:  # features at the ends of groups, not inside their last blocks
             return [groups[start:end] for start, end in itertools.pairwise([0, *ends])]
     elif hasattr(network, "layer4"):
-        _resnet_stages(network, name, "recompute_stages")
+        _resnet_stages(network, name, argument)
         return [[f"layer{number}"] for number in (1, 2, 3, 4)]
     raise InputError(
-        f"backbone {name!r} is not a ResNet, EfficientNet or MobileNet V3 of timm; leave out recompute_stages",
-        "recompute_stages",
+        f"backbone {name!r} is not a ResNet, EfficientNet or MobileNet V3 of timm; leave out {argument}", argument
     )
 
 

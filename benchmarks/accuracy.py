@@ -1,0 +1,186 @@
+"""Accuracy for the same minutes of processor time: encnet beside the decoders of a library on the same backbone."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from benchmarks import rival_heads
+from benchmarks.accuracy_networks import CHANGES, RIVALS
+from benchmarks.accuracy_report import table, write_picture
+from benchmarks.accuracy_scores import scores_of
+from benchmarks.measure import machine
+from benchmarks.rivals import DIVISOR
+from encnet.benchmark.forms import SUFFIXES
+from encnet.benchmark.measure import PAUSE, interleaved, timed
+from encnet.benchmark.plan import planned_forms
+from encnet.checkpoint.loading import load
+from encnet.data.dataset import DatasetIndex
+from encnet.data.formats import read_dataset
+from encnet.data.tensors import SegmentationDataset
+from encnet.export.run import export_model
+from encnet.losses import build_loss
+from encnet.system.checks import require
+from encnet.system.files import write_text
+from encnet.training.budget import measured_costs, steps_within
+from encnet.training.config import TrainConfig
+from encnet.training.datamodule import TrainingData
+from encnet.training.recipes import load_recipe
+from encnet.training.run import build_model, train
+
+
+def benchmark_accuracy(
+    folder: str | Path,
+    dataset: str | Path,
+    recipe: str = "own_data_small",
+    minutes: Sequence[float] = (15.0,),
+    networks: Sequence[str] = RIVALS,
+    seeds: int = 3,
+    repeats: int = 9,
+) -> Path:
+    """Trains networks that differ in nothing but the head for the same processor time, and scores them on val.
+
+    Weights of the backbone, data, augmentation, loss, optimiser and schedule are those of the recipe. A minute is a
+    minute of all threads of the processor: the time of a few steps is measured on the processor's own clock, and the
+    number of steps follows from it, so that other programs on the machine do not matter.
+
+    Finished runs are not repeated, so the command can be interrupted, and repeated with more seeds or networks. A file
+    RUN.json in the folder accuracy_DATASET is all that it needs of a finished run.
+
+    Args:
+        folder: where a folder for each run, accuracy_DATASET.json and .png are written.
+        dataset: folder of a data set with the splits train and val.
+        recipe: name or file of the recipe.
+        minutes: budgets.
+        networks: of :data:`CHANGES`.
+        seeds: runs of each network with each budget.
+        repeats: timed predictions by each exported form.
+
+    Returns:
+        Path of the JSON.
+
+    Raises:
+        InputError: an argument is out of its range, or the data set cannot be read.
+    """
+    require(seeds >= 1, "seeds", seeds, "at least 1")
+    require(len(minutes) > 0 and min(minutes) > 0, "minutes", list(minutes), "positive numbers")
+    for name in networks:
+        require(name in CHANGES, "networks", repr(name), f"one of {', '.join(CHANGES)}")
+    rival_heads.register()
+    folder, index = Path(folder), read_dataset(dataset)
+
+    def place(name: str, budget: float, seed: int) -> Path:
+        return folder / f"accuracy_{index.name}" / f"{name.replace(' ', '_')}-{budget:g}min-{seed}"
+
+    runs = [
+        _result(index, place(name, budget, seed), name, recipe, budget, seed)
+        for seed in range(seeds)
+        for budget in minutes
+        for name in networks
+    ]
+    speeds = {name: _speed(index, place(name, minutes[0], 0), repeats) for name in networks}
+    setting = {
+        "dataset": index.name,
+        "images": {split: len(index.split(split)) for split in ("train", "val")},
+        "recipe": recipe,
+        "minutes": list(minutes),
+        "networks": list(networks),
+        "seeds": seeds,
+        "repeats": repeats,
+    }
+    report = {"setting": setting, "machine": machine(), "runs": runs, "speeds": speeds}
+    path = folder / f"accuracy_{index.name}.json"
+    write_text(path, json.dumps(report, indent=2) + "\n")
+    write_picture(report, path.with_suffix(".png"))
+    Console(width=150).print(table(report))
+    return path
+
+
+def _result(index: DatasetIndex, place: Path, name: str, recipe: str, minutes: float, seed: int) -> dict[str, Any]:
+    """What one run came to; trains it unless the folder has its result."""
+    record = place.with_name(f"{place.name}.json")
+    if record.is_file():
+        return json.loads(record.read_text(encoding="utf-8"))
+    config = load_recipe(
+        recipe, model=CHANGES[name], seed=seed, accelerator="cpu", data={"workers": 0}, validate_every=10**6
+    )
+    config = dataclasses.replace(config, steps=_steps(index, config, minutes), minutes=None)
+    started = time.process_time()
+    train(index.root, config, place, quiet=True, overwrite=True)
+    taken = (time.process_time() - started) / torch.get_num_threads()
+    result = {
+        "network": name,
+        "minutes": minutes,
+        "seed": seed,
+        "steps": config.steps,
+        "taken_minutes": taken / 60,
+        **_training_figures(place),
+        **scores_of(index, place / "last.safetensors"),
+    }
+    write_text(record, json.dumps(result, indent=2) + "\n")
+    Console(width=150).print(
+        f"{name}, {minutes:g} minutes, seed {seed}: mean IoU {100 * result['mean_iou']:.1f} %, {config.steps} steps",
+        highlight=False,
+    )
+    return result
+
+
+def _steps(index: DatasetIndex, config: TrainConfig, minutes: float) -> int:
+    """The steps that fit into the minutes, by the processor's clock."""
+    torch.manual_seed(config.seed)
+    model, _ = build_model(index, config)
+    data = TrainingData(index, config, model.info)
+    threads = torch.get_num_threads()
+    costs = measured_costs(
+        config, model, build_loss(config.loss, model, None), data, lambda: time.process_time() / threads
+    )
+    return steps_within(60 * minutes, costs, config.data.half_share, validate_every=10**9)
+
+
+def _training_figures(place: Path) -> dict[str, float]:
+    """Images a second, and the peak of the process's memory, as the run logged them."""
+    (log,) = place.glob("csv/*/metrics.csv")
+    with log.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+
+    def logged(name: str) -> list[float]:
+        return [float(row[name]) for row in rows if row.get(name)]
+
+    speeds, peaks = logged("speed/images_per_second"), logged("memory/peak_megabytes")
+    return {
+        "images_per_second": float(np.mean(speeds)) if speeds else float("nan"),
+        "peak_megabytes": max(peaks, default=float("nan")),
+    }
+
+
+def _speed(index: DatasetIndex, place: Path, repeats: int) -> dict[str, float]:
+    """Images a second of the exported forms, on one image at a time; measured once for a network.
+
+    Files are exported for the size of the photographs, filled up to a multiple of :data:`benchmarks.rivals.DIVISOR`:
+    some of the library's decoders take no other sizes.
+    """
+    record = place.with_name(f"{place.name}-speed.json")
+    if record.is_file():
+        return json.loads(record.read_text(encoding="utf-8"))
+    model = load(place / "last.safetensors")
+    image = index.split("val")[0].image
+    pixels = SegmentationDataset(index.split("val")[:1], index.labels, source=index.source)[0][0]
+    height, width = (-(-side // DIVISOR) * DIVISOR for side in pixels.shape[1:])
+    runs = {}
+    for form in planned_forms(place, "cpu", False, False)[0]:
+        if form.engine in SUFFIXES:
+            export_model(model, form.file, size=(height, width), overwrite=True)
+            runs[form.name] = timed(form.prepare((1, height, width), (image,)))
+    seconds = interleaved(runs, repeats, PAUSE)
+    speeds = {name: 1 / float(np.median(values)) for name, values in seconds.items()}
+    write_text(record, json.dumps(speeds) + "\n")
+    return speeds

@@ -1,0 +1,189 @@
+"""The length of a run that may take so many minutes: the time of a step is measured, the number of steps follows."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Subset
+
+from encnet.checkpoint.encnet import EncNet
+from encnet.data.dataset import DatasetIndex
+from encnet.data.tensors import SampleKey, SegmentationDataset
+from encnet.losses.loss import Loss
+from encnet.system.errors import InputError
+from encnet.training.config import TrainConfig
+from encnet.training.datamodule import TrainingData
+from encnet.training.module import TrainingModule
+from encnet.training.precision import resolve_precision
+
+REPEATS = 3
+"""Timed steps at each resolution, after one that is not counted."""
+
+
+class Costs(NamedTuple):
+    """The seconds that the parts of a run take on this machine."""
+
+    step: float  #: a step, with reading its images
+    half_step: float  #: a step at half the resolution; 0 if the run has none
+    validation: float  #: a pass over the validation images
+
+
+def within_minutes(
+    config: TrainConfig, model: EncNet, loss: Loss, index: DatasetIndex, tell: Callable[[str], None]
+) -> TrainConfig:
+    """Returns the settings with the number of steps that ``config.minutes`` allow; without minutes, as they are.
+
+    The schedules of the learning rate, of the class weights and of the resolution then end with the minutes.
+
+    Args:
+        config: the settings of the run.
+        model: the network to train, which stays as it is.
+        loss: its loss.
+        index: the data set.
+        tell: shows the user what was measured.
+
+    Raises:
+        InputError: the run has several devices.
+    """
+    if config.minutes is None:
+        return config
+    devices = torch.accelerator.device_count() if config.devices == "auto" and config.accelerator != "cpu" else 1
+    if config.nodes > 1 or (config.devices if isinstance(config.devices, int) else devices) > 1:
+        raise InputError("minutes are measured on one device; give steps, or devices 1", argument="minutes")
+    data = TrainingData(index, config, model.info)
+    costs = measured_costs(config, model, loss, data)
+    per_epoch = max(1, len(data.train_dataloader()) // config.optimizer.accumulate)
+    steps = steps_within(60 * config.minutes, costs, config.data.half_share, per_epoch * config.validate_every)
+    half = f", {costs.half_step:.2f} s at half the resolution" if config.data.half_share else ""
+    tell(
+        f"{config.minutes:g} minutes: {steps} steps, {steps / per_epoch:.1f} epochs, as a step takes {costs.step:.2f} s"
+        f"{half} and a validation {costs.validation:.0f} s"
+    )
+    return dataclasses.replace(config, steps=steps, minutes=None)
+
+
+def steps_within(seconds: float, costs: Costs, half_share: float, validate_every: int) -> int:
+    """Returns the number of steps, at least 1, that a run can take in so many seconds, with its validations.
+
+    Args:
+        seconds: the time of the whole run; its last validation is part of it.
+        costs: the seconds that its parts take.
+        half_share: share of the steps at half the resolution.
+        validate_every: steps from one validation to the next.
+    """
+    step = half_share * costs.half_step + (1 - half_share) * costs.step
+    return max(1, int((seconds - costs.validation) / (step + costs.validation / validate_every)))
+
+
+def measured_costs(
+    config: TrainConfig,
+    model: EncNet,
+    loss: Loss,
+    data: TrainingData,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Costs:
+    """Measures a few steps and predictions on the device of the run, with copies of the network and the loss.
+
+    Args:
+        config: the settings of the run.
+        model: the network.
+        loss: its loss.
+        data: the images.
+        clock: returns seconds. A clock of the processor's time gives the costs on a machine that does nothing else.
+    """
+    device = _device(config.accelerator)
+    reading = config.optimizer.accumulate * config.data.batch_size * _seconds_of_reading(data, clock)
+    with torch.random.fork_rng():
+        step, half_step = (
+            reading + _seconds_of_step(config, model, loss, data, half, device, clock)
+            if not half or config.data.half_share
+            else 0.0
+            for half in (False, True)
+        )
+        return Costs(step, half_step, _seconds_of_validation(model, data, device, clock))
+
+
+def _seconds_of_step(
+    config: TrainConfig,
+    model: EncNet,
+    loss: Loss,
+    data: TrainingData,
+    half: bool,
+    device: torch.device,
+    clock: Callable[[], float],
+) -> float:
+    module = TrainingModule(
+        copy.deepcopy(model), copy.deepcopy(loss), config.optimizer, config.data.batch_size, 0, config.channels_last
+    )
+    module.to(device).train()
+    samples = data.train_dataloader().dataset
+    assert isinstance(samples, SegmentationDataset)
+    pairs = [samples[SampleKey(0, i % len(samples), half)] for i in range(config.data.batch_size)]
+    images = torch.stack([image for image, _ in pairs]).to(device).contiguous(memory_format=module.memory_format)
+    labels = torch.stack([label for _, label in pairs]).to(device)
+    parameters = [parameter for parameter in module.model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=0.0)
+    precision = resolve_precision(config.precision, config.accelerator)
+    half_float = torch.float16 if precision == "fp16" else torch.bfloat16
+
+    def step() -> None:
+        for _ in range(config.optimizer.accumulate):
+            with torch.autocast(device.type, half_float, enabled=precision != "fp32"):
+                total: Tensor = module.loss(module.model(images, full_size=False), labels).total
+            total.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return _median_seconds(step, device, clock)
+
+
+def _seconds_of_validation(
+    model: EncNet, data: TrainingData, device: torch.device, clock: Callable[[], float]
+) -> float:
+    samples = data.val_dataloader().dataset
+    assert isinstance(samples, Subset)
+    image, _ = samples[0]
+    network = copy.deepcopy(model).to(device).eval()
+
+    def predict() -> None:
+        with torch.inference_mode():
+            network(image[None].to(device)).logits.argmax(dim=1)
+
+    return len(samples) * (_median_seconds(predict, device, clock) + _seconds_of_reading(data, clock))
+
+
+def _seconds_of_reading(data: TrainingData, clock: Callable[[], float]) -> float:
+    """The seconds that reading an image takes from training: on a CPU, reading processes share its cores."""
+    samples = data.train_dataloader().dataset
+    assert isinstance(samples, SegmentationDataset)
+    if torch.accelerator.is_available() and data.run.accelerator != "cpu":
+        return 0.0
+    started, number = clock(), min(8, len(samples))
+    for i in range(number):
+        samples[i]
+    return (clock() - started) / number / torch.get_num_threads()
+
+
+def _median_seconds(run: Callable[[], None], device: torch.device, clock: Callable[[], float]) -> float:
+    run()
+    seconds = []
+    for _ in range(REPEATS):
+        started = clock()
+        run()
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
+        seconds.append(clock() - started)
+    return statistics.median(seconds)
+
+
+def _device(accelerator: str) -> torch.device:
+    """The device that Lightning chooses for ``accelerator``: for "auto" a GPU if there is one."""
+    available = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return torch.device("cpu") if accelerator == "cpu" or available is None else available
