@@ -123,7 +123,9 @@ def _result(index: DatasetIndex, place: Path, name: str, recipe: str, minutes: f
         "seed": seed,
         "steps": config.steps,
         "taken_minutes": taken / 60,
-        **_training_figures(place),
+        # Of the whole run in the processor's time, with reading, checking and the last validation.
+        "images_per_second": config.batches(0) * config.data.batch_size / taken,
+        "peak_megabytes": _peak_megabytes(place),
         **scores_of(index, place / "last.safetensors"),
     }
     write_text(record, json.dumps(result, indent=2) + "\n")
@@ -146,20 +148,12 @@ def _steps(index: DatasetIndex, config: TrainConfig, minutes: float) -> int:
     return steps_within(60 * minutes, costs, config.data.half_share, validate_every=10**9)
 
 
-def _training_figures(place: Path) -> dict[str, float]:
-    """Images a second, and the peak of the process's memory, as the run logged them."""
+def _peak_megabytes(place: Path) -> float:
+    """The peak of the process's memory, as the run logged it."""
     (log,) = place.glob("csv/*/metrics.csv")
     with log.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-
-    def logged(name: str) -> list[float]:
-        return [float(row[name]) for row in rows if row.get(name)]
-
-    speeds, peaks = logged("speed/images_per_second"), logged("memory/peak_megabytes")
-    return {
-        "images_per_second": float(np.mean(speeds)) if speeds else float("nan"),
-        "peak_megabytes": max(peaks, default=float("nan")),
-    }
+        peaks = [row.get("memory/peak_megabytes") for row in csv.DictReader(lines)]
+    return max((float(peak) for peak in peaks if peak), default=float("nan"))
 
 
 def _speed(index: DatasetIndex, place: Path, repeats: int) -> dict[str, float]:

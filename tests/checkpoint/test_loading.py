@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 import encnet
 from encnet.checkpoint.create import create_model
+from encnet.checkpoint.encnet import EncNet
 from encnet.system.errors import InputError
 
 
@@ -42,3 +43,14 @@ def test_hub_id_without_network_fails_with_one_sentence(monkeypatch: pytest.Monk
         InputError, match="somebody/encnet is neither a file or folder here nor a repository on the hub"
     ):
         encnet.load("somebody/encnet")
+
+
+def test_folder_of_a_run_is_its_best_model(model: EncNet, saved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "best.safetensors").write_bytes(saved.read_bytes())
+    (folder / "last.safetensors").write_bytes(b"not read")
+    state, expected = encnet.load(folder).state_dict(), encnet.load(saved).state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
+    model.save_pretrained(folder)  # a folder for the hub stays one
+    assert encnet.load(folder).info.classes == model.info.classes

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from jsonargparse import ArgumentParser
 
 from encnet.cli import VERBS, _command, main
@@ -18,10 +15,9 @@ from encnet.commands.command import (
     WRONG_INPUT,
     make_parser,
     run_command,
-    value_first,
     with_protocol_first,
-    with_underscores,
 )
+from encnet.commands.words import with_underscores
 from encnet.system.errors import InputError
 
 
@@ -78,36 +74,6 @@ def test_every_flag_of_every_verb_is_declared_with_underscores(verb: str) -> Non
     assert flags
     assert [flag for flag in flags if "-" in flag.removeprefix("--")] == []
     assert with_underscores([flag.replace("_", "-") for flag in flags]) == flags
-
-
-def test_words_after_two_hyphens_are_kept() -> None:
-    assert with_underscores(["--a-b", "--", "--c-d"]) == ["--a_b", "--", "--c-d"]
-    assert value_first(["x", "--", "--recipe", "y"], ["--recipe"], str) == ["x", "--", "--recipe", "y"]
-
-
-@given(st.lists(st.text("ab-_=.[", max_size=6)))
-def test_only_names_of_flags_are_changed(words: list[str]) -> None:
-    changed = with_underscores(words)
-    assert len(changed) == len(words)
-    for before, after in zip(words, changed, strict=True):
-        if not before.startswith("--"):
-            assert after == before
-        name, equals, value = before.partition("=")
-        assert after in (before, "--" + name[2:].replace("-", "_") + equals + value)
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["data", "--epochs", "3", "--recipe", "small"], ["--recipe", "SMALL", "data", "--epochs", "3"]),
-        (["data", "--recipe=small", "--epochs", "3"], ["--recipe", "SMALL", "data", "--epochs", "3"]),
-        (["--recipe"], ["--recipe"]),
-        (["data", "--recipe", "kept"], ["data", "--recipe", "kept"]),
-        (["data"], ["data"]),
-    ],
-)
-def test_a_flag_moves_to_the_front_with_its_new_value(words: list[str], expected: Sequence[str]) -> None:
-    assert value_first(words, ["--recipe"], lambda value: None if value == "kept" else value.upper()) == expected
 
 
 def test_flags_override_a_recipe_that_follows_them(tmp_path: Path) -> None:

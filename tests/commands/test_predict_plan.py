@@ -70,7 +70,7 @@ def test_a_default_that_is_given_is_refused_too(name: str, kind: Kind) -> None:
 
 
 def test_the_opacity_of_no_overlay_is_refused() -> None:
-    with pytest.raises(InputError, match="--opacity is for overlays, which --overlay false leaves out"):
+    with pytest.raises(InputError, match="--opacity is for overlays, which --no-overlay leaves out"):
         refuse_ignored(options(opacity=0.3, overlay=False), {"image"})
     with pytest.raises(InputError, match="--opacity is for overlays"):
         refuse_ignored(options(opacity=0.5, overlay=False), {"image"})

@@ -18,8 +18,9 @@ from PIL import Image
 import encnet
 from benchmarks import command as benchmark_command
 from encnet.cli import VERBS, _command
-from encnet.commands.command import Command, make_parser, with_underscores
+from encnet.commands.command import Command, make_parser
 from encnet.commands.completion import SHELLS
+from encnet.commands.words import spelled_out, with_underscores
 from encnet.data.formats import read_dataset
 from encnet.model.variants import list_models
 from encnet.training.recipes import list_recipes, recipe_path
@@ -102,7 +103,8 @@ def parse(program: str, command: Command, words: Sequence[str]) -> None:
         InputError: they are no arguments of the command.
     """
     prepared: Callable[[list[str]], list[str]] = getattr(command, "prepared", list)
-    make_parser(program, command).parse_args(prepared(with_underscores(words)))
+    parser = make_parser(program, command)
+    parser.parse_args(prepared(spelled_out(with_underscores(words), parser)))
 
 
 def snippets(text: str) -> list[str]:

@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,9 @@ def shortened(words: Sequence[str]) -> list[str]:
     more: list[str] = []
     if verb == "train" and "--resume" not in given:
         more += [*STEPS, *PLACE]
+        if "--minutes" in given:
+            words = [before if previous != "--minutes" else "0.01" for previous, before in pairwise(["", *words])]
+            more = [*STEPS[:-2], *PLACE]
         if "--initial" not in given and "package" not in given:
             more += NETWORK[2:] if "encoder.pth" in given else NETWORK
         recipe = load_recipe(words[words.index("--recipe") + 1]) if "--recipe" in given else None

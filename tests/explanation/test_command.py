@@ -16,8 +16,9 @@ from encnet.cli import main
 
 @pytest.fixture
 def checkpoint(build: Callable[..., EncNet], tmp_path: Path) -> Path:
-    build().save(tmp_path / "model.safetensors")
-    return tmp_path / "model.safetensors"
+    (tmp_path / "garden").mkdir()
+    build().save(tmp_path / "garden/best.safetensors")
+    return tmp_path / "garden/best.safetensors"
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_explain_writes_a_page_and_arrays(
     assert visible(out) == ["explanation.html", "tall.npz", "wide.npz"]
     printed = " ".join(capsys.readouterr().out.split())
     assert "wrote" in printed and "explanation.html and the arrays beside it" in printed
-    assert "<h1>What model saw</h1>" in (out / "explanation.html").read_text(encoding="utf-8")
+    assert "<h1>What best of garden saw</h1>" in (out / "explanation.html").read_text(encoding="utf-8")
     assert "dead codewords, which no image of garden val gives" in printed
     expected = encnet.explain(checkpoint, images[0], other, groups=4, device="cpu")
     with np.load(out / "wide.npz", allow_pickle=False) as saved:

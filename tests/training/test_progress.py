@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from rich.cells import cell_len
 
 from encnet.training.config import TrainConfig
+from encnet.training.progress import HALF_STEP, TrainingProgress
 from encnet.training.run import train
 
 PACE = r"\d+\.\d images/s, waiting for data \d+ %"
@@ -54,3 +57,13 @@ def test_the_bar_fits_80_columns(
     bars = [line for line in plain.splitlines() if line.startswith("epoch ")]
     assert re.search(rf"^epoch 2/2 \S+ loss \d+\.\d{{3}} {PACE}, left 0:00:0\d$", bars[-1])
     assert max(map(cell_len, bars)) <= 80
+
+
+def test_the_time_left_counts_steps_at_half_the_resolution_less() -> None:
+    def work(steps: int) -> float:
+        trainer = SimpleNamespace(datamodule=SimpleNamespace(half_batches=12), accumulate_grad_batches=2)
+        return TrainingProgress._work(cast(Any, trainer), steps)
+
+    assert [work(steps) for steps in (0, 3, 6, 10)] == pytest.approx(
+        [0, 3 * HALF_STEP, 6 * HALF_STEP, 6 * HALF_STEP + 4]
+    )

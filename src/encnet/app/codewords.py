@@ -30,10 +30,10 @@ def codewords(explanation: Explanation) -> str:
         if k in unused:
             continue
         main_class = explanation.names[int(classes[k].argmax())]
-        alternative = f"the pixels of codeword {k + 1}, mostly {main_class}"
+        alternative = f"the pixels of codeword {k}, mostly {main_class}"
         rows.append(
             {
-                "number": k + 1,
+                "number": k,
                 "picture": picture(assignment_picture(explanation, k), alternative, photograph=True),
                 "share": float(usage[k]),
                 "main_class": main_class,

@@ -14,7 +14,7 @@ from typing_extensions import Self
 
 from encnet.checkpoint.card import WRITTEN_BY_ENCNET, model_card
 from encnet.checkpoint.format import read_checkpoint, write_checkpoint
-from encnet.checkpoint.hub import CARD_FILE, CONFIG_FILE, MODEL_FILE, download, pulling, pushing
+from encnet.checkpoint.hub import BEST_MODEL, CARD_FILE, CONFIG_FILE, MODEL_FILE, download, pulling, pushing
 from encnet.model.network import Network
 from encnet.model.options import ModelOptions
 from encnet.system.errors import InputError
@@ -132,8 +132,11 @@ class EncNet(
             InputError: there is no such file, folder or repository, or it contains no model of encnet.
         """
         path = Path(pretrained_model_name_or_path)
+        if path.is_dir():
+            best_of_run = (path / BEST_MODEL).is_file() and not (path / MODEL_FILE).exists()
+            return cls.from_file(path / (BEST_MODEL if best_of_run else MODEL_FILE))
         if path.exists():
-            return cls.from_file(path / MODEL_FILE if path.is_dir() else path)
+            return cls.from_file(path)
         repository = str(pretrained_model_name_or_path)
         with pulling(repository):
             try:

@@ -14,6 +14,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from encnet.system.errors import InputError, first_line
 
 MODEL_FILE: str = "model.safetensors"
+BEST_MODEL: str = "best.safetensors"
+"""Name of the best model in the folder of a training run."""
 CARD_FILE: str = "README.md"
 CONFIG_FILE: str = "config.json"
 # Without a connection the client passes on errors of its HTTP library, which differs between its major versions. The

@@ -23,8 +23,9 @@ def load(
     The checkpoint is enough: no other file of the training is needed, and no backbone weights are downloaded.
 
     Args:
-        source: path of a file that ``model.save`` wrote, path of a folder that ``model.save_pretrained`` wrote, or id
-            "owner/name" of a repository on the Hugging Face hub that contains such a file as model.safetensors.
+        source: path of a file that ``model.save`` wrote; path of a folder that ``model.save_pretrained`` wrote, or of
+            the folder of a training run, whose best model is loaded; or id "owner/name" of a repository on the Hugging
+            Face hub that contains such a file as model.safetensors.
         revision: branch, tag or commit of the repository.
         token: token for the hub; None uses that of ``hf auth login``.
         cache_dir: folder for downloads; None uses the hub client's own.

@@ -21,7 +21,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     from encnet.inference.protocols.protocol import Protocol
 
     usual = Limits()
-    parser.add_argument("checkpoint", type=str, help="a checkpoint, or an exported model: .onnx, .xml or .pt2")
+    parser.add_argument(
+        "checkpoint",
+        type=str,
+        help="a checkpoint, the folder of a training run, or an exported model: .onnx, .xml or .pt2",
+    )
     parser.add_argument(
         "--host", type=str, default="127.0.0.1", help="address to listen on; 0.0.0.0 accepts other machines"
     )

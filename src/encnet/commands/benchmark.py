@@ -35,7 +35,7 @@ MOVED = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=str, help="a checkpoint")
+    parser.add_argument("checkpoint", type=str, help="a checkpoint, or the folder of a training run")
     parser.add_argument(
         "data",
         type=str | None,

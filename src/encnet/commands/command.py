@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from encnet.commands.unused import UNUSED_PROTOCOL, given_values, refuse_unused
+from encnet.commands.words import nearest, spelled_out, value_first, with_underscores
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def run_command(program: str, command: Command, words: list[str]) -> int:
         parser = make_parser(program, command)
         flags += [flag for action in parser._actions for flag in action.option_strings]
         prepared: Callable[[list[str]], list[str]] = getattr(command, "prepared", list)
-        words = with_underscores(words)
+        words = spelled_out(with_underscores(words), parser)
         arguments = parser.instantiate(parser.parse_args(prepared(words)))
         arguments.given = given_values(parser, words)
         refuse_unused(arguments, (*getattr(command, "UNUSED", ()), *UNUSED_PROTOCOL))
@@ -81,42 +82,13 @@ def make_parser(program: str, command: Command) -> ArgumentParser:
         def error(self, message: str, ex: Exception | None = None) -> NoReturn:
             message = " ".join(message.split())
             renamed = [f"{flag} was renamed: {new}" for flag, new in RENAMED.items() if flag in message]
-            raise InputError("; ".join(renamed or [f"{message} (`{program} --help` lists the arguments)"]))
+            meant = nearest(message, [flag for action in self._actions for flag in action.option_strings])
+            raise InputError("; ".join(renamed or [f"{message}{meant} (`{program} --help` lists the arguments)"]))
 
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = Parser(prog=program, description=command.SUMMARY)
     command.add_arguments(parser)
     return parser
-
-
-def with_underscores(words: Iterable[str]) -> list[str]:
-    """Replaces ``-`` by ``_`` in the names of flags; values, and all words after ``--``, stay as they are."""
-    changed: list[str] = []
-    for word in words:
-        if word.startswith("--") and "--" not in changed:
-            name, equals, value = word[2:].partition("=")
-            word = "--" + name.replace("-", "_") + equals + value
-        changed.append(word)
-    return changed
-
-
-def value_first(words: list[str], flags: Iterable[str], replacement: Callable[[str], str | None]) -> list[str]:
-    """Moves a flag and its value to the front, so that every other flag overrides it.
-
-    Args:
-        words: the words of a command line.
-        flags: names of the flag; the first one is used in the result.
-        replacement: value -> new value; None leaves the words as they are.
-    """
-    first, *others = flags
-    for i, word in enumerate(words):
-        name, _, value = word.partition("=")
-        if word == "--":
-            break
-        if name in (first, *others) and (value or i + 1 < len(words)):
-            replaced = replacement(value or words[i + 1])
-            return words if replaced is None else [first, replaced, *words[:i], *words[i + (1 if value else 2) :]]
-    return words
 
 
 def add_engine(parser: ArgumentParser) -> None:

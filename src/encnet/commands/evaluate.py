@@ -40,7 +40,11 @@ UNUSED = (
 def add_arguments(parser: ArgumentParser) -> None:
     from encnet.inference.protocols.protocol import Protocol
 
-    parser.add_argument("checkpoint", type=str, help="a checkpoint, or an exported model: .onnx, .xml or .pt2")
+    parser.add_argument(
+        "checkpoint",
+        type=str,
+        help="a checkpoint, the folder of a training run, or an exported model: .onnx, .xml or .pt2",
+    )
     parser.add_argument("dataset", type=str, help="folder of the data set")
     parser.add_argument("--split", type=str, default="val", help="split to evaluate on")
     parser.add_argument("--format", type=str | None, default=None, help="format of the data set; none detects it")

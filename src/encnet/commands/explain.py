@@ -9,6 +9,7 @@ from encnet.commands.unused import Unused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from jsonargparse import ArgumentParser
     from rich.table import Table
@@ -29,7 +30,7 @@ UNUSED = tuple(
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=str, help="a checkpoint")
+    parser.add_argument("checkpoint", type=str, help="a checkpoint, or the folder of a training run")
     parser.add_argument("images", type=str, nargs="+", help="image files, folders of them, or globs")
     parser.add_argument("--out", type=str, default="explanation", help=f"folder for {PAGE} and arrays")
     add_overwrite(parser)
@@ -91,9 +92,7 @@ def run(arguments: Any) -> int:
                 rows.append(_row(path.name, explanation))
                 yield explanation
 
-    write_page(
-        page, explained(), Path(arguments.checkpoint).name.removesuffix(".safetensors"), use, arguments.overwrite
-    )
+    write_page(page, explained(), _name_of(Path(arguments.checkpoint)), use, arguments.overwrite)
     Console().print(_table(rows))
     if use is not None:
         dead = ", ".join(map(str, use.dead.tolist())) or "none"
@@ -128,3 +127,9 @@ def _table(rows: list[dict[str, str]]) -> Table:
     for row in rows:
         table.add_row(*map(escape, row.values()))
     return table
+
+
+def _name_of(checkpoint: Path) -> str:
+    """The name of a model: that of its file, or of the folder of its run."""
+    name = checkpoint.name.removesuffix(".safetensors")
+    return f"{name} of {checkpoint.parent.name}" if name in ("best", "last") and checkpoint.parent.name else name

@@ -26,7 +26,7 @@ UNUSED = (
 def add_arguments(parser: ArgumentParser) -> None:
     from typing import Literal
 
-    parser.add_argument("checkpoint", type=str, help="a checkpoint")
+    parser.add_argument("checkpoint", type=str, help="a checkpoint, or the folder of a training run")
     parser.add_argument(
         "--format", type=str | None, default=None, help="onnx, openvino or torch; none follows the suffix of --out"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentTypeError
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -31,7 +30,11 @@ FLAGS = ("--out", "--bands", "--value_range", "--raster", "--context_memory")
 def add_arguments(parser: ArgumentParser) -> None:
     from encnet.inference.protocols.protocol import Protocol
 
-    parser.add_argument("checkpoint", type=str, help="a checkpoint, or an exported model: .onnx, .xml or .pt2")
+    parser.add_argument(
+        "checkpoint",
+        type=str,
+        help="a checkpoint, the folder of a training run, or an exported model: .onnx, .xml or .pt2",
+    )
     parser.add_argument("images", type=str, nargs="+", help="images, videos, GeoTIFFs; folders of them, or globs")
     parser.add_argument("--out", type=str, default="predictions", help="folder for label maps, overlays and presence")
     add_overwrite(parser)
@@ -61,13 +64,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--bands",
-        type=_bands,
+        type=tuple[int, ...],
         default=None,
         help="the bands that the network sees, 4,3,2 for example; none takes those of the training",
     )
     parser.add_argument(
         "--value_range",
-        type=_value_range,
+        type=tuple[float, float],
         default=None,
         help="the values that become 0 and 255, 0,3000 for example; none takes those of the training",
     )
@@ -186,22 +189,3 @@ def _predict_raster(
         overwrite=True,
         progress=progress,
     )
-
-
-def _bands(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in _numbers(text))
-
-
-def _value_range(text: str) -> tuple[float, ...]:
-    return _numbers(text, 2)
-
-
-def _numbers(text: str, count: int | None = None) -> tuple[float, ...]:
-    """Parses numbers with commas between them, with or without brackets."""
-    try:
-        numbers = tuple(float(part) for part in str(text).strip("()[] ").split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) != count and (count is not None or not numbers):
-        raise ArgumentTypeError(f"{text!r} is not {count or 'a list of'} numbers with commas between them")
-    return numbers

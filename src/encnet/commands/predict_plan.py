@@ -147,7 +147,7 @@ def refuse_ignored(arguments: Any, kinds: set[Kind]) -> None:
             used_by = " and ".join(PLURALS[kind] for kind in using)
             raise InputError(f"--{name} is for {used_by}, and none is given; leave it out, or {way_out}", name)
     if "opacity" in arguments.given and not arguments.overlay:
-        raise InputError("--opacity is for overlays, which --overlay false leaves out; leave out one of the two")
+        raise InputError("--opacity is for overlays, which --no-overlay leaves out; leave out one of the two")
 
 
 def _kind(path: Path, arguments: Any, source: Callable[[], ImageSource]) -> Kind:

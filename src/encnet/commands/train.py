@@ -6,9 +6,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from encnet.commands.command import INTERRUPTED, add_overwrite, value_first
+from encnet.commands.command import INTERRUPTED, add_overwrite
 from encnet.commands.data_set import say_ledger
 from encnet.commands.unused import Unused
+from encnet.commands.words import value_first
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,13 +75,16 @@ UNUSED = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     from encnet.training.config import TrainConfig
+    from encnet.training.recipes import list_recipes
 
     parser.add_argument("dataset", type=str | None, nargs="?", default=None, help="folder of the data set")
     parser.add_argument("--out", type=str, default="runs/train", help="folder for everything the run writes")
     parser.add_argument("--resume", type=str | None, default=None, help="folder of an interrupted run to resume")
     add_overwrite(parser)
     parser.add_argument(
-        "--recipe", action="config", help="a YAML file of settings, or the name of a recipe that comes with encnet"
+        "--recipe",
+        action="config",
+        help=f"a YAML file of settings, or the name of a recipe that comes with encnet: {', '.join(list_recipes())}",
     )
     parser.add_class_arguments(TrainConfig)
 
@@ -112,11 +116,16 @@ def run(arguments: Any) -> int:
     if "epochs" in given and settings["steps"] is not None:
         print(f"--epochs {given['epochs']} replaces the steps of the recipe, {settings['steps']}")
         settings["steps"] = None
+    length = next((name for name in ("steps", "epochs") if name in given), None)
+    if length is not None and settings["minutes"] is not None:
+        print(f"--{length} {given[length]} replaces the minutes of the recipe, {settings['minutes']:g}")
+        settings["minutes"] = None
     try:
         if folder is not None:
             best = resume(folder, **_nested(given))
         else:
-            best = train(str(dataset), TrainConfig(**settings), out, overwrite=overwrite)
+            names = None if "recipe" in given else given.keys()
+            best = train(str(dataset), TrainConfig(**settings), out, overwrite=overwrite, given=names)
     except Interrupted:
         print(f"encnet: stopped; continue with `encnet train --resume {folder or out}`", file=sys.stderr)
         return INTERRUPTED

@@ -56,12 +56,6 @@ UNUSED_PROTOCOL: tuple[Unused, ...] = (
         "on images that keep their size",
         "give --protocol.scales, long_side or short_side too",
     ),
-    Unused(
-        "protocol.fill",
-        lambda a: a.protocol.mode != "tiled" and not a.protocol.single_pass,
-        "where the network sees parts or several versions of an image",
-        "give --protocol plain or tiled",
-    ),
     Unused("protocol.margin", lambda a: a.protocol.mode != "tiled", "without tiles", "give --protocol.mode tiled too"),
     Unused(
         "protocol.absent_classes",

@@ -78,8 +78,8 @@ def run_demo(folder: str | Path, overwrite: bool = False) -> Path:
     console.print(
         f"Your own data: use the layout of {scenes}, images/ and labels/ with train/ and val/ in each, then\n"
         "  encnet check FOLDER\n"
-        "  encnet train FOLDER --model.pretrained package --out runs/mine\n"
-        "  encnet predict runs/mine/best.safetensors PHOTOGRAPH ...",
+        "  encnet train FOLDER --out runs/mine\n"
+        "  encnet predict runs/mine PHOTOGRAPH ...",
         highlight=False,
     )
     return report

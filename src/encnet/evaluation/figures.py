@@ -38,7 +38,7 @@ def calibration_figure(calibration: Calibration, names: Sequence[str], most: int
     for panel in panels[len(shown) + 1 :]:
         panel.axis("off")
     figure.supxlabel("presence", fontsize=10)
-    figure.supylabel("share of the images that have the class", fontsize=10)
+    figure.supylabel("share of the images\nthat have the class", fontsize=10)
     return figure
 
 

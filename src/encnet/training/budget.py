@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Subset
 
 from encnet.checkpoint.encnet import EncNet
 from encnet.data.dataset import DatasetIndex
 from encnet.data.tensors import SampleKey, SegmentationDataset
+from encnet.inference.preprocessing import Preprocessing
 from encnet.losses.loss import Loss
 from encnet.system.errors import InputError
 from encnet.training.config import TrainConfig
@@ -150,11 +152,13 @@ def _seconds_of_validation(
     samples = data.val_dataloader().dataset
     assert isinstance(samples, Subset)
     image, _ = samples[0]
+    height, width = Preprocessing.of(model.info, model.align_corners).filling(image.shape[1:], image.shape[1:]).size
+    images = F.pad(image[None], (0, width - image.shape[2], 0, height - image.shape[1]), mode="replicate").to(device)
     network = copy.deepcopy(model).to(device).eval()
 
     def predict() -> None:
         with torch.inference_mode():
-            network(image[None].to(device)).logits.argmax(dim=1)
+            network(images).logits.argmax(dim=1)
 
     return len(samples) * (_median_seconds(predict, device, clock) + _seconds_of_reading(data, clock))
 

@@ -16,13 +16,13 @@ import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.trainer.states import TrainerFn
 
+from encnet.checkpoint.hub import BEST_MODEL
 from encnet.metrics.scores import Scores
 from encnet.system.files import record, replacing
 from encnet.training.module import TrainingModule
 
 LAST_STATE = "last.ckpt"
 LAST_MODEL = "last.safetensors"
-BEST_MODEL = "best.safetensors"
 
 
 class Interrupted(Exception):  # noqa: N818 (the user did it on purpose)

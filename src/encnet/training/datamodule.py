@@ -81,6 +81,11 @@ class TrainingData(pl.LightningDataModule):
         )
 
     @property
+    def half_batches(self) -> int:
+        """Number of batches of the run, counted from its first, at half the resolution."""
+        return self._loader.batches.half_batches if self._loader is not None else 0
+
+    @property
     def waited(self) -> float:
         """Seconds that training has spent waiting for images so far."""
         return self._loader.waited if self._loader is not None else 0.0

@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
+from encnet.checkpoint.hub import BEST_MODEL
 from encnet.system.checks import require
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
-from encnet.training.callbacks import BEST_MODEL, LAST_MODEL
+from encnet.training.callbacks import LAST_MODEL
 from encnet.training.config import TrainConfig
 from encnet.training.position import Position
 from encnet.training.recipes import CONFIG_FILE, parse_config, plain

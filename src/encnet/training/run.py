@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 import warnings
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from encnet.checkpoint.create import create_model
 from encnet.checkpoint.encnet import EncNet
+from encnet.checkpoint.hub import BEST_MODEL
 from encnet.data.band_statistics import with_measured_range
 from encnet.data.check import check_dataset
 from encnet.data.dataset import DatasetIndex
@@ -26,7 +28,8 @@ from encnet.system.errors import InputError
 from encnet.system.memory import keep_freed_memory
 from encnet.training.bands import input_options, require_channels
 from encnet.training.budget import within_minutes
-from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE
+from encnet.training.callbacks import LAST_MODEL, LAST_STATE
+from encnet.training.choice import choose
 from encnet.training.class_weights import FadingClassWeights, class_weights
 from encnet.training.compiled import check_compilable
 from encnet.training.config import TrainConfig
@@ -45,7 +48,12 @@ from encnet.training.trainer import build_trainer
 
 
 def train(
-    dataset: str | Path, config: TrainConfig, folder: str | Path, quiet: bool = False, overwrite: bool = False
+    dataset: str | Path,
+    config: TrainConfig,
+    folder: str | Path,
+    quiet: bool = False,
+    overwrite: bool = False,
+    given: Collection[str] | None = None,
 ) -> Path:
     """Checks a data set, trains on it, and writes everything to ``folder``.
 
@@ -59,6 +67,8 @@ def train(
         folder: folder of the run, which is created.
         quiet: print no tables.
         overwrite: whether to replace a run that ``folder`` holds, and files of these names that encnet did not write.
+        given: dotted names of the settings that stay as they are, while all others are chosen for the data set and the
+            machine (:mod:`encnet.training.choice`); None chooses none.
 
     Returns:
         The path of the best model.
@@ -69,12 +79,10 @@ def train(
         Interrupted: the user pressed Ctrl-C; :func:`resume` continues.
     """
     folder = Path(folder)
-    # The first process starts the others with the same command, after it has written its run to the folder.
-    first = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
-    if first:
+    if _is_first():
         inputs = [dataset, *(name for name in (config.initial, config.model.pretrained) if name)]
         check_run_folder(folder, inputs, overwrite)
-    return _run(Path(dataset), config, folder, None, quiet)
+    return _run(Path(dataset), config, folder, None, quiet, given)
 
 
 def resume(folder: str | Path, **changes: Any) -> Path:
@@ -105,6 +113,14 @@ def resume(folder: str | Path, **changes: Any) -> Path:
     return _run(dataset, config, folder, _Resumed(position, before))
 
 
+def _is_first() -> bool:
+    """Whether this is the first process of the run.
+
+    It starts the others with the same command, after it has written its run to the folder.
+    """
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+
+
 class _Resumed(NamedTuple):
     """Where a run resumes, and the settings that it had until then."""
 
@@ -112,14 +128,23 @@ class _Resumed(NamedTuple):
     config: TrainConfig
 
 
-def _run(dataset: Path, config: TrainConfig, folder: Path, resumed: _Resumed | None, quiet: bool = False) -> Path:
-    console = Console(quiet=quiet)
-    config, index = at_own_resolution(config, read_dataset(dataset, config.data.format))
+def _run(
+    dataset: Path,
+    config: TrainConfig,
+    folder: Path,
+    resumed: _Resumed | None,
+    quiet: bool = False,
+    given: Collection[str] | None = None,
+) -> Path:
+    console = Console(quiet=quiet or not _is_first())
+    index = read_dataset(dataset, config.data.format)
     for split in (config.data.train, config.data.val):
         index.split(split)
     index = with_measured_range(index, config.data.train)
     report = check_dataset(index, progress=True)
     report.raise_if_problems()
+    config, reasons = (config, ()) if given is None else choose(config, index, report, given)
+    config, index = at_own_resolution(config, index)
     keep_freed_memory()
     pl.seed_everything(config.seed, verbose=False)
     if config.initial and resumed is not None:  # the state has all weights; the last model says of which network
@@ -128,6 +153,10 @@ def _run(dataset: Path, config: TrainConfig, folder: Path, resumed: _Resumed | N
         model, anew = build_model(index, config)
     power, pixels = config.loss.class_weight_power, report.class_pixels[config.data.train]
     loss = build_loss(config.loss, model, class_weights(pixels, power) if power else None)
+    if reasons:
+        console.print("chosen for this data set; a flag replaces a choice, --recipe all of them:", highlight=False)
+    for reason in reasons:
+        console.print(f"- {reason}", markup=False, highlight=False, soft_wrap=True)
     config = within_minutes(config, model, loss, index, partial(console.print, soft_wrap=True, highlight=False))
     throughput = Throughput()
     trainer, validation = build_trainer(config, folder, console, throughput)

@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from encnet.checkpoint.hub import BEST_MODEL
 from encnet.reports.data_page import CHECK_PAGE
 from encnet.system.errors import InputError
 from encnet.system.outputs import check_outputs
-from encnet.training.callbacks import BEST_MODEL, LAST_MODEL, LAST_STATE
+from encnet.training.callbacks import LAST_MODEL, LAST_STATE
 from encnet.training.first_batches import PICTURE
 from encnet.training.recipes import CONFIG_FILE
 

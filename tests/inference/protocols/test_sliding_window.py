@@ -35,6 +35,7 @@ protocols = st.builds(
     flip=st.booleans(),
     average=st.sampled_from(["softmax", "exp"]),
     resize=st.sampled_from(["antialias", "bilinear", "model"]),
+    fill=st.booleans(),
 )
 
 
@@ -78,7 +79,7 @@ def test_every_window_has_the_size_of_the_crop(stride: float, side: int, crop: i
             sizes.append(tuple(images.shape[-2:]))
             return super().forward(images)
 
-    segment(cast(EncNet, Recording()), pictures(height, side), Protocol("sliding", (height, crop), stride))
+    segment(cast(EncNet, Recording()), pictures(height, side), Protocol("sliding", (height, crop), stride, fill=False))
     assert set(sizes) == {(height, min(side, crop))}
 
 

@@ -52,8 +52,9 @@ class Protocol:
     """In tiled mode, width in pixels of the border of a tile that does not count as context, because it lies in the
     middle of another tile; a multiple of 32, below half a tile. Tiles overlap by at least two margins."""
     fill: bool = True
-    """If the network sees an image once: fill the image, with copies of its last row and column, to a size that fits
-    the strides of the network, so that class scores match their pixels. Older code bases stretch the scores instead."""
+    """Fill what the network sees, an image or a part or version of it, with copies of its last row and column to a size
+    that fits the strides of the network, so that class scores match their pixels. Older code bases stretch the scores
+    instead."""
     scales: tuple[float, ...] = (1.0,)
     """Scales of the image, relative to its size at scale 1, over which predictions are averaged."""
     flip: bool = False
@@ -212,14 +213,15 @@ _NAMED = (
     # its `scale`, for example 2048 and 512 for ADE20K.
     Protocol(name="mmseg", resize="bilinear", fill=False),
     # ... with `--tta`: each scale relative to the image's own size, softmax averaged over scales and orientations.
-    Protocol(name="mmseg-ms", resize="bilinear", scales=_SIX_SCALES, flip=True),
+    Protocol(name="mmseg-ms", resize="bilinear", scales=_SIX_SCALES, flip=True, fill=False),
     # ... with `mode="slide"`: logits averaged over windows. This stride gives 513 of 769, 341 of 512 and 320 of 480.
-    Protocol(name="mmseg-slide", mode="sliding", stride=513 / 769, resize="bilinear"),
+    Protocol(name="mmseg-slide", mode="sliding", stride=513 / 769, resize="bilinear", fill=False),
     # PyTorch-Encoding's MultiEvalModule: its long side, padded windows at strides of int(crop * 2 / 3), and in each
     # window exp(logits + logits of the mirror image), averaged over windows and summed over scales. Its test script
     # uses the scales 0.75 to 2.25 for Cityscapes.
     Protocol(
         name="pytorch-encoding",
+        fill=False,
         mode="sliding",
         edge="pad",
         scales=_SIX_SCALES,
@@ -230,7 +232,13 @@ _NAMED = (
     ),
     # ... with one scale and without mirror images.
     Protocol(
-        "sliding", edge="pad", average="exp", resize="model", absent_classes="zero", name="pytorch-encoding-single"
+        "sliding",
+        edge="pad",
+        fill=False,
+        average="exp",
+        resize="model",
+        absent_classes="zero",
+        name="pytorch-encoding-single",
     ),
 )
 NAMED: dict[str, Protocol] = {protocol.name: protocol for protocol in _NAMED}

@@ -67,7 +67,7 @@ def segment(
     exponential = protocol.average == "exp"
     if protocol.mode == "whole" and len(protocol.scales) == 1 and not protocol.flip and not exponential:
         scaled = _scaled(model, images, protocol, protocol.scales[0])
-        logits, presence = _one_window(model, scaled, (False,), exponential=False)
+        logits, presence = _one_window(model, scaled, protocol, (False,), exponential=False)
         return resize(logits, size, model.align_corners).softmax(dim=1), None if presence is None else presence[0]
     orientations = (False, True) if protocol.flip else (False,)
     total = images.new_zeros(len(images), model.num_classes, *size, dtype=torch.float64 if exponential else None)
@@ -92,7 +92,7 @@ def _over_windows(
 ) -> _Scores:
     """Mean of the class scores of the windows that cover each pixel, and maximum of their presence."""
     if protocol.mode == "whole" or protocol.crop is None or protocol.steps is None:
-        return _one_window(model, images, orientations, exponential)
+        return _one_window(model, images, protocol, orientations, exponential)
     (height, width), (crop, steps) = images.shape[-2:], (protocol.crop, protocol.steps)
     black = -images.new_tensor(model.info.mean) / images.new_tensor(model.info.std)
     total = images.new_zeros(
@@ -103,7 +103,7 @@ def _over_windows(
     for rows in _spans(height, crop[0], steps[0], protocol.edge == "pad"):
         for columns in _spans(width, crop[1], steps[1], protocol.edge == "pad"):
             window = _padded(images[..., rows.inside, columns.inside], (rows.length, columns.length), black)
-            classes, presence = _one_window(model, window, orientations, exponential)
+            classes, presence = _one_window(model, window, protocol, orientations, exponential)
             inside = total[..., rows.inside, columns.inside]
             inside += classes[..., : inside.shape[-2], : inside.shape[-1]]
             windows_per_pixel[rows.inside, columns.inside] += 1
@@ -112,12 +112,18 @@ def _over_windows(
     return _Scores(total / windows_per_pixel, torch.stack(presences).amax(dim=0) if presences else None)
 
 
-def _one_window(model: EncNet, images: Tensor, orientations: tuple[bool, ...], exponential: bool) -> _Scores:
+def _one_window(
+    model: EncNet, images: Tensor, protocol: Protocol, orientations: tuple[bool, ...], exponential: bool
+) -> _Scores:
     """Sum of the logits of the orientations, or its exponential; presence of each orientation."""
+    height, width = images.shape[-2:]
+    multiple = model.info.image_multiple if protocol.fill and not model.align_corners else 1
     logits, presences = [], []
     for mirrored in orientations:
-        output = model(images.flip(-1) if mirrored else images)
-        logits.append((output.logits.flip(-1) if mirrored else output.logits).float())
+        view = images.flip(-1) if mirrored else images
+        output = model(F.pad(view, (0, -width % multiple, 0, -height % multiple), mode="replicate"))
+        scores = output.logits[..., :height, :width].float()
+        logits.append(scores.flip(-1) if mirrored else scores)
         if output.presence is not None:
             presences.append(model.presence_probabilities(output.presence))
     classes = reduce(torch.add, logits)

@@ -1,0 +1,104 @@
+"""The words of a command line, before they are parsed: short spellings, and the flag that was meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+_NUMBERS = re.compile(r"[-+.\de]+(,[-+.\de]+)+", re.IGNORECASE)
+_BOOLEANS = ("true", "false", "null", "none", "yes", "no", "on", "off", "1", "0")
+
+
+def with_underscores(words: Iterable[str]) -> list[str]:
+    """Replaces ``-`` by ``_`` in the names of flags; values, and all words after ``--``, stay as they are."""
+    changed: list[str] = []
+    for word in words:
+        if word.startswith("--") and "--" not in changed:
+            name, equals, value = word[2:].partition("=")
+            word = "--" + name.replace("-", "_") + equals + value
+        changed.append(word)
+    return changed
+
+
+def value_first(words: list[str], flags: Iterable[str], replacement: Callable[[str], str | None]) -> list[str]:
+    """Moves a flag and its value to the front, so that every other flag overrides it.
+
+    Args:
+        words: the words of a command line.
+        flags: names of the flag; the first one is used in the result.
+        replacement: value -> new value; None leaves the words as they are.
+    """
+    first, *others = flags
+    for i, word in enumerate(words):
+        name, _, value = word.partition("=")
+        if word == "--":
+            break
+        if name in (first, *others) and (value or i + 1 < len(words)):
+            replaced = replacement(value or words[i + 1])
+            return words if replaced is None else [first, replaced, *words[:i], *words[i + (1 if value else 2) :]]
+    return words
+
+
+def spelled_out(words: Iterable[str], parser: ArgumentParser) -> list[str]:
+    """Replaces short spellings of flags and values by those that the parser reads; words after ``--`` stay.
+
+    ``--rank`` and ``--no_rank`` stand for ``--rank true`` and ``--rank false``, and ``--data.crop 256,256`` for
+    ``--data.crop [256,256]``.
+
+    Args:
+        words: the words of a command line, with underscores.
+        parser: the parser of the command.
+    """
+    types: dict[str, Any] = {
+        flag: getattr(action, "_typehint", None) for action in parser._actions for flag in action.option_strings
+    }
+    words = list(words)
+    end = words.index("--") if "--" in words else len(words)
+    changed: list[str] = []
+    for i, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        flag = _negated(name)
+        previous = changed[-1] if changed else ""
+        if i >= end:
+            changed.append(word)
+        elif not equals and _is_boolean(types.get(name)):
+            following = words[i + 1].lower() if i + 1 < end else ""
+            changed.append(name if following in _BOOLEANS else f"{name}=true")
+        elif not equals and name not in types and _is_boolean(types.get(flag)):
+            changed.append(f"{flag}=false")
+        elif equals and _takes_several(types.get(name)) and _NUMBERS.fullmatch(value):
+            changed.append(f"{name}=[{value}]")
+        elif _takes_several(types.get(previous)) and _NUMBERS.fullmatch(word):
+            changed.append(f"[{word}]")
+        else:
+            changed.append(word)
+    return changed
+
+
+def nearest(message: str, flags: Iterable[str]) -> str:
+    """Returns "; did you mean --FLAG?" for a message about a flag that is like one of ``flags``; otherwise ""."""
+    wrong = re.search(r"[Uu]nrecogni[sz]ed arguments?: (--[\w.]+)", message)
+    close = difflib.get_close_matches(wrong[1], list(flags), n=1, cutoff=0.7) if wrong else []
+    if wrong and not close:  # a setting of a group, without the group
+        close = [flag for flag in flags if flag.endswith(f".{wrong[1].removeprefix('--')}")]
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _negated(name: str) -> str:
+    """``--no_overlay`` -> ``--overlay``, ``--protocol.no_flip`` -> ``--protocol.flip``; other names stay."""
+    group, dot, last = name.removeprefix("--").rpartition(".")
+    return f"--{group}{dot}{last.removeprefix('no_')}"
+
+
+def _is_boolean(type_: Any) -> bool:
+    return type_ is bool or set(get_args(type_)) == {bool, type(None)}
+
+
+def _takes_several(type_: Any) -> bool:
+    """Whether a type is a tuple or a list, perhaps an optional one."""
+    return any(get_origin(each) in (tuple, list) for each in (type_, *get_args(type_)))
