@@ -189,7 +189,7 @@ def test_the_button_shows_the_codewords(result: Any, server: SimpleNamespace, sc
     order = np.argsort(-explanation.usage, kind="stable")
     assert figures.count() == len(order) - len(explanation.unused) + 1
     for i, k in enumerate(order[: figures.count() - 1]):
-        assert figures.nth(i).inner_text().strip().startswith(f"{k + 1}: {100 * explanation.usage[k]:.1f} %")
+        assert figures.nth(i).inner_text().strip().startswith(f"{k}: {100 * explanation.usage[k]:.1f} %")
     assert figures.locator("img").evaluate_all(
         "all => all.every(one => one.complete && one.naturalWidth > 0 && one.alt)"
     )

@@ -52,6 +52,8 @@ def test_a_flag_moves_to_the_front_with_its_new_value(words: list[str], expected
         (["m", "a.jpg", "--rank", "True"], ["m", "a.jpg", "--rank", "True"]),
         (["m", "a.jpg", "--no_overlay"], ["m", "a.jpg", "--overlay=false"]),
         (["m", "a.jpg", "--raster", "null", "--no_raster"], ["m", "a.jpg", "--raster", "null", "--raster=false"]),
+        (["m", "a.jpg", "--raster"], ["m", "a.jpg", "--raster=true"]),
+        (["m", "a.jpg", "--raster", "perhaps"], ["m", "a.jpg", "--raster", "perhaps"]),
         (["m", "a.jpg", "--protocol.flip"], ["m", "a.jpg", "--protocol.flip=true"]),
         (["m", "a.jpg", "--protocol.no_fill"], ["m", "a.jpg", "--protocol.fill=false"]),
         (["m", "--protocol.crop", "256,512", "a.jpg"], ["m", "--protocol.crop", "[256,512]", "a.jpg"]),

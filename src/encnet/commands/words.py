@@ -67,8 +67,10 @@ def spelled_out(words: Iterable[str], parser: ArgumentParser) -> list[str]:
         if i >= end:
             changed.append(word)
         elif not equals and _is_boolean(types.get(name)):
-            following = words[i + 1].lower() if i + 1 < end else ""
-            changed.append(name if following in _BOOLEANS else f"{name}=true")
+            following = words[i + 1].lower() if i + 1 < end else "--"
+            # A word that may be anything is a photograph after --rank, and a mistake after a flag of three values.
+            has_value = following in _BOOLEANS or (types[name] is not bool and not following.startswith("--"))
+            changed.append(name if has_value else f"{name}=true")
         elif not equals and name not in types and _is_boolean(types.get(flag)):
             changed.append(f"{flag}=false")
         elif equals and _takes_several(types.get(name)) and _NUMBERS.fullmatch(value):
