@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from comparing import same_weights
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 import encnet
 from encnet.losses.options import LossOptions
-from encnet.training.callbacks import Interrupted
+from encnet.training.callbacks import AveragedWeights, Interrupted
 from encnet.training.config import TrainConfig
 from encnet.training.run import resume, train
 
@@ -35,3 +39,21 @@ def test_patience_ends_a_run_that_does_not_improve(squares: Path, settings: Trai
     settings.epochs, settings.patience, settings.optimizer.lr = 30, 2, 1e-12
     train(squares, settings, tmp_path / "run", quiet=True)
     assert encnet.load(tmp_path / "run/last.safetensors").info.training["epoch"] < 30
+
+
+def test_the_average_follows_its_definition() -> None:
+    torch.manual_seed(0)
+    network = nn.BatchNorm1d(3)
+    average = AveragedModel(network, use_buffers=True, **AveragedWeights(0.6)._kwargs)
+    expected, number = np.zeros(3), 0
+    for step in range(12):
+        network(torch.randn(4, 3))
+        with torch.no_grad():
+            network.weight.normal_()
+        average.update_parameters(network)
+        decay = 0.0 if step == 0 else min(0.6, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * network.weight.detach().double().numpy()
+        number += 1
+    np.testing.assert_allclose(average.module.weight.detach().numpy(), expected, rtol=1e-5)
+    assert network.num_batches_tracked is not None
+    assert int(average.module.num_batches_tracked) == int(network.num_batches_tracked) == number

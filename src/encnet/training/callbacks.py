@@ -7,14 +7,16 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EMAWeightAveraging
+from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
 
 from encnet.checkpoint.hub import BEST_MODEL
 from encnet.metrics.scores import Scores
@@ -29,15 +31,21 @@ class Interrupted(Exception):  # noqa: N818 (the user did it on purpose)
     """The user stopped the run with Ctrl-C; its state is saved."""
 
 
-class AveragedWeights(EMAWeightAveraging):
+class AveragedWeights(WeightAveraging):
     """Exponential moving average of weights and batch-norm statistics, validated and saved instead of the weights.
+
+    After step n the average is d·average + (1 - d)·weights, d = min(decay, (1 + n) / (10 + n)): without the second term
+    the average of a short run would mostly be its initial weights.
 
     Args:
         decay: of the average, 0-1.
     """
 
     def __init__(self, decay: float) -> None:
-        super().__init__(decay=decay, use_buffers=True)
+        super().__init__(use_buffers=True, multi_avg_fn=partial(_average, decay))
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        return step_idx is not None
 
     @contextmanager
     def applied(self, module: pl.LightningModule) -> Iterator[None]:
@@ -47,6 +55,16 @@ class AveragedWeights(EMAWeightAveraging):
             yield
         finally:
             self._swap_models(module)
+
+
+@torch.no_grad()
+def _average(decay: float, averages: list[Tensor], weights: list[Tensor], number: Tensor | int) -> None:
+    """Moves averages, all of one type, towards the weights; counters, which are integers, are copied."""
+    n = int(number)
+    if averages[0].is_floating_point():
+        torch._foreach_lerp_(averages, weights, 1 - min(decay, (1 + n) / (10 + n)))
+    else:
+        torch._foreach_copy_(averages, weights)
 
 
 class Validation(pl.Callback):
