@@ -106,7 +106,7 @@ def write_picture(report: Mapping[str, Any], path: Path) -> None:
         speed = max(report["speeds"][network].values())
         by_speed.plot([speed], [means[most]], color=color, marker=marker, linestyle="none")
         by_speed.annotate(network, (speed, means[most]), xytext=(5, 4), textcoords="offset points", fontsize=8)
-    by_minutes.set(xlabel="minutes of training", ylabel="mean IoU on val, percent")
+    by_minutes.set(xlabel="minutes of training", ylabel="mean IoU on val, percent", xlim=(0, 1.1 * most))
     by_speed.set(xlabel=f"images a second, fastest exported form (trained {most:g} minutes)")
     by_speed.margins(x=0.2)
     for axes in (by_minutes, by_speed):
