@@ -70,7 +70,7 @@ def table(report: Mapping[str, Any]) -> Table:
 def section(report: Mapping[str, Any]) -> tuple[str, str]:
     """The heading and the sentences above the table on the page."""
     setting = report["setting"]
-    networks = "" if not setting["networks"] else f" --networks [{','.join(setting['networks'])}]"
+    networks = "" if not setting["networks"] else f" --networks '[{','.join(setting['networks'])}]'"
     minutes = ",".join(f"{number:g}" for number in setting["minutes"])
     images = setting["images"]
     return (

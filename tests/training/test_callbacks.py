@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +46,7 @@ def test_the_average_follows_its_definition() -> None:
     torch.manual_seed(0)
     network = nn.BatchNorm1d(3)
     average = AveragedModel(network, use_buffers=True, **AveragedWeights(0.6)._kwargs)
+    averaged: Any = average.module
     expected, number = np.zeros(3), 0
     for step in range(12):
         network(torch.randn(4, 3))
@@ -54,6 +56,6 @@ def test_the_average_follows_its_definition() -> None:
         decay = 0.0 if step == 0 else min(0.6, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * network.weight.detach().double().numpy()
         number += 1
-    np.testing.assert_allclose(average.module.weight.detach().numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(averaged.weight.detach().numpy(), expected, rtol=1e-5)
     assert network.num_batches_tracked is not None
-    assert int(average.module.num_batches_tracked) == int(network.num_batches_tracked) == number
+    assert int(averaged.num_batches_tracked) == int(network.num_batches_tracked) == number

@@ -17,6 +17,7 @@ import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from encnet.checkpoint.hub import BEST_MODEL
 from encnet.metrics.scores import Scores
@@ -62,9 +63,10 @@ def _average(decay: float, averages: list[Tensor], weights: list[Tensor], number
     """Moves averages, all of one type, towards the weights; counters, which are integers, are copied."""
     n = int(number)
     if averages[0].is_floating_point():
-        torch._foreach_lerp_(averages, weights, 1 - min(decay, (1 + n) / (10 + n)))
-    else:
-        torch._foreach_copy_(averages, weights)
+        get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(averages, weights, n)
+        return
+    for average, weight in zip(averages, weights, strict=True):
+        average.copy_(weight)
 
 
 class Validation(pl.Callback):
