@@ -91,6 +91,8 @@ def test_a_run_without_a_recipe_says_what_it_chose(squares: Path, tmp_path: Path
     printed = capfd.readouterr().out
     assert "chosen for this data set; a flag replaces a choice, --recipe all of them:" in printed
     assert "- photographs as they are, since they have up to 64 pixels; 4 crops of 32 x 64 a step" in printed
+    assert "half the resolution" not in printed  # which crops of 32 rows are too small for
+    assert "encnet_lite0" not in printed and "minutes, since" not in printed
     config = yaml.safe_load((tmp_path / "run/config.yaml").read_text())["config"]
     assert (config["steps"], config["data"]["crop"], config["optimizer"]["lr"]) == (2, [32, 64], 1.5e-3)
     assert main(["train", str(squares), "--out", str(tmp_path / "other"), "--recipe", "scenes_tiny", *flags]) == 0

