@@ -74,6 +74,8 @@ def run(arguments: Any) -> int:
     console.print(report.table())
     if not index.source.is_default:
         console.print(f"photographs: {index.source}", markup=False, highlight=False)
+    for note in report.notes():
+        print(f"note: {note}")
     splits = ", ".join(f"{len(samples)} in {name}" for name, samples in index.splits.items())
     status = say_ledger(report.ledger)
     if status == 0 and not report.warnings:
