@@ -141,13 +141,11 @@ def presence_sentences(scores: Scores) -> list[str]:
     """Says which classes every image has; empty if there are none, or presence is not predicted."""
     if scores.presence is None or not scores.presence.everywhere.any():
         return []
-    names = [
-        name for name, is_everywhere in zip(scores.names, scores.presence.everywhere, strict=True) if is_everywhere
-    ]
+    names = [scores.names[c] for c in np.flatnonzero(scores.presence.everywhere)]
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return [
-        f"Every image has {', '.join(names[:MOST_NAMED])}{more}: whether their presence is right for other images is not measured here, and their"
-        " average precision is undefined."
+        f"Every image has {', '.join(names[:MOST_NAMED])}{more}: whether their presence is right for other images is"
+        " not measured here, and their average precision is undefined."
     ]
 
 
