@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import cast
 
 from encnet.commands.command import WRONG_INPUT, Command, run_command
+from encnet.system.cores import share_cores
 from encnet.system.errors import InputError
 
 VERBS = (
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"encnet: {error}", file=sys.stderr)
         return WRONG_INPUT
+    share_cores()
     return run_command(f"encnet {verb}", _command(verb), arguments[1:])
 
 
