@@ -56,11 +56,12 @@ def run(arguments: Any) -> int:
     from rich.console import Console
 
     from encnet.data.formats import read_dataset
-    from encnet.explanation.page import write_page
+    from encnet.explanation.page import explanation_page
     from encnet.explanation.run import explain
     from encnet.explanation.use import codeword_use
     from encnet.inference import Predictor, expand_inputs, output_stems
     from encnet.system.checks import require
+    from encnet.system.files import encoded, replacing_together
     from encnet.system.ledger import Ledger
     from encnet.system.outputs import check_outputs
     from encnet.system.progress import progress_bar
@@ -70,8 +71,8 @@ def run(arguments: Any) -> int:
     predictor = Predictor(arguments.checkpoint, device=arguments.device)
     for path in [*paths, *([] if arguments.other is None else [arguments.other])]:
         predictor.preprocessing.open(path)  # reports a damaged one before the data set is read
-    page, stems, rows = Path(arguments.out, PAGE), output_stems(paths), []
-    arrays = [Path(arguments.out, f"{stem}.npz") for stem in stems] if arguments.arrays else []
+    page, rows = Path(arguments.out, PAGE), []
+    arrays = [Path(arguments.out, f"{stem}.npz") for stem in output_stems(paths)] if arguments.arrays else []
     read = [arguments.checkpoint, *paths, *([] if arguments.other is None else [arguments.other])]
     check_outputs([page, *arrays], read, arguments.overwrite)
     require(arguments.limit is None or arguments.limit >= 1, "--limit", arguments.limit, "at least 1")
@@ -85,14 +86,16 @@ def run(arguments: Any) -> int:
     def explained() -> Iterator[Explanation]:
         """Yields one explanation at a time: their arrays can be large."""
         with progress_bar() as bar:
-            for path, stem in bar.track(list(zip(paths, stems, strict=True)), description="explaining"):
+            for i, path in enumerate(bar.track(paths, description="explaining")):
                 explanation = explain(predictor, path, arguments.other, use, arguments.groups)
                 if arguments.arrays:
-                    explanation.save_arrays(Path(arguments.out, f"{stem}.npz"), arguments.overwrite)
+                    explanation.write_arrays(temporaries[1 + i])
                 rows.append(_row(path.name, explanation))
                 yield explanation
 
-    write_page(page, explained(), _name_of(Path(arguments.checkpoint)), use, arguments.overwrite)
+    with replacing_together([page, *arrays]) as temporaries:
+        html = explanation_page(explained(), _name_of(Path(arguments.checkpoint)), use)
+        temporaries[0].write_bytes(encoded(html))
     Console().print(_table(rows))
     if use is not None:
         dead = ", ".join(map(str, use.dead.tolist())) or "none"

@@ -26,6 +26,7 @@ from encnet.losses import build_loss
 from encnet.reports.data_page import CHECK_PAGE, write_check_page
 from encnet.system.errors import InputError
 from encnet.system.memory import keep_freed_memory
+from encnet.system.unwritable import writing_into
 from encnet.training.bands import input_options, require_channels
 from encnet.training.budget import within_minutes
 from encnet.training.callbacks import LAST_MODEL, LAST_STATE
@@ -188,7 +189,7 @@ def _run(
         save_config(config, dataset.resolve(), folder / CONFIG_FILE)
     module = TrainingModule(model, loss, config.optimizer, config.data.batch_size, config.seed, config.channels_last)
     started = time.perf_counter()
-    with warnings.catch_warnings():
+    with writing_into(folder), warnings.catch_warnings():
         # Lightning's advice (more workers, a shorter logging interval) does not fit machines with few cores.
         warnings.simplefilter("ignore", PossibleUserWarning)
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
