@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import INCOMPLETE, add_overwrite
 from encnet.commands.unused import Unused
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +54,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Any) -> int:
     from pathlib import Path
 
-    from rich.console import Console
-
     from encnet.data.formats import read_dataset
     from encnet.explanation.page import explanation_page
     from encnet.explanation.run import explain
@@ -65,6 +64,7 @@ def run(arguments: Any) -> int:
     from encnet.system.ledger import Ledger
     from encnet.system.outputs import check_outputs
     from encnet.system.progress import progress_bar
+    from encnet.system.terminal import Terminal
 
     ledger = Ledger()
     paths = expand_inputs(arguments.images, ledger, videos=False)
@@ -96,13 +96,14 @@ def run(arguments: Any) -> int:
     with replacing_together([page, *arrays]) as temporaries:
         html = explanation_page(explained(), _name_of(Path(arguments.checkpoint)), use)
         temporaries[0].write_bytes(encoded(html))
-    Console().print(_table(rows))
+    Terminal().print(_table(rows))
     if use is not None:
         dead = ", ".join(map(str, use.dead.tolist())) or "none"
-        print(f"dead codewords, which no image of {use.name} gives a tenth of an equal share of its pixels: {dead}")
+        say(f"dead codewords, which no image of {use.name} gives a tenth of an equal share of its pixels: {dead}")
     ledger.use("photographs", len(paths))
-    print("\n".join(ledger.lines()))
-    print(f"wrote {page}{' and the arrays beside it' if arguments.arrays else ''}")
+    for line in ledger.lines():
+        say(line)
+    say(f"wrote {page}{' and the arrays beside it' if arguments.arrays else ''}")
     return 0 if ledger.complete else INCOMPLETE
 
 
@@ -118,7 +119,6 @@ def _row(name: str, explanation: Explanation) -> dict[str, str]:
 
 
 def _table(rows: list[dict[str, str]]) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -126,9 +126,9 @@ def _table(rows: list[dict[str, str]]) -> Table:
         " with another context"
     )
     for column in rows[0]:
-        table.add_column(escape(column), justify="left" if column == "image" else "right", overflow="fold")
+        table.add_column(column, justify="left" if column == "image" else "right", overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row.values()))
+        table.add_row(*row.values())
     return table
 
 

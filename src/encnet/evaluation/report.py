@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from encnet.evaluation.examples import Example
@@ -24,6 +23,7 @@ from encnet.reports.html import percent
 from encnet.reports.pictures import confusion_figure, figure_png
 from encnet.system.files import write_files
 from encnet.system.outputs import check_outputs
+from encnet.system.terminal import Terminal
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ class EvaluationReport:
         """
         check_outputs(result_files(folder), overwrite=overwrite, argument="folder")
         text = io.StringIO()
-        Console(file=text, width=120).print(self.table())
+        Terminal(file=text, width=120).print(self.table())
         figures = {"confusion": confusion_figure(self.scores.confusion, self.scores.names)}
         if self.scores.presence is not None:
             figures["calibration"] = calibration_figure(self.scores.presence.calibration, self.scores.names)

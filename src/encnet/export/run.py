@@ -12,8 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from encnet.checkpoint.encnet import EncNet
 from encnet.checkpoint.loading import load
 from encnet.data.geo.window import Window
@@ -31,6 +29,7 @@ from encnet.system.errors import InputError, first_line
 from encnet.system.files import record, staging
 from encnet.system.outputs import check_outputs
 from encnet.system.progress import progress_bar
+from encnet.system.terminal import Terminal
 from encnet.system.unwritable import refusal
 
 PARITY: str = ".parity.json"
@@ -233,4 +232,4 @@ def _staged(out: Path) -> Iterator[Path]:
 
 def _step(progress: bool, text: str) -> AbstractContextManager[Any]:
     """Shows a step without a known length on standard error."""
-    return Console(stderr=True).status(text) if progress else nullcontext()
+    return Terminal(stderr=True).status(text) if progress else nullcontext()
