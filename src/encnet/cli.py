@@ -6,11 +6,13 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import cast
 
 from encnet.commands.command import WRONG_INPUT, Command, run_command
 from encnet.system.cores import share_cores
 from encnet.system.errors import InputError
+from encnet.system.text import say
 
 VERBS = (
     "demo",
@@ -38,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, 1 if something was left out that the user probably meant, 2 for wrong input, 130 after
         Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what its encoding lacks is escaped, not an error
+            stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_overview())
@@ -53,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if verb not in VERBS:
             raise InputError(f"there is no verb {arguments[0]!r}; choose one of {', '.join(VERBS)}")
     except InputError as error:
-        print(f"encnet: {error}", file=sys.stderr)
+        say(f"encnet: {error}", error=True)
         return WRONG_INPUT
     share_cores()
     return run_command(f"encnet {verb}", _command(verb), arguments[1:])

@@ -197,3 +197,9 @@ def test_figures_are_reproducible_png() -> None:
     first, second = (figure_png(confusion_figure(np.eye(3, dtype=int), NAMES[:3])) for _ in range(2))
     assert first == second
     assert Image.open(io.BytesIO(first)).format == "PNG"
+
+
+def test_names_are_no_formulas_and_have_no_control_characters() -> None:
+    names = ["$\\frac$", "$x^$", "a\nb\x1b"]
+    assert figure_png(confusion_figure(np.eye(3, dtype=int), names))
+    assert legend(names, PALETTE[:3]).width > 0

@@ -149,7 +149,7 @@ def test_nothing_is_asked_where_nothing_exists(folder: Path) -> None:
 def test_an_interrupted_file_is_neither_there_nor_in_the_way(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt), replacing(folder / "out/a.txt"):
         raise KeyboardInterrupt
-    assert list((folder / "out").iterdir()) == []
+    assert not (folder / "out").exists()
     check_outputs([folder / "out/a.txt"])
 
 

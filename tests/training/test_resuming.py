@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from comparing import same_weights
+from full_disk import largest_file
 
 import encnet
 from encnet.cli import main
@@ -248,3 +249,15 @@ def test_settings_of_a_run_are_a_recipe(run: Path, tmp_path: Path) -> None:
     new, old = (load_run_config(folder / "config.yaml")[1] for folder in (tmp_path / "new", run))
     assert new == dataclasses.replace(old, epochs=1)
     assert json.dumps(dataclasses.asdict(new.model)) == json.dumps(dataclasses.asdict(old.model))
+
+
+def test_a_state_that_cannot_be_written_stops_the_run_and_the_one_before_stays(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {file.name: file.read_bytes() for file in run.iterdir() if file.suffix in (".ckpt", ".safetensors")}
+    assert len(before) == 3
+    with largest_file(20_000):
+        assert main(["train", "--resume", str(run), "--epochs", "3"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "cannot write" in line and "free there" in line] == [lines[-1]]
+    assert {name: (run / name).read_bytes() for name in before} == before

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from encnet.commands.command import add_overwrite
 from encnet.commands.unused import Unused
 from encnet.system.errors import InputError
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -69,11 +70,10 @@ def prepared(words: list[str]) -> list[str]:
 
 
 def run(arguments: Any) -> int:
-    from rich.console import Console
-
     from encnet.benchmark.report import FILE
     from encnet.benchmark.run import benchmark_model
     from encnet.system.outputs import check_outputs
+    from encnet.system.terminal import Terminal
 
     _require_checkpoint(arguments.checkpoint)
     check_outputs([Path(arguments.out, FILE)], [arguments.checkpoint], arguments.overwrite)
@@ -90,11 +90,11 @@ def run(arguments: Any) -> int:
         compiled=arguments.compile,
     )
     path = report.save(arguments.out, arguments.overwrite)
-    Console().print(report.table())
+    Terminal().print(report.table())
     for name, reason in report.left_out:
-        print(f"not measured: {name}: {reason}")
-    print(report.recommendation)
-    print(f"wrote {path}")
+        say(f"not measured: {name}: {reason}")
+    say(report.recommendation)
+    say(f"wrote {path}")
     return 0
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import WRONG_INPUT, add_overwrite
 from encnet.commands.data_set import say_ledger, say_origin
 from encnet.system.errors import InputError
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -43,8 +43,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Any) -> int:
-    from rich.console import Console
-
     from encnet.data.band_statistics import with_measured_range
     from encnet.data.check import check_dataset
     from encnet.data.formats import read_dataset
@@ -53,8 +51,9 @@ def run(arguments: Any) -> int:
     from encnet.reports.data_page import write_check_page
     from encnet.system.checks import require
     from encnet.system.outputs import check_outputs
+    from encnet.system.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     require(arguments.long_side is None or arguments.long_side >= 16, "long_side", arguments.long_side, "at least 16")
     index = read_dataset(arguments.dataset, arguments.format)
     page = _page(arguments.out, index.root)
@@ -68,37 +67,37 @@ def run(arguments: Any) -> int:
     say_origin(index)
     report = check_dataset(index, progress=True)
     for split, reason in index.absent.items():
-        print(f"note: there is no split '{split}': {reason}", file=sys.stderr)
+        say(f"note: there is no split '{split}': {reason}", error=True)
     for problem in report.problems:
-        print(f"encnet: {problem.message}", file=sys.stderr)
+        say(f"encnet: {problem.message}", error=True)
     for warning in report.warnings:
-        print(f"warning: {warning.message}", file=sys.stderr)
+        say(f"warning: {warning.message}", error=True)
     if page is None:
-        print("note: no page is written, since the data set is not written to; name one by --out", file=sys.stderr)
+        say("note: no page is written, since the data set is not written to; name one by --out", error=True)
     else:
         write_check_page(index, report, page, arguments.long_side)
-        print(f"wrote {page}")
+        say(f"wrote {page}")
     if report.problems:
         say_ledger(report.ledger)
-        print(f"encnet: {len(report.problems)} problems in {arguments.dataset}", file=sys.stderr)
+        say(f"encnet: {len(report.problems)} problems in {arguments.dataset}", error=True)
         return WRONG_INPUT
-    console.print(index.labels.table(), markup=False, highlight=False)
+    console.print(index.labels.table(), highlight=False)
     console.print(report.table())
     if not index.source.is_default:
-        console.print(f"photographs: {index.source}", markup=False, highlight=False)
+        console.print(f"photographs: {index.source}", highlight=False)
     for note in report.notes():
-        print(f"note: {note}")
+        say(f"note: {note}")
     if arguments.describe is not None:
         write_dataset_yaml(arguments.describe, index.labels, {}, index.name)
-        print(f"wrote {arguments.describe}: edit the names of the classes, and put it into {index.root}")
+        say(f"wrote {arguments.describe}: edit the names of the classes, and put it into {index.root}")
     splits = ", ".join(f"{len(samples)} in {name}" for name, samples in index.splits.items())
     status = say_ledger(report.ledger)
     if status == 0 and not report.warnings:
-        print(f"{arguments.dataset} is in order: {splits}")
+        say(f"{arguments.dataset} is in order: {splits}")
     else:
         left = "" if status == 0 else "files were left out that you probably meant"
         warned = f"{len(report.warnings)} warnings" if report.warnings else ""
-        print(f"{arguments.dataset} can be read: {splits}; {' and '.join(filter(None, (warned, left)))}")
+        say(f"{arguments.dataset} can be read: {splits}; {' and '.join(filter(None, (warned, left)))}")
     return status
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from encnet.commands.unused import UNUSED_PROTOCOL, given_values, refuse_unused
 from encnet.commands.words import nearest, spelled_out, value_first, with_underscores
 from encnet.system.errors import InputError
+from encnet.system.text import say
+from encnet.system.unwritable import WRITE_ERRORS, unwritable
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -65,13 +69,27 @@ def run_command(program: str, command: Command, words: list[str]) -> int:
         arguments = parser.instantiate(parser.parse_args(prepared(words)))
         arguments.given = given_values(parser, words)
         refuse_unused(arguments, (*getattr(command, "UNUSED", ()), *UNUSED_PROTOCOL))
-        return command.run(arguments)
+        status = command.run(arguments)
+        sys.stdout.flush()  # it may be a file on a full disk
+        return status
     except InputError as error:
-        print(f"encnet: {with_flag(error, flags)}", file=sys.stderr)
+        say(f"encnet: {with_flag(error, flags)}", error=True)
+        return WRONG_INPUT
+    except OSError as error:
+        if error.errno not in WRITE_ERRORS:
+            raise
+        say(f"encnet: {unwritable(error.filename or 'the standard output or a temporary file', error)}", error=True)
+        _forget_output()
         return WRONG_INPUT
     except KeyboardInterrupt:
         print("encnet: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _forget_output() -> None:
+    """Leaves what standard output cannot take, which Python would try to write once more at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_parser(program: str, command: Command) -> ArgumentParser:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
 from encnet.commands.unused import Unused
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -48,9 +48,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Any) -> int:
-    from rich.console import Console
     from rich.table import Table
 
+    from encnet.system.terminal import Terminal
     from encnet.weights.convert import MisfitError, convert_file
     from encnet.weights.sources import Answers
 
@@ -60,14 +60,14 @@ def run(arguments: Any) -> int:
         converted = convert_file(arguments.file, out, answers, arguments.classes, arguments.format, arguments.overwrite)
     except MisfitError as error:
         for tensor in error.tensors:
-            print(f"encnet: {tensor}", file=sys.stderr)
+            say(f"encnet: {tensor}", error=True)
         raise
     table = Table("setting", "value", "from")
     for row in converted.rows:
         table.add_row(*row)
-    Console().print(table)
+    Terminal().print(table)
     if converted.backbone is not None:
-        print(f"wrote {out}: initial weights, for --model.backbone {converted.backbone} --model.pretrained {out}")
+        say(f"wrote {out}: initial weights, for --model.backbone {converted.backbone} --model.pretrained {out}")
     else:
-        print(f"wrote {out}; `encnet predict {out} IMAGES` uses it")
+        say(f"wrote {out}; `encnet predict {out} IMAGES` uses it")
     return 0

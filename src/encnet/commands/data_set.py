@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from encnet.commands.command import INCOMPLETE
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from encnet.data.dataset import DatasetIndex
@@ -16,7 +17,7 @@ def say_origin(index: DatasetIndex) -> None:
     """Prints as what a data set was read, and what was decided on the way."""
     for line in (index.origin, *(f"note: {note}" for note in index.notes)):
         if line:
-            print(line)
+            say(line)
 
 
 def say_ledger(ledger: Ledger) -> int:
@@ -27,5 +28,5 @@ def say_ledger(ledger: Ledger) -> int:
     """
     if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
         for line in ledger.lines():
-            print(line)
+            say(line)
     return 0 if ledger.complete else INCOMPLETE

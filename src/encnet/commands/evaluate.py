@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from encnet.commands.command import add_engine, add_overwrite, with_protocol_first
 from encnet.commands.data_set import say_ledger, say_origin
 from encnet.commands.unused import Unused
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,13 +76,12 @@ def prepared(words: list[str]) -> list[str]:
 
 
 def run(arguments: Any) -> int:
-    from rich.console import Console
-
     from encnet.data.accounting import account_for
     from encnet.data.formats import read_dataset
     from encnet.evaluation import evaluate
     from encnet.system.memory import keep_freed_memory
     from encnet.system.outputs import check_outputs
+    from encnet.system.terminal import Terminal
 
     if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
         keep_freed_memory()
@@ -101,10 +101,10 @@ def run(arguments: Any) -> int:
         limit=arguments.limit,
         engine=arguments.engine,
     )
-    Console().print(report.table())
+    Terminal().print(report.table())
     if arguments.out is not None:
         report.save(arguments.out, arguments.overwrite)
-        print(f"wrote {arguments.out}")
+        say(f"wrote {arguments.out}")
     return say_ledger(account_for(index))
 
 
@@ -130,19 +130,18 @@ def _inputs(arguments: Any, index: DatasetIndex) -> Iterator[str | Path]:
 
 
 def _choose_prior(arguments: Any, index: Any) -> int:
-    from rich.console import Console
-
     from encnet.evaluation.prior import choose_prior, save_with_prior
+    from encnet.system.terminal import Terminal
 
     choice = choose_prior(arguments.checkpoint, index, arguments.split, device=arguments.device, limit=arguments.limit)
-    Console().print(choice.table())
-    print(choice.sentence())
+    Terminal().print(choice.table())
+    say(choice.sentence())
     if arguments.out is not None:
-        print(f"wrote {choice.save(arguments.out, arguments.overwrite)}")
+        say(f"wrote {choice.save(arguments.out, arguments.overwrite)}")
     if arguments.save_prior is not None:
         if choice.strength:
             save_with_prior(arguments.checkpoint, choice, arguments.save_prior, arguments.overwrite)
-            print(f"wrote {arguments.save_prior}")
+            say(f"wrote {arguments.save_prior}")
         else:
-            print(f"{arguments.save_prior} was not written")
+            say(f"{arguments.save_prior} was not written")
     return 0

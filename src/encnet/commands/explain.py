@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import INCOMPLETE, add_overwrite
 from encnet.commands.unused import Unused
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,25 +54,25 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Any) -> int:
     from pathlib import Path
 
-    from rich.console import Console
-
     from encnet.data.formats import read_dataset
-    from encnet.explanation.page import write_page
+    from encnet.explanation.page import explanation_page
     from encnet.explanation.run import explain
     from encnet.explanation.use import codeword_use
     from encnet.inference import Predictor, expand_inputs, output_stems
     from encnet.system.checks import require
+    from encnet.system.files import encoded, replacing_together
     from encnet.system.ledger import Ledger
     from encnet.system.outputs import check_outputs
     from encnet.system.progress import progress_bar
+    from encnet.system.terminal import Terminal
 
     ledger = Ledger()
     paths = expand_inputs(arguments.images, ledger, videos=False)
     predictor = Predictor(arguments.checkpoint, device=arguments.device)
     for path in [*paths, *([] if arguments.other is None else [arguments.other])]:
         predictor.preprocessing.open(path)  # reports a damaged one before the data set is read
-    page, stems, rows = Path(arguments.out, PAGE), output_stems(paths), []
-    arrays = [Path(arguments.out, f"{stem}.npz") for stem in stems] if arguments.arrays else []
+    page, rows = Path(arguments.out, PAGE), []
+    arrays = [Path(arguments.out, f"{stem}.npz") for stem in output_stems(paths)] if arguments.arrays else []
     read = [arguments.checkpoint, *paths, *([] if arguments.other is None else [arguments.other])]
     check_outputs([page, *arrays], read, arguments.overwrite)
     require(arguments.limit is None or arguments.limit >= 1, "--limit", arguments.limit, "at least 1")
@@ -85,21 +86,24 @@ def run(arguments: Any) -> int:
     def explained() -> Iterator[Explanation]:
         """Yields one explanation at a time: their arrays can be large."""
         with progress_bar() as bar:
-            for path, stem in bar.track(list(zip(paths, stems, strict=True)), description="explaining"):
+            for i, path in enumerate(bar.track(paths, description="explaining")):
                 explanation = explain(predictor, path, arguments.other, use, arguments.groups)
                 if arguments.arrays:
-                    explanation.save_arrays(Path(arguments.out, f"{stem}.npz"), arguments.overwrite)
+                    explanation.write_arrays(temporaries[1 + i])
                 rows.append(_row(path.name, explanation))
                 yield explanation
 
-    write_page(page, explained(), _name_of(Path(arguments.checkpoint)), use, arguments.overwrite)
-    Console().print(_table(rows))
+    with replacing_together([page, *arrays]) as temporaries:
+        html = explanation_page(explained(), _name_of(Path(arguments.checkpoint)), use)
+        temporaries[0].write_bytes(encoded(html))
+    Terminal().print(_table(rows))
     if use is not None:
         dead = ", ".join(map(str, use.dead.tolist())) or "none"
-        print(f"dead codewords, which no image of {use.name} gives a tenth of an equal share of its pixels: {dead}")
+        say(f"dead codewords, which no image of {use.name} gives a tenth of an equal share of its pixels: {dead}")
     ledger.use("photographs", len(paths))
-    print("\n".join(ledger.lines()))
-    print(f"wrote {page}{' and the arrays beside it' if arguments.arrays else ''}")
+    for line in ledger.lines():
+        say(line)
+    say(f"wrote {page}{' and the arrays beside it' if arguments.arrays else ''}")
     return 0 if ledger.complete else INCOMPLETE
 
 
@@ -115,7 +119,6 @@ def _row(name: str, explanation: Explanation) -> dict[str, str]:
 
 
 def _table(rows: list[dict[str, str]]) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -123,9 +126,9 @@ def _table(rows: list[dict[str, str]]) -> Table:
         " with another context"
     )
     for column in rows[0]:
-        table.add_column(escape(column), justify="left" if column == "image" else "right", overflow="fold")
+        table.add_column(column, justify="left" if column == "image" else "right", overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row.values()))
+        table.add_row(*row.values())
     return table
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
 from encnet.commands.unused import Unused
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -75,13 +76,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Any) -> int:
     from pathlib import Path
 
-    from rich.console import Console
-
     from encnet.export.calibration import LABELLED, find_calibration
     from encnet.export.formats import FORMATS
     from encnet.export.run import export_model
     from encnet.system.checks import require
     from encnet.system.errors import InputError
+    from encnet.system.terminal import Terminal
 
     name, out = arguments.format, arguments.out
     if name is not None and name not in FORMATS:
@@ -113,11 +113,12 @@ def run(arguments: Any) -> int:
         overwrite=arguments.overwrite,
         progress=True,
     )
-    Console().print(exported.parity.table())
+    Terminal().print(exported.parity.table())
     if calibration is not None and calibration.dataset is not None:
-        print(_scores(arguments.checkpoint, exported, calibration.dataset, arguments.limit))
+        for line in _scores(arguments.checkpoint, exported, calibration.dataset, arguments.limit):
+            say(line)
     names = ", ".join(str(file) for file in exported.files)
-    print(f"wrote {names}; `encnet predict {exported.files[0]} IMAGES` uses it")
+    say(f"wrote {names}; `encnet predict {exported.files[0]} IMAGES` uses it")
     return 0
 
 
@@ -126,7 +127,7 @@ def _is_onnx(arguments: Any) -> bool:
     return arguments.format == "onnx" or (arguments.format is None and str(arguments.out or "").endswith(".onnx"))
 
 
-def _scores(checkpoint: str, exported: Exported, dataset: DatasetIndex, limit: int | None) -> str:
+def _scores(checkpoint: str, exported: Exported, dataset: DatasetIndex, limit: int | None) -> list[str]:
     """Scores of the checkpoint and of the exported model on the labelled images, one line for each."""
     from encnet.evaluation import evaluate
     from encnet.export.calibration import LABELLED
@@ -143,4 +144,4 @@ def _scores(checkpoint: str, exported: Exported, dataset: DatasetIndex, limit: i
         line = f"{name} on {images}: mean IoU {100 * report.mean_iou:.2f} %"
         presence = report.scores.mean_presence_f1
         lines.append(line if presence is None else f"{line}, presence F1 {100 * presence:.2f} %")
-    return "\n".join(lines)
+    return lines

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
+
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -81,18 +82,18 @@ def run(arguments: Any) -> int:
             on_header=lambda done, total: bar.update(headers, completed=done, total=total),
         )
     if imported.why:
-        print(f"read as {imported.format}, because {imported.why}")
+        say(f"read as {imported.format}, because {imported.why}")
     for kind, number in imported.left_out.items():
         examples = imported.examples.get(kind, ())
         named = f" ({', '.join(examples)}{', ...' if number > len(examples) else ''})" if examples else ""
-        print(f"note: left out, {number} x {kind}{named}", file=sys.stderr)
+        say(f"note: left out, {number} x {kind}{named}", error=True)
     for note in imported.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}", error=True)
     for warning in imported.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}", error=True)
     splits = ", ".join(f"{number} in {split}" for split, number in imported.images.items())
-    print(f"wrote {imported.root} from {imported.format}: {splits}; classes {', '.join(imported.classes)}")
+    say(f"wrote {imported.root} from {imported.format}: {splits}; classes {', '.join(imported.classes)}")
     for line in imported.ledger.lines():
-        print(line)
-    print(f"next: `encnet check {imported.root}` or `encnet train {imported.root}`")
+        say(line)
+    say(f"next: `encnet check {imported.root}` or `encnet train {imported.root}`")
     return 0 if imported.ledger.complete else INCOMPLETE

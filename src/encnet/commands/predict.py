@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,8 @@ from encnet.commands.command import (
     with_protocol_first,
 )
 from encnet.system.errors import InputError
+from encnet.system.text import say
+from encnet.system.unwritable import UnwritableError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -93,8 +94,6 @@ def prepared(words: list[str]) -> list[str]:
 
 
 def run(arguments: Any) -> int:
-    from rich.console import Console
-
     from encnet.commands.predict_plan import make_plan
     from encnet.data.source import PHOTOGRAPHS, ImageSource
     from encnet.inference import Predictor
@@ -103,6 +102,7 @@ def run(arguments: Any) -> int:
     from encnet.inference.segmentation import class_indices
     from encnet.system.memory import keep_freed_memory
     from encnet.system.progress import progress_bar
+    from encnet.system.terminal import Terminal
 
     if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
         keep_freed_memory()
@@ -123,7 +123,7 @@ def run(arguments: Any) -> int:
 
     plan = make_plan(arguments, lambda: opened().preprocessing.source)
     for note in plan.notes():
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}", error=True)
     predictor = opened()
     class_indices(arguments.clear, predictor.names)
     ranking = Ranking(predictor) if arguments.rank else None
@@ -156,20 +156,23 @@ def run(arguments: Any) -> int:
                     bands = arguments.bands or plan.bands.get(path)
                     _predict_raster(predictor, path, plan.stems[path], bands, arguments, progress)
                 predicted.append(path)
+            except UnwritableError:  # it would be the same for the next file
+                raise
             except InputError as error:
                 bar.remove_task(task)
                 failures.append(error)
     if ranking is not None and ranking.images:
         ranking.save(arguments.out, overwrite=True)
-        Console().print(ranking.table())
+        Terminal().print(ranking.table())
     if arguments.areas:
         tabled = [path for path in plan.of_kind("image", "raster") if path in predicted]
         files = (Path(arguments.out, f"{plan.stems[path]}.json") for path in tabled)
         write_areas(arguments.out, (json.loads(file.read_text(encoding="utf-8")) for file in files))
     for failure in failures:
-        print(f"encnet: {with_flag(failure, FLAGS)}", file=sys.stderr)
-    print("\n".join(plan.finish(predicted)))
-    print(f"wrote {len(predicted)} {'prediction' if len(predicted) == 1 else 'predictions'} to {arguments.out}")
+        say(f"encnet: {with_flag(failure, FLAGS)}", error=True)
+    for line in plan.finish(predicted):
+        say(line)
+    say(f"wrote {len(predicted)} {'prediction' if len(predicted) == 1 else 'predictions'} to {arguments.out}")
     return WRONG_INPUT if failures else 0 if plan.complete else INCOMPLETE
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import INTERRUPTED, add_overwrite
@@ -11,6 +10,7 @@ from encnet.commands.data_set import say_ledger
 from encnet.commands.unused import Unused
 from encnet.commands.words import value_first
 from encnet.system.errors import InputError
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,11 +114,11 @@ def run(arguments: Any) -> int:
     if dataset is not None and folder is not None:
         raise InputError(f"a resumed run keeps its data set; leave out {dataset}, or --resume for a new run")
     if "epochs" in given and settings["steps"] is not None:
-        print(f"--epochs {given['epochs']} replaces the steps of the recipe, {settings['steps']}")
+        say(f"--epochs {given['epochs']} replaces the steps of the recipe, {settings['steps']}")
         settings["steps"] = None
     length = next((name for name in ("steps", "epochs") if name in given), None)
     if length is not None and settings["minutes"] is not None:
-        print(f"--{length} {given[length]} replaces the minutes of the recipe, {settings['minutes']:g}")
+        say(f"--{length} {given[length]} replaces the minutes of the recipe, {settings['minutes']:g}")
         settings["minutes"] = None
     try:
         if folder is not None:
@@ -127,14 +127,14 @@ def run(arguments: Any) -> int:
             names = None if "recipe" in given else given.keys()
             best = train(str(dataset), TrainConfig(**settings), out, overwrite=overwrite, given=names)
     except Interrupted:
-        print(f"encnet: stopped; continue with `encnet train --resume {folder or out}`", file=sys.stderr)
+        say(f"encnet: stopped; continue with `encnet train --resume {folder or out}`", error=True)
         return INTERRUPTED
     except InputError as error:
         if error.argument == "folder":  # Python's name of --out
             raise InputError(f"{error} (--resume {out}, another --out, or --overwrite true)") from error
         raise
     status = say_ledger(_ledger(best.parent))
-    print(f"next: `encnet evaluate {best} {dataset or 'DATASET'}` or `encnet predict {best} PHOTOGRAPH`")
+    say(f"next: `encnet evaluate {best} {dataset or 'DATASET'}` or `encnet predict {best} PHOTOGRAPH`")
     return status
 
 

@@ -33,6 +33,7 @@ from encnet.data.raw_labels import (
 )
 from encnet.data.sample_files import LabelFile
 from encnet.system.errors import InputError
+from encnet.system.text import not_a_name, quoted
 
 _RAW_LEVELS = {"value": 2**16, "color": 2**24}
 
@@ -60,6 +61,10 @@ class LabelSet:
     def __post_init__(self) -> None:
         if not 1 <= self.num_classes <= MAX_CLASSES:
             raise InputError(f"a label set has 1 to {MAX_CLASSES} classes, not {self.num_classes}")
+        for name in self.names:
+            reason = not_a_name(name)
+            if reason is not None:
+                raise InputError(f"a class has the name {quoted(name)}, {reason}; rename the class")
         twice = sorted(name for name, number in Counter(self.names).items() if number > 1)
         if twice:
             raise InputError(f"two classes have the name '{twice[0]}'; class names must differ")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from rich.console import Console
-
 from encnet.data.formats import read_dataset
 from encnet.data.scenes import CONTEXT_CLASSES, write_scenes
 from encnet.data.tensors import load_sample
@@ -17,6 +15,7 @@ from encnet.inference import Predictor
 from encnet.inference.segmentation import result_files as prediction_files
 from encnet.system.outputs import check_outputs
 from encnet.system.progress import progress_bar
+from encnet.system.terminal import Terminal
 from encnet.training.recipes import load_recipe
 from encnet.training.report import read_history, write_report
 from encnet.training.run import train
@@ -42,7 +41,7 @@ def run_demo(folder: str | Path, overwrite: bool = False) -> Path:
     """
     folder = Path(folder)
     check_outputs(_files(folder), overwrite=overwrite)
-    console = Console()
+    console = Terminal()
     started = time.perf_counter()
     with progress_bar() as bar:
         task = bar.add_task("drawing scenes")
@@ -74,7 +73,8 @@ def run_demo(folder: str | Path, overwrite: bool = False) -> Path:
         examples,
     )
     console.print(evaluation.table())
-    console.print(f"\n[bold]Open {report}[/bold] (made in {(time.perf_counter() - started) / 60:.1f} minutes)\n")
+    console.print(f"\nOpen {report}", style="bold", end="")
+    console.print(f" (made in {(time.perf_counter() - started) / 60:.1f} minutes)\n")
     console.print(
         f"Your own data: use the layout of {scenes}, images/ and labels/ with train/ and val/ in each, then\n"
         "  encnet check FOLDER\n"

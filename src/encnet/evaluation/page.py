@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from encnet.evaluation.image_scores import (
     ranking_quality,
 )
 from encnet.metrics.scores import Scores
-from encnet.reports.html import figure, percent, render
+from encnet.reports.html import figure, percent, rendered
 
 MOST_RANKED: int = 15
 """Upper bound on the images in the table of the highest disagreements."""
@@ -27,8 +26,7 @@ MOST_NAMED: int = 12
 """Upper bound on the classes that a sentence names."""
 
 
-def write_evaluation_page(
-    path: str | Path,
+def evaluation_page(
     title: str,
     facts: Mapping[str, str],
     protocol: str,
@@ -36,11 +34,10 @@ def write_evaluation_page(
     images: Sequence[ImageScore],
     worst: Sequence[tuple[ImageScore, Example]],
     figures: Mapping[str, bytes],
-) -> None:
-    """Writes scores, calibration of presence, the ranking by disagreement and the worst images to one HTML file.
+) -> str:
+    """The page as HTML: scores, calibration of presence, the ranking by disagreement and the worst images.
 
     Args:
-        path: path of the file.
         title: title of the page.
         facts: headline figures, as name -> value.
         protocol: how the model was run, in one line.
@@ -49,9 +46,6 @@ def write_evaluation_page(
         worst: predictions to show, the worst first.
         figures: PNG files by name: ``confusion``, and for a model that predicts presence ``calibration`` and
             ``disagreement``.
-
-    Raises:
-        InputError: the file cannot be written.
     """
     columns, classes = class_table(scores, contradiction_rate(images))
     calibration = ranking = None
@@ -73,9 +67,8 @@ def write_evaluation_page(
             "sentence": ranking_sentence(quality),
             "rows": [_ranked_row(image, scores.names) for image in by_disagreement(images)[:MOST_RANKED]],
         }
-    render(
+    return rendered(
         "evaluation.html",
-        path,
         title=title,
         facts=facts,
         protocol=protocol,

@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from encnet.evaluation.examples import Example
 from encnet.evaluation.figures import calibration_figure, disagreement_figure
 from encnet.evaluation.image_scores import ImageScore, by_disagreement, ranking_quality
-from encnet.evaluation.page import presence_sentences, ranking_sentence, write_evaluation_page
+from encnet.evaluation.page import evaluation_page, presence_sentences, ranking_sentence
 from encnet.inference.protocols.protocol import Protocol
 from encnet.metrics.presence import mean_of_defined
 from encnet.metrics.scores import Scores
 from encnet.reports.html import percent
 from encnet.reports.pictures import confusion_figure, figure_png
-from encnet.system.files import replacing, write_text
+from encnet.system.files import write_files
 from encnet.system.outputs import check_outputs
+from encnet.system.terminal import Terminal
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ class EvaluationReport:
         )
 
     def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> list[Path]:
-        """Writes evaluation.json, evaluation.txt (the table), evaluation.html and the figures into a folder.
+        """Writes evaluation.json, evaluation.txt (the table), evaluation.html and figures into a folder, all or none.
 
         The figures are confusion.png and, for a model that predicts presence, calibration.png and disagreement.png.
 
@@ -126,17 +126,13 @@ class EvaluationReport:
         """
         check_outputs(result_files(folder), overwrite=overwrite, argument="folder")
         text = io.StringIO()
-        Console(file=text, width=120).print(self.table())
-        written = result_files(folder)[:3]
-        write_text(written[0], json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-        write_text(written[1], text.getvalue())
+        Terminal(file=text, width=120).print(self.table())
         figures = {"confusion": confusion_figure(self.scores.confusion, self.scores.names)}
         if self.scores.presence is not None:
             figures["calibration"] = calibration_figure(self.scores.presence.calibration, self.scores.names)
             figures["disagreement"] = disagreement_figure(self.per_image)
         pngs = {name: figure_png(figure) for name, figure in figures.items()}
-        write_evaluation_page(
-            written[2],
+        page = evaluation_page(
             self.title,
             self._facts(),
             self.protocol.describe(),
@@ -145,11 +141,15 @@ class EvaluationReport:
             self.worst,
             pngs,
         )
-        for name, png in pngs.items():
-            written.append(Path(folder, f"{name}.png"))
-            with replacing(written[-1]) as temporary:
-                temporary.write_bytes(png)
-        return written
+        contents = {
+            "evaluation.json": json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+            "evaluation.txt": text.getvalue(),
+            "evaluation.html": page,
+            **{f"{name}.png": png for name, png in pngs.items()},
+        }
+        written = {Path(folder, name): content for name, content in contents.items()}
+        write_files(written)
+        return list(written)
 
     def _facts(self) -> dict[str, str]:
         """The headline figures, as name -> value."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,8 @@ from encnet.explanation.pictures import (
 )
 from encnet.explanation.result import Exchange, Explanation
 from encnet.explanation.use import CodewordUse
-from encnet.reports.html import css_color, figure, percent, picture, render
+from encnet.reports.html import css_color, figure, percent, picture, rendered
 from encnet.reports.pictures import figure_png
-from encnet.system.outputs import check_outputs
 
 _TRANSITIONS = 6
 """Upper bound on the transitions listed for an exchange."""
@@ -31,26 +29,18 @@ _ON_CLASSES = 2
 """Upper bound on the classes named for a codeword."""
 
 
-def write_page(
-    path: str | Path,
+def explanation_page(
     explanations: Iterable[Explanation],
     model: str,
     use: CodewordUse | None = None,
-    overwrite: bool = False,
-) -> None:
-    """Writes explanations of images by one model to one HTML file.
+) -> str:
+    """The page as HTML: explanations of images by one model.
 
     Args:
-        path: path of the file.
         explanations: at least one explanation; only one is held in memory at a time.
         model: name of the model.
         use: use of the codewords over a data set, if it was measured.
-        overwrite: whether to replace a file that encnet did not write, or that was changed since.
-
-    Raises:
-        InputError: the file cannot be written, or would replace one that encnet did not write.
     """
-    check_outputs([Path(path)], overwrite=overwrite, argument="path")
     images, facts = [], {}
     for explanation in explanations:
         images.append(_image(explanation))
@@ -58,9 +48,8 @@ def write_page(
         facts = {"images": str(len(images)), "codewords": str(codes), "channels": str(channels)}
     if use is not None:
         facts[f"dead over {use.name}"] = f"{len(use.dead)} of {len(use.share)} codewords"
-    render(
+    return rendered(
         "explain.html",
-        path,
         title=f"What {model} saw",
         facts=facts,
         images=images,

@@ -185,6 +185,12 @@ class Explanation:
             InputError: the file cannot be written, or would replace the image or a file that encnet did not write.
         """
         check_outputs([Path(path)], [] if self.path is None else files_of(self.path), overwrite, "path")
+        with replacing(path) as temporary:
+            self.write_arrays(temporary)
+        return Path(path)
+
+    def write_arrays(self, path: Path) -> None:
+        """Writes the arrays of :meth:`save_arrays` to a file, straight and without any check."""
         names = (
             "labels assignment entropy usage semantics semantics_by_codeword gamma contribution channel_group"
             " group_contribution"
@@ -200,9 +206,8 @@ class Explanation:
             for name in ("share", "highest", "strongest", "semantics"):
                 arrays[f"use_{name}"] = getattr(self.use, name)
             arrays["dead"] = self.use.dead
-        with replacing(path) as temporary, temporary.open("wb") as file:
+        with path.open("wb") as file:
             np.savez_compressed(file, **arrays)
-        return Path(path)
 
 
 def _sampled(labels: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

@@ -56,7 +56,7 @@ def _write_onnx(
 def _write_openvino(
     program: ExportedProgram, path: Path, metadata: Mapping[str, str], calibration: Sequence[np.ndarray], progress: bool
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         save_onnx(program, Path(folder, "graph.onnx"), {})
         model = read_onnx(Path(folder, "graph.onnx"))
         save_openvino(quantize(model, calibration, progress) if calibration else model, path, metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,4 +65,6 @@ def _tidy(program: ExportedProgram) -> None:
 
 def save_program(program: ExportedProgram, path: Path, metadata: Mapping[str, str]) -> None:
     """Writes the graph as a .pt2 file for ``torch.export.load``, with the metadata as extra files."""
-    torch.export.save(program, path, extra_files=dict(metadata))
+    file = io.BytesIO()  # on a full disk, PyTorch's own writer ends the process with signal 6
+    torch.export.save(program, file, extra_files=dict(metadata))
+    path.write_bytes(file.getbuffer())

@@ -5,15 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from encnet.checkpoint.encnet import EncNet
 from encnet.checkpoint.loading import load
@@ -29,9 +26,11 @@ from encnet.inference.preprocessing import Preprocessing
 from encnet.model.info import ModelInfo
 from encnet.system.checks import require
 from encnet.system.errors import InputError, first_line
-from encnet.system.files import record
+from encnet.system.files import record, staging
 from encnet.system.outputs import check_outputs
 from encnet.system.progress import progress_bar
+from encnet.system.terminal import Terminal
+from encnet.system.unwritable import refusal
 
 PARITY: str = ".parity.json"
 """Suffix of the file with the comparison, beside the exported model."""
@@ -111,6 +110,9 @@ def export_model(
             try:
                 target.write(program, staged, metadata, images if precision == "int8" else (), progress)
             except Exception as error:  # a backbone of timm may need operations that the format does not have
+                refused = refusal(error, {staged: out})
+                if refused is not None:
+                    raise refused from error
                 raise InputError(
                     f"this network cannot be written in the format {format} ({first_line(error)}); choose another"
                 ) from error
@@ -219,19 +221,15 @@ def _staged(out: Path) -> Iterator[Path]:
     Raises:
         InputError: the folder cannot be created or written to.
     """
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.stem}.", dir=out.parent) as folder:
-            yield Path(folder, out.name)
-            for file in sorted(Path(folder).iterdir(), key=lambda file: file.name == out.name):
-                record(file, out.with_name(file.name))
-                file.replace(out.with_name(file.name))
-    except OSError as error:
-        raise InputError(
-            f"cannot write {out}: {error.strerror or error}; choose another place for the output"
-        ) from error
+    with staging(out) as folder:
+        yield folder / out.name
+        files = sorted(folder.iterdir(), key=lambda file: file.name == out.name)
+        for file in files:  # before any gets its name, since this may fail for want of space
+            record(file, out.with_name(file.name))
+        for file in files:
+            file.replace(out.with_name(file.name))
 
 
 def _step(progress: bool, text: str) -> AbstractContextManager[Any]:
     """Shows a step without a known length on standard error."""
-    return Console(stderr=True).status(text) if progress else nullcontext()
+    return Terminal(stderr=True).status(text) if progress else nullcontext()

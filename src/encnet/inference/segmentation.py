@@ -20,7 +20,7 @@ from encnet.metrics.disagreement import Disagreement, disagreement
 from encnet.reports.pictures import overlay_with_legend
 from encnet.system.checks import require
 from encnet.system.errors import InputError
-from encnet.system.files import replacing, write_text
+from encnet.system.files import encoded, replacing_together
 from encnet.system.outputs import check_outputs
 
 
@@ -113,7 +113,7 @@ class Segmentation:
         overwrite: bool = False,
         clear: Sequence[str] = (),
     ) -> list[Path]:
-        """Writes the label map ``<stem>.png``, ``<stem>_overlay.png`` and ``<stem>.json`` into a folder.
+        """Writes the label map ``<stem>.png``, ``<stem>_overlay.png`` and ``<stem>.json`` into a folder, all or none.
 
         The label map is a palette PNG: its values are class indices, its colours are class colours. With more than 255
         classes, it is a grey PNG of 16 bits.
@@ -137,10 +137,10 @@ class Segmentation:
         files = result_files(folder, stem, overlay)
         check_outputs(files, [] if self.path is None else files_of(self.path), overwrite, "folder")
         pictures = [self.label_map(), *([self.overlay(opacity, clear)] if overlay else [])]
-        for file, picture in zip(files, pictures, strict=False):
-            with replacing(file) as temporary:
+        with replacing_together(files) as temporaries:
+            for picture, temporary in zip(pictures, temporaries, strict=False):
                 picture.save(temporary)
-        write_text(files[-1], json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
+            temporaries[-1].write_bytes(encoded(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"))
         return files
 
     def _pixels(self) -> list[int]:

@@ -13,11 +13,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
+from matplotlib.text import Text
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from encnet.data.class_indices import NARROW_CLASSES, ignore_of
 from encnet.data.palette import Color
+from encnet.system.text import shown
 
 _PAPER, _INK, _FAINT = (255, 255, 255), (32, 32, 32), (120, 120, 120)
 # The colours of Okabe & Ito, distinguishable on white with any colour vision, each with its own line style.
@@ -241,6 +243,8 @@ def curves_figure(history: Iterable[Mapping[str, Any]]) -> Figure:
 
 def figure_png(figure: Figure) -> bytes:
     """Returns a figure as the bytes of a PNG file; equal figures give equal bytes."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # pyright: ignore[reportAttributeAccessIssue] (a "$" in a name is no formula)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
@@ -253,6 +257,7 @@ def text_font(pixels: int) -> ImageFont.FreeTypeFont:
 
 
 def _shortened(name: str, letters: int = 28) -> str:
+    name = shown(name)
     return name if len(name) <= letters else name[: letters - 1].rstrip() + "…"
 
 

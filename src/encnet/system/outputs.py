@@ -13,6 +13,7 @@ from pathlib import Path
 
 from encnet.system.errors import InputError
 from encnet.system.files import RECORD, record_line
+from encnet.system.unwritable import unwritable
 
 
 class Records:
@@ -87,6 +88,8 @@ def _require_folder(target: Path, argument: str) -> None:
     """Raises InputError if the folder of a target cannot be made, because it or one above it is a file."""
     for path in target.parents:
         if path.is_dir():
+            if not os.access(path, os.W_OK):
+                raise unwritable(target, f"the folder {path} is read-only")
             return
         if os.path.lexists(path):
             raise InputError(

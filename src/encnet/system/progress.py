@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from encnet.system.terminal import Terminal
+from encnet.system.text import shown
+
+LONGEST: int = 60
+"""Characters of a description that are shown."""
+
+
+class _Description(ProgressColumn):
+    """What a task is called, which may be the name of a file."""
+
+    def render(self, task: Task) -> Text:
+        return Text(shown(task.description, LONGEST))
 
 
 def progress_bar(visible: bool = True) -> Progress:
@@ -12,5 +25,5 @@ def progress_bar(visible: bool = True) -> Progress:
     Args:
         visible: False shows nothing, for callers that want quiet.
     """
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=Console(stderr=True), disable=not visible)
+    columns = _Description(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Terminal(stderr=True), disable=not visible)

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytorch_lightning as pl
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from encnet.system.terminal import Terminal
 from encnet.training.throughput import Throughput, peak_megabytes
 
 HALF_STEP = 0.28
@@ -28,8 +28,8 @@ class TrainingProgress(pl.Callback):
     """
 
     def __init__(self, throughput: Throughput) -> None:
-        self.console: Console = Console(stderr=True)
-        self._lines = Console()
+        self.console: Terminal = Terminal(stderr=True)
+        self._lines = Terminal()
         self.throughput: Throughput = throughput
         self._bar: Progress | None = None
         self._task = TaskID(0)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 from lightning_fabric.utilities.warnings import PossibleUserWarning
-from rich.console import Console
 
 from encnet.checkpoint.create import create_model
 from encnet.checkpoint.encnet import EncNet
@@ -26,6 +25,9 @@ from encnet.losses import build_loss
 from encnet.reports.data_page import CHECK_PAGE, write_check_page
 from encnet.system.errors import InputError
 from encnet.system.memory import keep_freed_memory
+from encnet.system.terminal import Terminal
+from encnet.system.text import say
+from encnet.system.unwritable import writing_into
 from encnet.training.bands import input_options, require_channels
 from encnet.training.budget import within_minutes
 from encnet.training.callbacks import LAST_MODEL, LAST_STATE
@@ -109,7 +111,7 @@ def resume(folder: str | Path, **changes: Any) -> Path:
     position = Position.of(folder)
     config = changed_config(before, flat(changes), position, folder)
     if reason := position.complete(config):
-        print(f"{folder} is complete: {reason}")
+        say(f"{folder} is complete: {reason}")
         return folder / BEST_MODEL
     return _run(dataset, config, folder, _Resumed(position, before))
 
@@ -137,7 +139,7 @@ def _run(
     quiet: bool = False,
     given: Collection[str] | None = None,
 ) -> Path:
-    console = Console(quiet=quiet or not _is_first())
+    console = Terminal(quiet=quiet or not _is_first())
     index = read_dataset(dataset, config.data.format)
     for split in (config.data.train, config.data.val):
         index.split(split)
@@ -191,7 +193,7 @@ def _run(
         save_config(config, dataset.resolve(), folder / CONFIG_FILE)
     module = TrainingModule(model, loss, config.optimizer, config.data.batch_size, config.seed, config.channels_last)
     started = time.perf_counter()
-    with warnings.catch_warnings():
+    with writing_into(folder), warnings.catch_warnings():
         # Lightning's advice (more workers, a shorter logging interval) does not fit machines with few cores.
         warnings.simplefilter("ignore", PossibleUserWarning)
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
@@ -212,7 +214,7 @@ def _run(
 
 
 def _go_on(
-    trainer: pl.Trainer, config: TrainConfig, folder: Path, resumed: _Resumed, console: Console
+    trainer: pl.Trainer, config: TrainConfig, folder: Path, resumed: _Resumed, console: Terminal
 ) -> dict[str, tuple[Any, Any]]:
     """Checks that a run can go on as it began, says what changes, and writes it to the settings of the run.
 

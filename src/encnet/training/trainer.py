@@ -10,11 +10,11 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-from rich.console import Console
 
 from encnet.evaluation import scores_table
 from encnet.metrics.scores import Scores
 from encnet.system.errors import InputError, first_line
+from encnet.system.terminal import Terminal
 from encnet.training.callbacks import AveragedWeights, ResumableState, Validation
 from encnet.training.compiled import CompiledSteps
 from encnet.training.config import TrainConfig
@@ -24,7 +24,7 @@ from encnet.training.throughput import Throughput
 
 
 def build_trainer(
-    config: TrainConfig, folder: Path, console: Console, throughput: Throughput
+    config: TrainConfig, folder: Path, console: Terminal, throughput: Throughput
 ) -> tuple[pl.Trainer, Validation]:
     """Builds the trainer of a run.
 

@@ -74,7 +74,9 @@ def test_a_class_may_be_its_name_alone(root: Path) -> None:
 
 
 def test_without_val_the_error_says_what_to_do(root: Path) -> None:
-    index = read(root, {"classes": ["a"], "label_suffix": "_gt", "splits": {"train": {"images": "images", "labels": "labels"}}})
+    index = read(
+        root, {"classes": ["a"], "label_suffix": "_gt", "splits": {"train": {"images": "images", "labels": "labels"}}}
+    )
     with pytest.raises(InputError, match=r"no split 'val': training scores its model on one; put .* every fifth"):
         index.split("val")
 
@@ -223,7 +225,7 @@ def test_a_file_that_is_no_yaml_mapping_is_an_error(root: Path, text: str, messa
 
 def test_unreadable_files_are_errors(root: Path) -> None:
     (root / "dataset.yaml").write_bytes(b"name: \xff\xfe")
-    with pytest.raises(InputError, match=r"dataset\.yaml is not valid YAML"):
+    with pytest.raises(InputError, match=r"dataset\.yaml is not UTF-8 text; save it as UTF-8"):
         read_dataset(root)
     with pytest.raises(InputError, match=r"cannot read .*none\.yaml"):
         read_dataset_yaml(root / "none.yaml")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from block_network import block_network
+from full_disk import largest_file
 from PIL import Image
 from rasters import field, rasterio, read_labels, same_labels, write_raster
 
@@ -117,3 +118,11 @@ def test_large_georeferenced_and_unusual_tiffs_are_rasters(tmp_path: Path, monke
     assert kind_of(write_raster(tmp_path / "sixteen.tif", field(bands=5).astype(np.uint16), **plain)) == "raster"
     monkeypatch.setattr("encnet.inference.kinds.RASTER_PIXELS", 210 * 330 - 1)
     assert kind_of(tmp_path / "photograph.tif") == "raster"
+
+
+def test_a_label_map_that_does_not_fit_on_the_disk_is_an_error(tmp_path: Path, predictor: Predictor) -> None:
+    """GDAL writes the last blocks when the file is closed, and raises no error if it cannot."""
+    source = write_raster(tmp_path / "field.tif", field())
+    with largest_file(1000), pytest.raises(InputError, match=r"cannot write .*out/field_labels\.tif: File too large"):
+        predict_raster(predictor, source, tmp_path / "out", overlay=False)
+    assert not (tmp_path / "out").exists()

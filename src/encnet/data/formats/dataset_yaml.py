@@ -43,6 +43,7 @@ from encnet.data.palette import Color, distinct_palette
 from encnet.data.scanning import scan_labels
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
+from encnet.system.text import LONGEST_NAME, quoted, shown
 
 FILE_NAME = "dataset.yaml"
 
@@ -79,7 +80,8 @@ class _DatasetYaml(YamlReader):
 
     def index(self) -> DatasetIndex:
         root = self.path.parent
-        name = self.text(self.document.get("name", root.resolve().name), "name")
+        folder = shown(root.resolve().name, LONGEST_NAME // 2)
+        name = self.text(self.document["name"], "name") if "name" in self.document else folder or "data"
         source = image_source(self.document, self.path)
         if self.document.get("labels") == MASK_PER_CLASS:
             self.masks = MaskClasses(self.path, self.document)
@@ -96,7 +98,7 @@ class _DatasetYaml(YamlReader):
             splits = self.arranged(root)
         if "unpaired" in self.document:
             if self.document["unpaired"] != "leave_out":
-                raise self.mistake("unpaired", f"must be leave_out, not {self.document['unpaired']!r}")
+                raise self.mistake("unpaired", f"must be leave_out, not {quoted(self.document['unpaired'])}")
             splits = {split: without_unpaired(samples, root, self.ledger) for split, samples in splits.items()}
         if self.masks is not None:
             labels = self.masks.labels
@@ -117,7 +119,7 @@ class _DatasetYaml(YamlReader):
     def encoding(self) -> Literal["value", "color"]:
         encoding = self.document.get("labels", "value")
         if encoding not in ("value", "color"):
-            raise self.mistake("labels", f"must be value, color or {MASK_PER_CLASS}, not {encoding!r}")
+            raise self.mistake("labels", f"must be value, color or {MASK_PER_CLASS}, not {quoted(encoding)}")
         return encoding
 
     def scanned(self, splits: Mapping[str, Sequence[Sample]], root: Path) -> LabelSet:
@@ -207,13 +209,15 @@ class _DatasetYaml(YamlReader):
         if "list" not in entry:
             return samples
         try:
-            return read_list(self.path.parent / self.text(entry["list"], f"{key}.list"), samples)
+            return read_list(self.path.parent / self.text(entry["list"], f"{key}.list", path=True), samples)
         except InputError as error:
             raise self.mistake(f"{key}.list", f"has a mistake: {error}") from error
 
     def folder(self, value: Any, key: str) -> Path:
-        folder = self.path.parent / self.text(value, key)
+        folder = self.path.parent / self.text(value, key, path=True)
         if not folder.is_dir():
             pattern = f"; a pattern of masks needs `labels: {MASK_PER_CLASS}`" if "{class}" in str(value) else ""
             raise self.mistake(key, f"is {value}, but there is no folder {folder}{pattern}")
+        if folder.resolve() == Path(folder.resolve().anchor):
+            raise self.mistake(key, f"is {value}, the whole disk; name the folder of the data set")
         return folder

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from encnet.data.source import ImageSource, Orientation
 from encnet.system.errors import InputError
+from encnet.system.text import quoted
 
 KEYS: frozenset[str] = frozenset({"bands", "value_range", "orientation"})
 """Keys of dataset.yaml that :func:`image_source` reads."""
@@ -29,13 +30,15 @@ def image_source(document: Mapping[str, Any], path: Path) -> ImageSource:
             raise InputError(f"{path}: `{key}` is empty; give its value, or leave it out")
     orientation = settings.get("orientation")
     if orientation not in (None, *get_args(Orientation)):
-        raise InputError(f"{path}: `orientation` must be shown or stored, not {orientation!r}")
+        raise InputError(f"{path}: `orientation` must be shown or stored, not {quoted(orientation)}")
     value_range, percentiles = settings.get("value_range"), None
     if isinstance(value_range, dict):
         value_range, percentiles = None, _percentiles(value_range, path)
     bands = settings.get("bands")
     if bands is not None and not isinstance(bands, list):
-        raise InputError(f"{path}: `bands` must be a list of band numbers, [1, 2, 3, 4] for example, not {bands!r}")
+        raise InputError(
+            f"{path}: `bands` must be a list of band numbers, [1, 2, 3, 4] for example, not {quoted(bands)}"
+        )
     try:
         return ImageSource(None if bands is None else tuple(bands), value_range, percentiles, orientation)
     except InputError as error:
@@ -48,6 +51,6 @@ def _percentiles(value: dict[Any, Any], path: Path) -> tuple[float, float]:
     if set(value) != {"percentiles"} or len(pair) != 2 or not all(type(number) in (int, float) for number in pair):
         raise InputError(
             f"{path}: `value_range` must be [low, high], one such pair per band, or {{percentiles: [0.5, 99.5]}}, not"
-            f" {value!r}"
+            f" {quoted(value)}"
         )
     return float(pair[0]), float(pair[1])

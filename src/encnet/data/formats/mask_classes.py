@@ -164,7 +164,7 @@ class MaskClasses(YamlReader):
         return masks
 
     def _pattern(self, value: Any, key: str) -> MaskPattern:
-        text = self.text(value, key)
+        text = self.text(value, key, path=True)
         try:
             pattern = MaskPattern.of(self.path.parent, text)
         except ValueError as error:

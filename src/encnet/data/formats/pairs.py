@@ -60,7 +60,7 @@ def found_in(
     Args:
         folder: the folder.
         suffixes: lower-case suffixes.
-        nested: whether inner folders are read too.
+        nested: whether inner folders are read too; links to folders above are left out.
         without: an inner folder that is not read.
 
     Raises:
@@ -68,8 +68,10 @@ def found_in(
     """
     found: list[tuple[tuple[str, ...], Path]] = [((), path) for path in files(folder, suffixes)]
     if nested:
+        above = {folder.resolve(), *folder.resolve().parents}  # a link to one of them would never end
         for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-            if without is None or inner.resolve() != without.resolve():
+            place = inner.resolve()
+            if place not in above and (without is None or place != without.resolve()):
                 found += [((inner.name, *rest), path) for rest, path in found_in(inner, suffixes, nested, without)]
     return found
 

@@ -33,6 +33,7 @@ from encnet.data.geo.window import Rectangle, Window
 from encnet.data.labels import LabelSet
 from encnet.data.source import ImageSource
 from encnet.system.errors import InputError
+from encnet.system.text import quoted
 
 WINDOW: int = 1024
 """Default side of the windows, in pixels."""
@@ -111,10 +112,10 @@ class _RastersYaml(YamlReader):
         key = f"splits.{split}" if split else "rasters"
         if split:
             entry = self.mapping(entry, key, {"images"}, {"labels"})
-        images = rasters_in(self.path.parent / self.text(entry["images"], f"{key}.images"))
+        images = rasters_in(self.path.parent / self.text(entry["images"], f"{key}.images", path=True))
         if "labels" not in entry:
             return images, None
-        labels = self.path.parent / self.text(entry["labels"], f"{key}.labels")
+        labels = self.path.parent / self.text(entry["labels"], f"{key}.labels", path=True)
         if labels.suffix.lower() in VECTOR_SUFFIXES:
             settings = {name: self.text(self.settings[name], f"rasters.{name}") for name in self.given_of_vectors()}
             return images, VectorFile(labels, settings.get("layer"), settings.get("attribute"), settings.get("crs"))
@@ -153,7 +154,7 @@ class _RastersYaml(YamlReader):
             if name in self.settings:
                 share = self.settings[name]
                 if not isinstance(share, int | float) or isinstance(share, bool) or not 0 < share < 1:
-                    raise self.mistake(f"rasters.{name}", f"must be a share between 0 and 1, not {share!r}")
+                    raise self.mistake(f"rasters.{name}", f"must be a share between 0 and 1, not {quoted(share)}")
                 shares[name] = float(share)
         rest = 1 - sum(shares.values())
         if rest <= 0:
@@ -163,12 +164,14 @@ class _RastersYaml(YamlReader):
     def window(self) -> int:
         window = self.settings.get("window", WINDOW)
         if not isinstance(window, int) or isinstance(window, bool) or window < _LEAST_WINDOW:
-            raise self.mistake("rasters.window", f"must be a number of pixels from {_LEAST_WINDOW}, not {window!r}")
+            raise self.mistake(
+                "rasters.window", f"must be a number of pixels from {_LEAST_WINDOW}, not {quoted(window)}"
+            )
         return window
 
     def nodata_is_label(self) -> bool:
         if self.settings.get("nodata", "label") != "label":
-            raise self.mistake("rasters.nodata", f"must be label, not {self.settings['nodata']!r}")
+            raise self.mistake("rasters.nodata", f"must be label, not {quoted(self.settings['nodata'])}")
         return "nodata" in self.settings
 
     def refuse_other_keys(self) -> None:

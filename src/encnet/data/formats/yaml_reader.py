@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from encnet.data.class_indices import MAX_CLASSES
 from encnet.data.palette import Color, distinct_palette
 from encnet.system.errors import InputError
+from encnet.system.text import not_a_name, quoted
 
 
 class NamedClass(NamedTuple):
@@ -37,35 +38,40 @@ class YamlReader:
     def mapping(self, value: Any, key: str, required: set[str], optional: set[str]) -> dict[str, Any]:
         """A mapping with certain keys."""
         if not isinstance(value, dict):
-            raise self.mistake(key, f"must be a mapping with {_listed(required or optional)}, not {value!r}")
-        for unknown in sorted(value.keys() - required - optional, key=str):
-            raise self.mistake(key, f"has the unknown key '{unknown}'; it may have {_listed(required | optional)}")
+            raise self.mistake(key, f"must be a mapping with {_listed(required or optional)}, not {quoted(value)}")
+        for unknown in sorted(value.keys() - required - optional, key=quoted):
+            raise self.mistake(
+                key, f"has the unknown key {quoted(unknown)}; it may have {_listed(required | optional)}"
+            )
         for missing in sorted(required - value.keys()):
             raise self.mistake(key, f"lacks the key '{missing}'")
         return value
 
-    def text(self, value: Any, key: str) -> str:
-        """A text that is not empty."""
+    def text(self, value: Any, key: str, path: bool = False) -> str:
+        """A text that can be a name, or with ``path`` a path: not empty, not long, and without control characters."""
         if not isinstance(value, str) or not value:
-            raise self.mistake(key, f"must be text, not {value!r}; put quotes around it")
+            raise self.mistake(key, f"must be text, not {quoted(value)}; put quotes around it")
+        reason = not_a_name(value, path)
+        if reason is not None:
+            raise self.mistake(key, f"is {quoted(value)}, {reason}")
         return value
 
     def sequence(self, value: Any, key: str) -> Sequence[Any]:
         """A list."""
         if not isinstance(value, list):
-            raise self.mistake(key, f"must be a list, not {value!r}")
+            raise self.mistake(key, f"must be a list, not {quoted(value)}")
         return value
 
     def color(self, value: Any, key: str) -> Color:
         """A colour of three integers."""
         if not isinstance(value, list) or len(value) != 3 or not all(_is_integer(c, 255) for c in value):
-            raise self.mistake(key, f"must be a colour [red, green, blue] of integers in 0-255, not {value!r}")
+            raise self.mistake(key, f"must be a colour [red, green, blue] of integers in 0-255, not {quoted(value)}")
         return value[0], value[1], value[2]
 
     def value(self, value: Any, key: str) -> int:
         """A raw value of label maps."""
         if not _is_integer(value, 65535):
-            raise self.mistake(key, f"must be an integer in 0-65535, not {value!r}")
+            raise self.mistake(key, f"must be an integer in 0-65535, not {quoted(value)}")
         return value
 
     def named_classes(self, entries: Sequence[Any]) -> list[NamedClass]:
@@ -97,7 +103,9 @@ class YamlReader:
         """The entries of the splits, by their names."""
         splits = document["splits"]
         if not isinstance(splits, dict) or not splits:
-            raise self.mistake("splits", f"must be a mapping like train: {{images: ..., labels: ...}}, not {splits!r}")
+            raise self.mistake(
+                "splits", f"must be a mapping like train: {{images: ..., labels: ...}}, not {quoted(splits)}"
+            )
         return {self.text(name, "splits"): entry for name, entry in splits.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,9 @@ from encnet.data.labelling.unused import refuse_by_format, refuse_images, refuse
 from encnet.data.labelling.writing import write_images
 from encnet.system.checks import require
 from encnet.system.errors import InputError
+from encnet.system.files import staging
 from encnet.system.ledger import Ledger
+from encnet.system.unwritable import WRITE_ERRORS, unwritable
 
 DEFAULT_VAL_SHARE: float = 0.2
 
@@ -121,13 +122,12 @@ def import_labels(
         raise InputError(f"there is no folder of images {folder}; correct the path", "images")
     target = out.absolute()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as staging:
-            unpacked = _unpacked(source, Path(staging) / "unpacked") if source.suffix.lower() == ".zip" else source
+        with staging(target, out) as temporary:
+            unpacked = _unpacked(source, temporary / "unpacked") if source.suffix.lower() == ".zip" else source
             if format == huggingface.FORMAT or (format is None and huggingface.detect(unpacked)):
                 survey = Survey(huggingface.FORMAT, [], unpacked)
                 refuse_by_format(survey.format, columns, folder)
-                annotations = huggingface.read(unpacked, columns, Path(staging) / "cache")
+                annotations = huggingface.read(unpacked, columns, temporary / "cache")
             else:
                 survey = survey_source(unpacked, format, READERS)
                 refuse_by_format(survey.format, columns, folder)
@@ -140,15 +140,19 @@ def import_labels(
             if val_share is not None:
                 refuse_val_share(val_share, plan.images)
             share = DEFAULT_VAL_SHARE if val_share is None else val_share
-            written = write_images(Path(staging) / "data", plan.images, plan.painting, share, target.name, progress)
+            written = write_images(temporary / "data", plan.images, plan.painting, share, target.name, progress)
             for image, error in written.failed:
                 survey.leave_out(str(error).replace(f"'{image.name}'", "it").replace(image.name, "it"), [image])
             account(survey, annotations, written.files, folder)
-            if target.exists():
-                target.rmdir()  # it is empty; not every system renames onto an empty folder
-            (Path(staging) / "data").replace(target)
+            try:
+                if target.exists():
+                    target.rmdir()  # it is empty; not every system renames onto an empty folder
+                (temporary / "data").replace(target)
+            except OSError as error:
+                raise unwritable(out, error) from error
     except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror or error}; choose another folder", "out") from error
+        read = error.filename or source
+        raise InputError(f"cannot read {read}: {error.strerror or error}; correct its path or rights") from error
     for image, area in written.empty:
         plan.left_out.add("area without a pixel in the image", image.name, area.label)
     return Imported(
@@ -171,5 +175,7 @@ def _unpacked(source: Path, folder: Path) -> Path:
         with zipfile.ZipFile(source) as archive:
             archive.extractall(folder)  # extractall keeps every file inside the folder
     except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: the file has a password
+        if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
+            raise
         raise InputError(f"cannot unpack {source}: {error}; download it again or unpack it yourself") from error
     return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
@@ -16,6 +15,8 @@ from encnet.data.formats.dataset_yaml import FILE_NAME
 from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
 from encnet.data.scenes.scene import MIN_HEIGHT, MIN_WIDTH, PALETTE, PLACES, generate_scene, require_whole, scene_labels
 from encnet.system.errors import InputError
+from encnet.system.files import staging
+from encnet.system.unwritable import unwritable
 
 KINDS: tuple[str, ...] = ("images", "labels")
 
@@ -69,20 +70,15 @@ def write_scenes(
     if _holds(root, record):
         return root
     target = root.absolute()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as staging:
-            complete = Path(staging) / "scenes"
-            _write(complete, record, progress)
-            try:
-                if target.exists():
-                    target.rmdir()  # it is empty; not every system renames onto an empty folder
-                complete.replace(target)
-            except OSError:
-                if not _holds(root, record):  # another process may have been faster
-                    raise
-    except OSError as error:
-        raise InputError(f"cannot write scenes to {root}: {error.strerror or error}; choose another folder") from error
+    with staging(target, root) as folder:
+        _write(folder / "scenes", record, progress)
+        try:
+            if target.exists():
+                target.rmdir()  # it is empty; not every system renames onto an empty folder
+            (folder / "scenes").replace(target)
+        except OSError as error:
+            if not _holds(root, record):  # another process may have been faster
+                raise unwritable(root, error) from error
     return root
 
 

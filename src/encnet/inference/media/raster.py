@@ -23,7 +23,7 @@ from encnet.inference.segmentation import Segmentation, class_indices
 from encnet.metrics.disagreement import disagreement
 from encnet.system.checks import require
 from encnet.system.errors import InputError
-from encnet.system.files import replacing, write_text
+from encnet.system.files import encoded, replacing_together
 from encnet.system.outputs import check_outputs
 
 OVERVIEW: int = 2048
@@ -96,18 +96,17 @@ def predict_raster(
         tile = protocol.crop if protocol.mode == "tiled" and protocol.crop is not None else TILE
         filling = predictor.preprocessing.filling(raster.size, raster.size)
         tiles = _tiles(predictor, filling.size, tile)
-        temporary = stack.enter_context(replacing(written[0]))
-        presence, pixels = _write_labels(temporary, tiles, raster, predictor, progress)
+        temporaries = stack.enter_context(replacing_together(written))
+        presence, pixels = _write_labels(temporaries[0], tiles, raster, predictor, progress)
         if not pixels.any():
             raise InputError(
                 f"{path} has no pixel with data in bands {listed(raster.bands)}; give other bands", "bands"
             )
         if overlay:
-            with replacing(written[2]) as picture:
-                _overview(raster, temporary, predictor, presence).overlay(opacity, clear).save(picture)
+            _overview(raster, temporaries[0], predictor, presence).overlay(opacity, clear).save(temporaries[2])
         report = _report(raster, predictor.names, presence, pixels)
         report["shared_context"] = tiles.passes == 2
-        write_text(written[1], json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        temporaries[1].write_bytes(encoded(json.dumps(report, indent=2, ensure_ascii=False) + "\n"))
     return written
 
 

@@ -76,6 +76,10 @@ class LabelRaster:
                 self._flush(len(self._waiting))
         finally:
             self._target.close()
+        if kind is None:  # GDAL writes blocks and the directory as late as here, and does not raise its errors
+            with require_rasterio().open(self._path) as written:
+                for _, window in written.block_windows(1):
+                    written.read(1, window=window)
 
     def _flush(self, rows: int) -> None:
         if rows > 0:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,8 +22,9 @@ from encnet.inference.segmentation import Segmentation, class_indices
 from encnet.reports.pictures import overlay as overlaid
 from encnet.system.checks import require
 from encnet.system.errors import InputError
-from encnet.system.files import record, replacing
+from encnet.system.files import encoded, record, replacing_together
 from encnet.system.outputs import Records, check_outputs
+from encnet.system.unwritable import unwritable, writing_into
 
 
 def predict_video(
@@ -89,16 +90,16 @@ def predict_video(
     written = result_files(folder, stem, overlay)
     with ExitStack() as stack:
         video = stack.enter_context(open_video(path))
+        temporary = stack.enter_context(replacing_together(written))
         pngs = stack.enter_context(_folder_of_frames(folder / f"{stem}_frames")) if frames else None
-        temporary = [stack.enter_context(replacing(target)) for target in written]
         tags = {"classes": json.dumps(predictor.names, ensure_ascii=False)}
         labels = stack.enter_context(VideoWriter(temporary[0], video.rate, lossless=True, tags=tags))
-        lines = stack.enter_context(temporary[1].open("w", encoding="utf-8"))
+        lines = stack.enter_context(temporary[1].open("wb"))
         overlays = stack.enter_context(VideoWriter(temporary[2], video.rate, lossless=False)) if overlay else None
         done = 0
         for frame, segmentation in _segmentations(predictor, iter(video), batch_size, memory):
             labels.write(segmentation.labels, frame.position)
-            lines.write(json.dumps(_line(done, frame, segmentation), ensure_ascii=False) + "\n")
+            lines.write(encoded(json.dumps(_line(done, frame, segmentation), ensure_ascii=False) + "\n"))
             if overlays is not None:
                 picture = overlaid(
                     segmentation.image, segmentation.labels, segmentation.palette, opacity, clear=without_color
@@ -150,19 +151,21 @@ def _folder_of_frames(target: Path) -> Iterator[Path]:
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot write {target}: {error.strerror}; choose another place for the output") from error
+        raise unwritable(target, error) from error
     try:
-        with TemporaryDirectory(prefix=".frames.", dir=target) as name:
+        with writing_into(target), TemporaryDirectory(prefix=".frames.", dir=target) as name:
             yield Path(name)
+            files = sorted(Path(name).iterdir())
+            for file in files:  # before any gets its name, since this may fail for want of space
+                record(file, target / file.name)
             records = Records()
             for old in _numbered(target):
                 if records.wrote(old):  # an earlier run may have been over a longer video
                     old.unlink()
-            for file in sorted(Path(name).iterdir()):
-                record(file, target / file.name)
+            for file in files:
                 file.replace(target / file.name)
     finally:
-        if not any(target.iterdir()):
+        with suppress(OSError):  # it holds files, or is gone
             target.rmdir()
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from encnet.system.errors import InputError
+from encnet.system.unwritable import WRITE_ERRORS
 
 _USUAL_RATE = Fraction(25)
 _MPEG4_LONGEST = 1001  # MPEG-4 stores the frame rate as a fraction of 16-bit numbers; this limit keeps 30000 / 1001
@@ -102,7 +103,7 @@ class VideoWriter:
         tags: metadata of the file.
 
     Raises:
-        InputError: the file cannot be written (in the ``with`` block).
+        InputError: the file cannot be written (in the ``with`` block); OSError where a full disk is the reason.
     """
 
     def __init__(self, path: Path, rate: Fraction, lossless: bool, tags: Mapping[str, str] | None = None) -> None:
@@ -144,6 +145,8 @@ class VideoWriter:
         try:
             yield
         except (self._av.FFmpegError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
+                raise  # whoever knows the final name says it
             raise InputError(f"cannot write {self._path}: {_reason(error)}; choose another place") from error
 
     def _added_stream(self, height: int, width: int) -> Any:
