@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -30,11 +31,13 @@ from encnet.data.tensors import SegmentationDataset
 from encnet.export.run import export_model
 from encnet.losses import build_loss
 from encnet.system.checks import require
+from encnet.system.errors import InputError
 from encnet.system.files import write_text
 from encnet.training.budget import measured_costs, steps_within
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
-from encnet.training.recipes import load_recipe
+from encnet.training.recipes import load_recipe, plain
+from encnet.training.resuming import flat
 from encnet.training.run import build_model, train
 
 
@@ -54,7 +57,7 @@ def benchmark_accuracy(
     number of steps follows from it, so that other programs on the machine do not matter.
 
     Finished runs are not repeated, so the command can be interrupted, and repeated with more seeds or networks. A file
-    RUN.json in the folder accuracy_DATASET is all that it needs of a finished run.
+    RUN.json in the folder accuracy_DATASET is all that it needs of a finished run; RUN.csv is the run's log.
 
     Args:
         folder: where a folder for each run, accuracy_DATASET.json and .png are written.
@@ -108,17 +111,20 @@ def benchmark_accuracy(
 def _result(index: DatasetIndex, place: Path, name: str, recipe: str, minutes: float, seed: int) -> dict[str, Any]:
     """What one run came to; trains it unless the folder has its result."""
     record = place.with_name(f"{place.name}.json")
-    if record.is_file():
-        return json.loads(record.read_text(encoding="utf-8"))
     config = load_recipe(
         recipe, model=CHANGES[name], seed=seed, accelerator="cpu", data={"workers": 0}, validate_every=10**6
     )
+    settings = plain(dataclasses.asdict(config))
+    if record.is_file():
+        return _finished(record, settings)
     config = dataclasses.replace(config, steps=_steps(index, config, minutes), minutes=None)
     started = time.process_time()
     train(index.root, config, place, quiet=True, overwrite=True)
     taken = (time.process_time() - started) / torch.get_num_threads()
     result = {
         "network": name,
+        "recipe": recipe,
+        "settings": settings,
         "minutes": minutes,
         "seed": seed,
         "steps": config.steps,
@@ -126,14 +132,38 @@ def _result(index: DatasetIndex, place: Path, name: str, recipe: str, minutes: f
         # Of the whole run in the processor's time, with reading, checking and the last validation.
         "images_per_second": config.batches(0) * config.data.batch_size / taken,
         "peak_megabytes": _peak_megabytes(place),
+        "machine": machine(),
+        **_weights(place / "last.safetensors"),
         **scores_of(index, place / "last.safetensors"),
     }
+    write_text(record.with_suffix(".csv"), _log(place).read_text(encoding="utf-8"))
     write_text(record, json.dumps(result, indent=2) + "\n")
     Console(width=150).print(
         f"{name}, {minutes:g} minutes, seed {seed}: mean IoU {100 * result['mean_iou']:.1f} %, {config.steps} steps",
         highlight=False,
     )
     return result
+
+
+def _finished(record: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """The result of a run that was finished earlier, if the recipe still has the settings that it was run with."""
+    result = json.loads(record.read_text(encoding="utf-8"))
+    before, after = flat(result["settings"]), flat(settings)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            raise InputError(
+                f"{record} is the result of a run with {name} {before.get(name)}, which is {after.get(name)} now; "
+                "delete it, or choose another folder",
+                "out",
+            )
+    return result
+
+
+def _weights(checkpoint: Path) -> dict[str, Any]:
+    """What identifies the weights of a run."""
+    content = checkpoint.read_bytes()
+    parameters = sum(parameter.numel() for parameter in load(checkpoint).parameters())
+    return {"sha256": hashlib.sha256(content).hexdigest(), "megabytes": len(content) / 1e6, "parameters": parameters}
 
 
 def _steps(index: DatasetIndex, config: TrainConfig, minutes: float) -> int:
@@ -150,10 +180,15 @@ def _steps(index: DatasetIndex, config: TrainConfig, minutes: float) -> int:
 
 def _peak_megabytes(place: Path) -> float:
     """The peak of the process's memory, as the run logged it."""
-    (log,) = place.glob("csv/*/metrics.csv")
-    with log.open(encoding="utf-8", newline="") as lines:
+    with _log(place).open(encoding="utf-8", newline="") as lines:
         peaks = [row.get("memory/peak_megabytes") for row in csv.DictReader(lines)]
     return max((float(peak) for peak in peaks if peak), default=float("nan"))
+
+
+def _log(place: Path) -> Path:
+    """The log of a run: loss and learning rate at every tenth step, and memory."""
+    (log,) = place.glob("csv/*/metrics.csv")
+    return log
 
 
 def _speed(index: DatasetIndex, place: Path, repeats: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The page docs/performance.md, written from the JSON files of the benchmarks."""
+"""The pages docs/performance.md and docs/models.md, written from the JSON files of the benchmarks."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.models_page import models_page
 from benchmarks.sections import SECTIONS, Report, machine_sentence
 from encnet.system.errors import InputError
 from encnet.system.files import replacing, write_text
 
+MODELS = "models.md"
+"""Name of the page on trained networks."""
+
 
 def write_document(folder: str | Path, page: str | Path) -> Path:
     """Writes a page from the results in a folder, and copies their JSON and pictures to a folder beside the page.
+
+    If networks were trained, models.md beside the page lists them, and their results and logs are copied too.
 
     Args:
         folder: holds the JSON files of the benchmarks that were run, layer.json for example.
@@ -30,11 +36,22 @@ def write_document(folder: str | Path, page: str | Path) -> Path:
     beside = page.with_suffix("")
     for path, _ in _results(folder):
         for file in (path, path.with_suffix(".png")):
-            if file.is_file() and file.resolve() != (beside / file.name).resolve():
-                with replacing(beside / file.name, recorded=False) as temporary:
-                    shutil.copyfile(file, temporary)
+            if file.is_file():
+                _copy(file, beside / file.name)
+    trained = [path for path, _ in _results(folder) if path.match("accuracy_*.json")]
+    for path in trained:
+        for file in sorted(path.with_suffix("").glob("*.json")) + sorted(path.with_suffix("").glob("*.csv")):
+            _copy(file, beside / path.stem / file.name)
     write_text(page, text, recorded=False)
+    if trained:
+        write_text(page.with_name(MODELS), models_page(map(_read, trained)), recorded=False)
     return page
+
+
+def _copy(file: Path, target: Path) -> None:
+    if file.resolve() != target.resolve():
+        with replacing(target, recorded=False) as temporary:
+            shutil.copyfile(file, temporary)
 
 
 def page_of(folder: Path, link: str) -> str:

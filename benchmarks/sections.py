@@ -41,7 +41,7 @@ def _layer(report: Report) -> list[str]:
                 memory = "" if megabytes is None else f"{megabytes:.1f} MB"
                 rows.append((name, form, f"{1000 * seconds:.2f} ms", memory))
         sentences = [f"{name.capitalize()}: {_compared(result, layout)}" for name, result in passes.items()]
-        lines += ["", f"Features {layout}:", "", *_table(("pass", "form", "median", "memory added"), rows)]
+        lines += ["", f"Features {layout}:", "", *markdown_table(("pass", "form", "median", "memory added"), rows)]
         lines += ["", f"{'. '.join(sentences)}."]
     return lines
 
@@ -78,7 +78,7 @@ def _comparison(subject: str, heading: str, runs: str, report: Report) -> list[s
         f"`{_command(subject, setting)}`: {setting['classes']} classes, batch {setting['batch']}, medians"
         f" of {setting['repeats']} {runs}. {peak_sentence(report['peak'])}",
         "",
-        *_table(headings(report["rival"]), [cells(row) for row in report["forms"]]),
+        *markdown_table(headings(report["rival"]), [cells(row) for row in report["forms"]]),
     ]
     lines += [
         "",
@@ -115,12 +115,12 @@ def _growth(report: Report) -> list[str]:
         f" --repeats {setting['repeats']}`: PyTorch, fp32. With {setting['classes']} classes, by image size;"
         f" the highest time per pixel is {pixels['spread']:.2f} times the lowest:",
         "",
-        *_table(("size", "median", "per pixel"), pixel_rows),
+        *markdown_table(("size", "median", "per pixel"), pixel_rows),
         "",
         f"At {setting['size'][0]}x{setting['size'][1]}, by number of classes; without the classifier's product of"
         f" classes and features, which is timed alone, the highest time is {classes['spread']:.2f} times the lowest:",
         "",
-        *_table(("classes", "median", "classifier alone", "without it"), class_rows),
+        *markdown_table(("classes", "median", "classifier alone", "without it"), class_rows),
     ]
     if large is not None:
         lines += [
@@ -135,7 +135,7 @@ def _growth(report: Report) -> list[str]:
 def _shared_context(report: Report) -> list[str]:
     title, sentences = shared_context.section(report)
     rows = [shared_context.cells(row) for row in report["rows"]]
-    return [f"## {title}", "", sentences, "", *_table(shared_context.headings(report["setting"]), rows)]
+    return [f"## {title}", "", sentences, "", *markdown_table(shared_context.headings(report["setting"]), rows)]
 
 
 def _data(report: Report) -> list[str]:
@@ -152,12 +152,12 @@ def _data(report: Report) -> list[str]:
         f"`python -m benchmarks data --repeats {sizes['repeats']}`: from images of {sizes['dataset']} to crops of"
         f" {sizes['crop'][0]}x{sizes['crop'][1]}, time per image in one process:",
         "",
-        *_table(("step", "median"), steps),
+        *markdown_table(("step", "median"), steps),
         "",
         f"{training['variant']} trains on {training['images_per_second']:.2f} images/s where it never waits for data;"
         f" batch {sizes['batch']}. Speed of the loader, and the share of its time that training would wait for it:",
         "",
-        *_table(("reading processes", "images/s", "waiting"), loaders),
+        *markdown_table(("reading processes", "images/s", "waiting"), loaders),
     ]
 
 
@@ -175,15 +175,15 @@ def _check(report: Report) -> list[str]:
         f" takes {results['times_of_decoding']:.2f} times the time of decoding its files, which no check can avoid;"
         " checked again, unchanged files are not read.",
         "",
-        *_table(("step", "for a thousand"), steps),
+        *markdown_table(("step", "for a thousand"), steps),
         "",
-        *_table(("photographs", "peak memory of the process"), memory),
+        *markdown_table(("photographs", "peak memory of the process"), memory),
     ]
 
 
 def _accuracy(report: Report) -> list[str]:
     title, sentences = accuracy_report.section(report)
-    return [f"## {title}", "", sentences, "", *_table(accuracy_report.HEADINGS, accuracy_report.rows(report))]
+    return [f"## {title}", "", sentences, "", *markdown_table(accuracy_report.HEADINGS, accuracy_report.rows(report))]
 
 
 def _tutorial(report: Report) -> list[str]:
@@ -207,7 +207,7 @@ def _tutorial(report: Report) -> list[str]:
         f"`python -m benchmarks tutorial --repeats {sizes['repeats']}`: encnet_resnet50_fullres,"
         f" {sizes['classes']} classes, {sizes['height']}x{sizes['width']}, batch {sizes['batch']}, fp32.",
         "",
-        *_table(("measurement", "form", "median", "times faster with encnet", "memory added"), rows),
+        *markdown_table(("measurement", "form", "median", "times faster with encnet", "memory added"), rows),
     ]
 
 
@@ -235,6 +235,6 @@ def _command(subject: str, setting: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def markdown_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A table in Markdown."""
     return [f"| {' | '.join(line)} |" for line in (names, ["---"] * len(names), *rows)]

@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from typing import cast
 
 from encnet.commands.command import WRONG_INPUT, Command, run_command
+from encnet.system.cores import share_cores
 from encnet.system.errors import InputError
 from encnet.system.text import say
 
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         say(f"encnet: {error}", error=True)
         return WRONG_INPUT
+    share_cores()
     return run_command(f"encnet {verb}", _command(verb), arguments[1:])
 
 

@@ -41,6 +41,26 @@ def data_report() -> dict[str, Any]:
     return {"sizes": sizes, "machine": machine(), "results": results}
 
 
+def accuracy_report() -> dict[str, Any]:
+    """A report as :func:`benchmarks.accuracy.benchmark_accuracy` writes it, of one seed of two networks."""
+    setting = {"dataset": "streets", "images": {"train": 8, "val": 2}, "recipe": "quick", "minutes": [15.0], "seeds": 1}
+    settings = {"model": {"variant": "encnet_lite0"}}
+    scores = {"mean_iou": 0.7, "small_iou": None, "boundary_f": 0.65, "steps": 1956, "images_per_second": 7.3}
+    weights = {"sha256": "0123456789abcdef" * 4, "megabytes": 14.26, "parameters": 3551234}
+    run = {"recipe": "quick", "minutes": 15.0, "seed": 0, "taken_minutes": 15.2, "peak_megabytes": 1948.0, **scores}
+    runs = [
+        {**run, **weights, "settings": settings, "machine": machine(), "network": name}
+        for name in ("encnet", "smp FPN")
+    ]
+    speeds = {"encnet": {"PyTorch": 9.0, "OpenVINO": 11.5}, "smp FPN": {"OpenVINO": 7.9}}
+    return {
+        "setting": {**setting, "networks": ["encnet", "smp FPN"]},
+        "machine": machine(),
+        "runs": runs,
+        "speeds": speeds,
+    }
+
+
 @pytest.mark.skipif(not (DOCS / "performance").is_dir(), reason="nothing was measured yet")
 def test_the_page_in_the_repository_is_written_from_its_files() -> None:
     assert (DOCS / "performance.md").read_text(encoding="utf-8") == page_of(DOCS / "performance", "performance")
@@ -66,6 +86,24 @@ def test_the_page_copies_its_files(tmp_path: Path) -> None:
     assert page_of(beside, "performance") == text
     write_document(beside, page)  # from the files beside it, which are kept
     assert page.read_text(encoding="utf-8") == text
+
+
+def test_trained_networks_get_a_page(tmp_path: Path) -> None:
+    results, page = tmp_path / "results", tmp_path / "docs/performance.md"
+    (results / "accuracy_streets").mkdir(parents=True)
+    (results / "accuracy_streets.json").write_text(json.dumps(accuracy_report()))
+    (results / "accuracy_streets/encnet-15min-0.csv").write_text("step,train/total_loss\n9,2.5\n")
+    write_document(results, page)
+    models = (tmp_path / "docs/models.md").read_text(encoding="utf-8")
+    assert models.count("\n## ") == 1
+    assert "## encnet_lite0 on streets, 15 minutes" in models
+    assert "--dataset DATASET --recipe quick --minutes [15] --networks [encnet] --seeds 1" in models
+    assert (
+        "| 70.0 |  | 65.0 | 15.2 | 0 | 3.55 million | 14.3 MB | 11.5 images/s, OpenVINO | `0123456789abcdef` |"
+        in models
+    )
+    copied = tmp_path / "docs/performance/accuracy_streets/encnet-15min-0.csv"
+    assert copied.read_text() == "step,train/total_loss\n9,2.5\n"
 
 
 def test_results_of_two_machines_name_both(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from encnet.cli import main
+from encnet.data.formats import read_dataset
 from encnet.data.scenes import write_scenes
 from encnet.system.files import RECORD
 
@@ -98,3 +99,18 @@ def test_a_page_of_encnet_is_replaced_and_another_file_only_if_that_is_allowed(
     assert "--overwrite" in capsys.readouterr().err
     assert main(["check", str(data), "--overwrite", "true"]) == 0
     assert "Check of data" in Path("check.html").read_text()
+
+
+def test_a_description_to_edit_is_read_as_the_same_classes(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(data), "--describe", "d.yaml"]) == 2
+    assert "is described already; leave out --describe" in capsys.readouterr().err
+    (data / "dataset.yaml").unlink()
+    before = read_dataset(data).labels
+    assert main(["check", str(data), "--describe", str(data / "dataset.yaml")]) == 0
+    assert "edit the names of the classes" in capsys.readouterr().out
+    after = read_dataset(data).labels
+    assert (after.names, after.palette, after.raw) == (before.names, before.palette, before.raw)
+    written = (data / "dataset.yaml").read_bytes()
+    (data / "dataset.yaml").rename("moved.yaml")
+    assert main(["check", str(data), "--describe", "moved.yaml"]) == 2
+    assert Path("moved.yaml").read_bytes() == written

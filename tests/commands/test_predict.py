@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from pathlib import Path
@@ -52,6 +53,8 @@ def contents(folder: str) -> dict[str, str]:
         (["photos/b.jpg", "--context_memory", "0.9"], "--context_memory is for videos"),
         (["photos/b.jpg", "--rank", "true", "--raster", "true"], "--rank is for photographs"),
         (["photos/b.jpg", "--overlay", "false", "--opacity", "0.3"], "--opacity is for overlays"),
+        (["photos/b.jpg", "--no-overlay", "--clear", "x"], "--clear is for overlays"),
+        (["photos/b.jpg", "--clear", "x,sky"], "clear is 'sky'; it must be the name of a class: x, y (--clear)"),
     ],
     ids=" ".join,
 )
@@ -165,3 +168,19 @@ def test_the_advice_for_a_large_photograph_works(
     assert predict("large.png", "--raster", "false", "--out", "out") == WRONG_INPUT
     assert "with `encnet predict --raster true`" in capsys.readouterr().err
     assert predict("large.png", "--raster", "true", "--out", "out") == 0
+
+
+def test_areas_are_a_table_of_the_classes_in_each_photograph(place: Path) -> None:
+    assert predict("photos", "--areas", "--out", "out") == 0
+    with Path("out/areas.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    counted = {}
+    for name in ("a.png", "b.jpg"):
+        (stem,) = (path for path in Path("out").glob(f"{name[0]}*.png") if "overlay" not in path.name)
+        values, numbers = np.unique(np.asarray(Image.open(stem)), return_counts=True)
+        counted |= {(f"photos/{name}", "xy"[value]): int(n) for value, n in zip(values, numbers, strict=True)}
+    assert {(row["file"], row["class"]): int(row["pixels"]) for row in rows} == counted
+    for row in rows:
+        assert float(row["share"]) == pytest.approx(int(row["pixels"]) / (32 * 40), abs=1e-6)
+        assert 0 <= float(row["presence"]) <= 1
+        assert row["square_metres"] == ""  # a photograph has no scale

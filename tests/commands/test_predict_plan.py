@@ -23,6 +23,7 @@ GIVEN: dict[str, Any] = {
     "frames": True,
     "context_memory": 0.9,
     "rank": True,
+    "areas": True,
     "batch_size": 8,
 }
 KINDS: tuple[Kind, ...] = ("image", "video", "raster")

@@ -59,6 +59,8 @@ def test_a_flag_moves_to_the_front_with_its_new_value(words: list[str], expected
         (["m", "--protocol.crop", "256,512", "a.jpg"], ["m", "--protocol.crop", "[256,512]", "a.jpg"]),
         (["m", "a.jpg", "--protocol.scales=0.5,1,1.5e0"], ["m", "a.jpg", "--protocol.scales=[0.5,1,1.5e0]"]),
         (["m", "--protocol.crop", "[256,512]", "1,2"], ["m", "--protocol.crop", "[256,512]", "1,2"]),
+        (["m", "--clear", "traffic sign,sky", "a.jpg"], ["m", "--clear", '["traffic sign", "sky"]', "a.jpg"]),
+        (["m", "--clear=sky", "a.jpg"], ["m", '--clear=["sky"]', "a.jpg"]),
         (["m", "--out", "1,2", "3,4"], ["m", "--out", "1,2", "3,4"]),  # names of files
         (["m", "--", "--rank", "--no_overlay", "1,2"], ["m", "--", "--rank", "--no_overlay", "1,2"]),
     ],

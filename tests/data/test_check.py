@@ -143,6 +143,19 @@ def test_a_class_absent_from_train_is_a_warning(root: Path) -> None:
     assert [warning.message for warning in report.warnings] == ["the class 'boat' never occurs in train"]
 
 
+def test_classes_that_every_training_image_has_are_noted(root: Path) -> None:
+    report = check(root)
+    maps = [np.asarray(Image.open(path)) for path in sorted((root / "labels/train").iterdir())]
+    expected = [name for value, name in enumerate(("sky", "road", "car")) if all((m == value).any() for m in maps)]
+    assert list(report.everywhere) == expected
+    assert all(any(name in note for note in report.notes()) for name in expected)
+    for path in (root / "labels/train").iterdir():
+        Image.fromarray(np.full((4, 6), 1, dtype=np.uint8)).save(path)
+        break
+    again = check(root)
+    assert again.everywhere == tuple(name for name in expected if name == "road")
+
+
 def test_the_same_image_in_two_splits_is_a_warning(root: Path) -> None:
     (root / "images/val/f.png").write_bytes((root / "images/train/b.png").read_bytes())
     (root / "images/train/c.png").write_bytes((root / "images/train/b.png").read_bytes())

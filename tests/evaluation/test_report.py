@@ -123,7 +123,7 @@ def test_a_report_without_presence_leaves_out_its_parts(report: EvaluationReport
     saved = plain.to_dict()
     assert saved["ranking"] is None
     assert saved["presence_calibration"] is None
-    assert [column.header for column in plain.table().columns] == ["class", "IoU", "accuracy"]
+    assert [column.header for column in plain.table().columns] == ["class", "IoU", "accuracy", "precision", "Dice"]
     html = files[2].read_text(encoding="utf-8")
     assert html.count("<img") == 1 + 3 * 2
     assert "presence" not in re.sub("<[^>]*>", "", html.split("</style>")[1]).lower()

@@ -1,3 +1,4 @@
+import io
 import json
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def segmentation(
         Image.new("RGB", (labels.shape[1], labels.shape[0]), (90, 90, 90)),
         path,
     )
+
+
+def test_a_notebook_shows_the_overlay() -> None:
+    shown = segmentation(LABELS)
+    picture = Image.open(io.BytesIO(shown._repr_png_()))
+    assert picture.format == "PNG"
+    assert (np.asarray(picture) == np.asarray(shown.overlay())).all()
 
 
 LABELS = np.array([[0, 0, 1], [0, 2, 1]], np.uint8)

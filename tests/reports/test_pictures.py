@@ -63,8 +63,33 @@ def test_edges_are_drawn_where_neighbouring_pixels_differ(labels: np.ndarray) ->
     for y in range(height):
         for x in range(width):
             neighbours = ([labels[y, x + 1]] if x + 1 < width else []) + ([labels[y + 1, x]] if y + 1 < height else [])
+            centres = [(v, u) for v in range(y - 1, y + 2) for u in range(x - 1, x + 2)]
+            squares = [
+                labels[max(0, v - 1) : v + 2, max(0, u - 1) : u + 2]
+                for v, u in centres
+                if 0 <= v < height and 0 <= u < width
+            ]
+            is_wide = any((square == labels[y, x]).all() for square in squares)
             is_edge = any(label != labels[y, x] for label in neighbours)
-            assert (edged[y, x] > plain[y, x]).any() == is_edge
+            assert (edged[y, x] > plain[y, x]).any() == (is_edge and is_wide)
+
+
+def test_edges_never_cover_a_thin_object() -> None:
+    labels = np.zeros((1500, 1500), np.uint8)
+    labels[:, 700:703] = 1  # the line is five pixels wide here
+    image = Image.new("RGB", labels.shape)
+    plain, edged = (np.asarray(overlay(image, labels, PALETTE, edges=e)) for e in (False, True))
+    assert (edged[labels == 1] == plain[labels == 1]).all()
+    assert (edged != plain).any()
+
+
+def test_clear_classes_show_the_photograph() -> None:
+    labels = np.array([[0, 0, 1], [2, 0, 1]], np.uint8)
+    image = photo(3, 2)
+    shown = np.asarray(overlay(image, labels, PALETTE, clear=[0, 2]))
+    is_clear = labels != 1
+    assert (shown[is_clear] == np.asarray(image)[is_clear]).all()
+    assert (shown[~is_clear] != np.asarray(image)[~is_clear]).any(axis=1).all()
 
 
 def test_edges_of_large_images_are_wider() -> None:

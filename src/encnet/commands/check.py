@@ -33,6 +33,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=None,
         help="show which objects vanish if training resizes the long side of each image to this (data.long_side)",
     )
+    parser.add_argument(
+        "--describe",
+        type=str | None,
+        default=None,
+        help="also write a dataset.yaml with the classes that were found; edit their names, and put it into the folder",
+    )
     add_overwrite(parser)
 
 
@@ -40,6 +46,8 @@ def run(arguments: Any) -> int:
     from encnet.data.band_statistics import with_measured_range
     from encnet.data.check import check_dataset
     from encnet.data.formats import read_dataset
+    from encnet.data.formats.dataset_yaml import FILE_NAME
+    from encnet.data.formats.dataset_yaml_writer import write_dataset_yaml
     from encnet.reports.data_page import write_check_page
     from encnet.system.checks import require
     from encnet.system.outputs import check_outputs
@@ -51,6 +59,10 @@ def run(arguments: Any) -> int:
     page = _page(arguments.out, index.root)
     if page is not None:
         check_outputs([page], overwrite=arguments.overwrite)
+    if arguments.describe is not None:
+        if index.format != "folder" or (index.root / FILE_NAME).exists():
+            raise InputError(f"{index.root} is described already; leave out --describe", "describe")
+        check_outputs([Path(arguments.describe)], overwrite=arguments.overwrite, argument="describe")
     index = with_measured_range(index)
     say_origin(index)
     report = check_dataset(index, progress=True)
@@ -73,6 +85,11 @@ def run(arguments: Any) -> int:
     console.print(report.table())
     if not index.source.is_default:
         console.print(f"photographs: {index.source}", highlight=False)
+    for note in report.notes():
+        say(f"note: {note}")
+    if arguments.describe is not None:
+        write_dataset_yaml(arguments.describe, index.labels, {}, index.name)
+        say(f"wrote {arguments.describe}: edit the names of the classes, and put it into {index.root}")
     splits = ", ".join(f"{len(samples)} in {name}" for name, samples in index.splits.items())
     status = say_ledger(report.ledger)
     if status == 0 and not report.warnings:

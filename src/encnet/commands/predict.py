@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -41,6 +42,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_overwrite(parser)
     parser.add_argument("--overlay", type=bool, default=True, help="write overlays too")
     parser.add_argument("--opacity", type=float, default=0.5, help="opacity of the overlay colours, 0 to 1")
+    parser.add_argument(
+        "--clear", type=list[str], default=[], help="classes that overlays leave without colour: [background]"
+    )
+    parser.add_argument(
+        "--areas",
+        type=bool,
+        default=False,
+        help="also write areas.csv: pixels, share and square metres of each class in each photograph and raster",
+    )
     parser.add_argument("--batch_size", type=int, default=4, help="images of equal size that are predicted together")
     parser.add_argument(
         "--rank",
@@ -87,7 +97,9 @@ def run(arguments: Any) -> int:
     from encnet.commands.predict_plan import make_plan
     from encnet.data.source import PHOTOGRAPHS, ImageSource
     from encnet.inference import Predictor
+    from encnet.inference.areas import write_areas
     from encnet.inference.ranking import Ranking
+    from encnet.inference.segmentation import class_indices
     from encnet.system.memory import keep_freed_memory
     from encnet.system.progress import progress_bar
     from encnet.system.terminal import Terminal
@@ -113,6 +125,7 @@ def run(arguments: Any) -> int:
     for note in plan.notes():
         say(f"note: {note}", error=True)
     predictor = opened()
+    class_indices(arguments.clear, predictor.names)
     ranking = Ranking(predictor) if arguments.rank else None
     failures: list[InputError] = []
     predicted: list[Path] = []
@@ -123,7 +136,9 @@ def run(arguments: Any) -> int:
             path = segmentation.path
             assert isinstance(path, Path)
             # The plan has checked all names, and files of this run are not checked again: overwrite=True.
-            segmentation.save(arguments.out, plan.stems[path], arguments.overlay, arguments.opacity, overwrite=True)
+            segmentation.save(
+                arguments.out, plan.stems[path], arguments.overlay, arguments.opacity, True, arguments.clear
+            )
             if ranking is not None:
                 ranking.add(segmentation, plan.stems[path])
             predicted.append(path)
@@ -149,6 +164,10 @@ def run(arguments: Any) -> int:
     if ranking is not None and ranking.images:
         ranking.save(arguments.out, overwrite=True)
         Terminal().print(ranking.table())
+    if arguments.areas:
+        tabled = [path for path in plan.of_kind("image", "raster") if path in predicted]
+        files = (Path(arguments.out, f"{plan.stems[path]}.json") for path in tabled)
+        write_areas(arguments.out, (json.loads(file.read_text(encoding="utf-8")) for file in files))
     for failure in failures:
         say(f"encnet: {with_flag(failure, FLAGS)}", error=True)
     for line in plan.finish(predicted):
@@ -168,6 +187,7 @@ def _predict_video(predictor: Any, path: Path, stem: str, arguments: Any, progre
         overlay=arguments.overlay,
         opacity=arguments.opacity,
         overwrite=True,
+        clear=arguments.clear,
         frames=arguments.frames,
         context_memory=arguments.context_memory,
         batch_size=arguments.batch_size,
@@ -190,5 +210,6 @@ def _predict_raster(
         overlay=arguments.overlay,
         opacity=arguments.opacity,
         overwrite=True,
+        clear=arguments.clear,
         progress=progress,
     )

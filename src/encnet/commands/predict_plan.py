@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from encnet.data.source import ImageSource
+from encnet.inference.areas import AREAS
 from encnet.inference.inputs import expand_inputs
 from encnet.inference.kinds import Kind, further_pages, kind_of
 from encnet.inference.media import raster, video
@@ -40,6 +41,7 @@ LIMITED: dict[str, Limited] = {
     "frames": Limited(False, ("video",), "give a video"),
     "context_memory": Limited(0.0, ("video",), "give a video"),
     "rank": Limited(False, ("image",), "give photographs"),
+    "areas": Limited(False, ("image", "raster"), "give photographs or rasters"),
     "batch_size": Limited(4, ("image", "video"), "give photographs or videos"),
 }
 """Arguments that only some kinds of prediction use; :func:`make_plan` refuses them where no file is of these kinds."""
@@ -146,8 +148,9 @@ def refuse_ignored(arguments: Any, kinds: set[Kind]) -> None:
         if given and kinds.isdisjoint(using):
             used_by = " and ".join(PLURALS[kind] for kind in using)
             raise InputError(f"--{name} is for {used_by}, and none is given; leave it out, or {way_out}", name)
-    if "opacity" in arguments.given and not arguments.overlay:
-        raise InputError("--opacity is for overlays, which --no-overlay leaves out; leave out one of the two")
+    for name in ("opacity", "clear"):
+        if name in arguments.given and not arguments.overlay:
+            raise InputError(f"--{name} is for overlays, which --no-overlay leaves out; leave out one of the two")
 
 
 def _kind(path: Path, arguments: Any, source: Callable[[], ImageSource]) -> Kind:
@@ -163,6 +166,7 @@ def _results(arguments: Any, kinds: dict[Path, Kind], stems: dict[Path, str]) ->
     """Every file that will be written."""
     out = Path(arguments.out)
     files = [out / f"{RANKING}.json"] if arguments.rank else []
+    files += [out / AREAS] if arguments.areas else []
     for path, kind in kinds.items():
         if kind == "video":
             files += video.result_files(out, stems[path], arguments.overlay, arguments.frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -47,8 +48,8 @@ def value_first(words: list[str], flags: Iterable[str], replacement: Callable[[s
 def spelled_out(words: Iterable[str], parser: ArgumentParser) -> list[str]:
     """Replaces short spellings of flags and values by those that the parser reads; words after ``--`` stay.
 
-    ``--rank`` and ``--no_rank`` stand for ``--rank true`` and ``--rank false``, and ``--data.crop 256,256`` for
-    ``--data.crop [256,256]``.
+    ``--rank`` and ``--no_rank`` stand for ``--rank true`` and ``--rank false``, ``--data.crop 256,256`` for
+    ``--data.crop [256,256]``, and ``--clear sky,road`` for ``--clear ["sky", "road"]``.
 
     Args:
         words: the words of a command line, with underscores.
@@ -73,12 +74,10 @@ def spelled_out(words: Iterable[str], parser: ArgumentParser) -> list[str]:
             changed.append(name if has_value else f"{name}=true")
         elif not equals and name not in types and _is_boolean(types.get(flag)):
             changed.append(f"{flag}=false")
-        elif equals and _takes_several(types.get(name)) and _NUMBERS.fullmatch(value):
-            changed.append(f"{name}=[{value}]")
-        elif _takes_several(types.get(previous)) and _NUMBERS.fullmatch(word):
-            changed.append(f"[{word}]")
+        elif equals:
+            changed.append(f"{name}={_bracketed(value, types.get(name))}")
         else:
-            changed.append(word)
+            changed.append(_bracketed(word, types.get(previous)))
     return changed
 
 
@@ -101,6 +100,11 @@ def _is_boolean(type_: Any) -> bool:
     return type_ is bool or set(get_args(type_)) == {bool, type(None)}
 
 
-def _takes_several(type_: Any) -> bool:
-    """Whether a type is a tuple or a list, perhaps an optional one."""
-    return any(get_origin(each) in (tuple, list) for each in (type_, *get_args(type_)))
+def _bracketed(value: str, type_: Any) -> str:
+    """``1,2`` -> ``[1,2]`` for a type of several numbers, ``sky,road`` -> ``["sky", "road"]`` for one of names."""
+    for several in (type_, *get_args(type_)):
+        if get_origin(several) in (tuple, list):
+            if get_args(several)[0] is str:
+                return value if value.startswith("[") else json.dumps(value.split(","))
+            return f"[{value}]" if _NUMBERS.fullmatch(value) else value
+    return value

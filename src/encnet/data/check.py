@@ -51,6 +51,7 @@ class CheckReport:
         ledger: what became of each file in the folder.
         findings: what was read from each file.
         near_duplicates: images that look almost like one of another split.
+        everywhere: names of the classes that every labelled image of train has.
     """
 
     root: Path
@@ -63,6 +64,16 @@ class CheckReport:
     ledger: Ledger
     findings: Findings
     near_duplicates: tuple[NearDuplicate, ...]
+    everywhere: tuple[str, ...]
+
+    def notes(self) -> list[str]:
+        """What the user might not expect of a model that is trained on these data, one sentence each."""
+        if not self.everywhere:
+            return []
+        return [
+            f"every image of train has {', '.join(self.everywhere)}: the presence of such a class says nothing, since a"
+            " model never learns what an image without it looks like; add images without it, if there will be any"
+        ]
 
     def table(self) -> Table:
         """A table with the share of the labelled pixels and the number of images of each class, for each split."""
@@ -107,7 +118,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     findings = _read_all(index, cache, progress)
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    class_pixels, class_images, ignored_pixels = {}, {}, {}
+    class_pixels, class_images, ignored_pixels, everywhere = {}, {}, {}, ()
     for split, samples in index.splits.items():
         if not samples:
             problems.append(Problem(index.root, f"the split '{split}' of {index.root} has no images"))
@@ -125,6 +136,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
         if split == "train":
             absent = [name for name, count in zip(index.labels.names, pixels, strict=False) if count == 0]
             warnings += [Problem(index.root, f"the class '{name}' never occurs in train") for name in absent]
+            labelled = sum(sample.label in findings.labels for sample in samples)
+            everywhere = tuple(n for n, c in zip(index.labels.names, images, strict=False) if 0 < labelled == c)
     warnings += _repeated_images(index, findings)
     warnings += _shared_label_maps(index)
     warnings += [Problem(index.root, message) for message in overlapping_masks(index, findings)]
@@ -146,6 +159,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
         ledger=account_for(index),
         findings=findings,
         near_duplicates=alike,
+        everywhere=everywhere,
     )
 
 

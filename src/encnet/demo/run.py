@@ -8,7 +8,6 @@ from pathlib import Path
 from encnet.data.formats import read_dataset
 from encnet.data.scenes import CONTEXT_CLASSES, write_scenes
 from encnet.data.tensors import load_sample
-from encnet.demo.report import read_history, write_report
 from encnet.evaluation import EvaluationReport, evaluate
 from encnet.evaluation.examples import Example
 from encnet.evaluation.report import result_files as report_files
@@ -18,6 +17,7 @@ from encnet.system.outputs import check_outputs
 from encnet.system.progress import progress_bar
 from encnet.system.terminal import Terminal
 from encnet.training.recipes import load_recipe
+from encnet.training.report import read_history, write_report
 from encnet.training.run import train
 from encnet.training.run_folder import run_files
 

@@ -22,6 +22,10 @@ MOST_RANKED: int = 15
 """Upper bound on the images in the table of the highest disagreements."""
 
 
+MOST_NAMED: int = 12
+"""Upper bound on the classes that a sentence names."""
+
+
 def evaluation_page(
     title: str,
     facts: Mapping[str, str],
@@ -45,12 +49,14 @@ def evaluation_page(
     """
     columns, classes = class_table(scores, contradiction_rate(images))
     calibration = ranking = None
+    notes: list[str] = []
     if scores.presence is not None:
         calibration = figure(
             figures["calibration"],
             "Reliability diagrams: share of the images that have a class, over its presence; mean calibration error of"
             f" the classes: {percent(scores.mean_presence_calibration_error)} %",
         )
+        notes = presence_sentences(scores)
     quality = ranking_quality(images)
     if quality is not None:
         ranking = {
@@ -74,6 +80,7 @@ def evaluation_page(
             "Confusion matrix: rows are true classes, columns are predicted classes",
         ),
         calibration=calibration,
+        notes=notes,
         ranking=ranking,
         worst=[_worst(score, example) for score, example in worst],
     )
@@ -88,7 +95,12 @@ def class_table(scores: Scores, contradictions: np.ndarray | None = None) -> tup
             leaves the column out.
     """
     shares = scores.true_pixels / max(1, scores.true_pixels.sum())
-    by_class = {"IoU": scores.iou, "accuracy": scores.accuracy}
+    by_class = {
+        "IoU": scores.iou,
+        "accuracy": scores.accuracy,
+        "precision": scores.precision,
+        "Dice": scores.dice,
+    }
     if scores.presence is not None:
         presence = scores.presence
         by_class |= {"presence AP": presence.average_precision, "presence F1": presence.f1}
@@ -106,6 +118,8 @@ def mean_rows(scores: Scores) -> list[list[str]]:
     rows = {
         "pixel accuracy": scores.pixel_accuracy,
         "mean accuracy": scores.mean_accuracy,
+        "mean precision": scores.mean_precision,
+        "mean Dice": scores.mean_dice,
         "mean IoU, absent classes left out": scores.mean_iou,
         "mean IoU, absent classes counted as 0": scores.mean_iou_absent_zero,
         "frequency-weighted IoU": scores.frequency_weighted_iou,
@@ -114,6 +128,18 @@ def mean_rows(scores: Scores) -> list[list[str]]:
         "presence calibration error": scores.mean_presence_calibration_error,
     }
     return [[name, percent(value)] for name, value in rows.items() if value is not None]
+
+
+def presence_sentences(scores: Scores) -> list[str]:
+    """Says which classes every image has; empty if there are none, or presence is not predicted."""
+    if scores.presence is None or not scores.presence.everywhere.any():
+        return []
+    names = [scores.names[c] for c in np.flatnonzero(scores.presence.everywhere)]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return [
+        f"Every image has {', '.join(names[:MOST_NAMED])}{more}: whether their presence is right for other images is"
+        " not measured here, and their average precision is undefined."
+    ]
 
 
 def correlations(quality: RankingQuality) -> str:

@@ -15,7 +15,7 @@ from rich.table import Table
 from encnet.evaluation.examples import Example
 from encnet.evaluation.figures import calibration_figure, disagreement_figure
 from encnet.evaluation.image_scores import ImageScore, by_disagreement, ranking_quality
-from encnet.evaluation.page import evaluation_page, ranking_sentence
+from encnet.evaluation.page import evaluation_page, presence_sentences, ranking_sentence
 from encnet.inference.protocols.protocol import Protocol
 from encnet.metrics.presence import mean_of_defined
 from encnet.metrics.scores import Scores
@@ -105,7 +105,8 @@ class EvaluationReport:
             self.title,
             f"{self.protocol.describe()}\n{self.images_per_second:.2f} images/s in {self.engine} on {self.device}, "
             f"{self.precision}; scores in %\nmean IoU by this protocol: {percent(self.mean_iou, 2)}"
-            + ("" if quality is None else f"\n{ranking_sentence(quality)}"),
+            + ("" if quality is None else f"\n{ranking_sentence(quality)}")
+            + "".join(f"\n{sentence}" for sentence in presence_sentences(self.scores)),
         )
 
     def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> list[Path]:
@@ -154,8 +155,9 @@ class EvaluationReport:
         """The headline figures, as name -> value."""
         scores = self.scores
         facts = {"mean IoU": self.mean_iou, "pixel accuracy": scores.pixel_accuracy}
-        if scores.mean_presence_average_precision is not None:
-            facts["presence average precision"] = scores.mean_presence_average_precision
+        precision = scores.mean_presence_average_precision
+        if precision is not None and math.isfinite(precision):
+            facts["presence average precision"] = precision
         if scores.mean_presence_calibration_error is not None:
             facts["presence calibration error"] = scores.mean_presence_calibration_error
         shown = {name: f"{percent(value)} %" for name, value in facts.items()}
@@ -177,7 +179,12 @@ def scores_table(scores: Scores, title: str, caption: str | None = None) -> Tabl
         caption: text below the table, if any.
     """
     table = Table(title=title, caption=caption)
-    columns = {"IoU": (scores.iou, scores.mean_iou), "accuracy": (scores.accuracy, scores.mean_accuracy)}
+    columns = {
+        "IoU": (scores.iou, scores.mean_iou),
+        "accuracy": (scores.accuracy, scores.mean_accuracy),
+        "precision": (scores.precision, scores.mean_precision),
+        "Dice": (scores.dice, scores.mean_dice),
+    }
     if scores.presence is not None:
         presence = scores.presence
         columns |= {

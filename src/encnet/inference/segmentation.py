@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from encnet.data.palette import Color
 from encnet.data.sample_files import ImageFile, files_of
 from encnet.metrics.disagreement import Disagreement, disagreement
 from encnet.reports.pictures import overlay_with_legend
+from encnet.system.checks import require
 from encnet.system.errors import InputError
 from encnet.system.files import encoded, replacing_together
 from encnet.system.outputs import check_outputs
@@ -52,15 +55,28 @@ class Segmentation:
         pixels = np.array(self._pixels())
         return disagreement(pixels / max(1, pixels.sum()), self.presence)
 
-    def overlay(self, opacity: float = 0.5) -> Image.Image:
+    def overlay(self, opacity: float = 0.5, clear: Sequence[str] = ()) -> Image.Image:
         """The image blended with the colours of its classes, beside a legend with shares and presence.
 
+        Args:
+            opacity: opacity of the colours, 0-1.
+            clear: names of classes that are left without colour, the background for example.
+
         Raises:
-            InputError: the opacity is not in 0-1.
+            InputError: the opacity is not in 0-1, or there is no class of a name.
         """
         if not 0 <= opacity <= 1:
             raise InputError(f"opacity is {opacity}; it must be from 0 to 1", "opacity")
-        return overlay_with_legend(self.image, self.labels, self.names, self.palette, self.presence, opacity)
+        without_color = class_indices(clear, self.names)
+        return overlay_with_legend(
+            self.image, self.labels, self.names, self.palette, self.presence, opacity, without_color
+        )
+
+    def _repr_png_(self) -> bytes:
+        """The overlay as a PNG file, which notebooks show."""
+        buffer = io.BytesIO()
+        self.overlay().save(buffer, "PNG")
+        return buffer.getvalue()
 
     def label_map(self) -> Image.Image:
         """The label map as an image: its values are class indices, its colours are class colours.
@@ -70,8 +86,8 @@ class Segmentation:
         return label_image(self.labels, self.palette)
 
     def to_dict(self) -> dict[str, Any]:
-        """The file, the size in pixels, presence and shares by class name, highest first, and the score of
-        :meth:`disagreement`, as JSON types.
+        """The file, the size in pixels, presence and shares by class name, highest first, the pixels of each class, and
+        the score of :meth:`disagreement`, as JSON types.
         """
         presence = None
         if self.presence is not None:
@@ -84,6 +100,7 @@ class Segmentation:
             "height": height,
             "presence": presence,
             "shares": self.shares(),
+            "pixels": {name: n for name, n in zip(self.names, self._pixels(), strict=True) if n},
             "disagreement": None if disagreement is None else round(disagreement.score, 6),
         }
 
@@ -94,6 +111,7 @@ class Segmentation:
         overlay: bool = True,
         opacity: float = 0.5,
         overwrite: bool = False,
+        clear: Sequence[str] = (),
     ) -> list[Path]:
         """Writes the label map ``<stem>.png``, ``<stem>_overlay.png`` and ``<stem>.json`` into a folder, all or none.
 
@@ -106,18 +124,19 @@ class Segmentation:
             overlay: whether to write the overlay.
             opacity: opacity of the overlay's colours, 0-1.
             overwrite: whether to replace files that encnet did not write, or that were changed since.
+            clear: names of classes that the overlay leaves without colour.
 
         Returns:
             The files written.
 
         Raises:
             InputError: the folder cannot be written to, a file would replace the image or one that encnet did not
-                write, or the opacity is not in 0-1.
+                write, the opacity is not in 0-1, or there is no class of a name.
         """
         stem = stem or (self.path.stem if self.path else "image")
         files = result_files(folder, stem, overlay)
         check_outputs(files, [] if self.path is None else files_of(self.path), overwrite, "folder")
-        pictures = [self.label_map(), *([self.overlay(opacity)] if overlay else [])]
+        pictures = [self.label_map(), *([self.overlay(opacity, clear)] if overlay else [])]
         with replacing_together(files) as temporaries:
             for picture, temporary in zip(pictures, temporaries, strict=False):
                 picture.save(temporary)
@@ -133,6 +152,17 @@ def result_files(folder: str | os.PathLike[str], stem: str, overlay: bool = True
     """The files that :meth:`Segmentation.save` writes: label map, overlay if any, and JSON."""
     endings = (".png", *(["_overlay.png"] if overlay else []), ".json")
     return [Path(folder, f"{stem}{ending}") for ending in endings]
+
+
+def class_indices(names: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:
+    """The indices of names among the classes.
+
+    Raises:
+        InputError: there is no class of a name.
+    """
+    for name in names:
+        require(name in classes, "clear", repr(name), f"the name of a class: {', '.join(classes)}")
+    return tuple(classes.index(name) for name in names)
 
 
 def _falling(values: dict[str, float]) -> dict[str, float]:

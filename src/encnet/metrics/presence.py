@@ -78,11 +78,18 @@ class PresenceScores:
 
     average_precision: np.ndarray
     """(classes,) Σ_j (R_j − R_{j−1}) P_j over the distinct probabilities in descending order; P_j and R_j are precision
-    and recall of "probability ≥ the j-th". Undefined for a class that no image has."""
+    and recall of "probability ≥ the j-th". Undefined for a class that no image has, or all have: any answer would get
+    the same score."""
     f1: np.ndarray
     """(classes,) 2 TP / (2 TP + FP + FN); a probability above 0.5 counts as positive. Undefined if 0/0."""
     calibration: Calibration
     """Calibration by class; its error is undefined without images."""
+
+    @property
+    def everywhere(self) -> np.ndarray:
+        """(classes,) bool: whether every image has the class, so that nothing is known of its presence elsewhere."""
+        images = self.calibration.images.sum(axis=1)
+        return (images > 0) & (self.calibration.positives.sum(axis=1) == images)
 
 
 def presence_scores(probabilities: Tensor, truth: Tensor) -> PresenceScores:
@@ -94,7 +101,7 @@ def presence_scores(probabilities: Tensor, truth: Tensor) -> PresenceScores:
     """
     predicted, positives = probabilities.double().cpu().numpy(), truth.cpu().numpy()
     average_precision = [
-        float(binary_average_precision(p, t.long(), validate_args=False)) if t.any() else np.nan
+        float(binary_average_precision(p, t.long(), validate_args=False)) if t.any() and not t.all() else np.nan
         for p, t in zip(probabilities.unbind(1), truth.unbind(1), strict=True)
     ]
     predicted_positives = predicted > 0.5

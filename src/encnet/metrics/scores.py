@@ -21,6 +21,8 @@ class Scores:
 
     - pixel accuracy = Σ_c n_cc / Σ_tc n_tc
     - accuracy of class t (its recall) = n_tt / Σ_c n_tc
+    - precision of class t = n_tt / Σ_c n_ct
+    - Dice of class t (its F1) = 2 n_tt / (Σ_c n_tc + Σ_c n_ct)
     - IoU of class t = n_tt / (Σ_c n_tc + Σ_c n_ct − n_tt)
     - frequency-weighted IoU = Σ_t (Σ_c n_tc / Σ_uc n_uc) · IoU_t
 
@@ -54,6 +56,26 @@ class Scores:
     def mean_accuracy(self) -> float:
         """Mean of ``accuracy`` over the classes in the truth."""
         return mean_of_defined(self.accuracy)
+
+    @property
+    def precision(self) -> np.ndarray:
+        """(classes,) share of the pixels predicted as each class that have it; nan without such pixels."""
+        return ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
+
+    @property
+    def mean_precision(self) -> float:
+        """Mean of ``precision`` over the classes that are predicted somewhere."""
+        return mean_of_defined(self.precision)
+
+    @property
+    def dice(self) -> np.ndarray:
+        """(classes,) Dice coefficient, twice the intersection over the sum of both areas; nan for absent classes."""
+        return ratio(2 * np.diag(self.confusion), self.true_pixels + self.confusion.sum(axis=0))
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean of ``dice`` over the classes that are not absent."""
+        return mean_of_defined(self.dice)
 
     @property
     def iou(self) -> np.ndarray:
@@ -119,6 +141,8 @@ class Scores:
         return {
             "pixel_accuracy": number(self.pixel_accuracy),
             "mean_accuracy": number(self.mean_accuracy),
+            "mean_precision": number(self.mean_precision),
+            "mean_dice": number(self.mean_dice),
             "mean_iou": number(self.mean_iou),
             "mean_iou_absent_zero": number(self.mean_iou_absent_zero),
             "frequency_weighted_iou": number(self.frequency_weighted_iou),
@@ -126,7 +150,9 @@ class Scores:
             "mean_presence_f1": number(self.mean_presence_f1),
             "mean_presence_calibration_error": number(self.mean_presence_calibration_error),
             "iou": by_class(self.iou),
+            "dice": by_class(self.dice),
             "accuracy": by_class(self.accuracy),
+            "precision": by_class(self.precision),
             "presence_average_precision": by_class(self.presence_average_precision),
             "presence_f1": by_class(self.presence_f1),
             "presence_calibration_error": by_class(self.presence_calibration_error),

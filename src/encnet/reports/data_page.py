@@ -84,6 +84,7 @@ def write_check_page(
             for row in rows
         ],
         raw_left_out=left_out,
+        class_notes=report.notes(),
         rasters=_rasters(index),
         split_colors={split: css_color(color) for split, color in split_colors(index).items()},
         sheets=[_sheet(split, samples, index, report) for split, samples in index.splits.items()],

@@ -14,7 +14,8 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from matplotlib.text import Text
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
 from encnet.data.class_indices import NARROW_CLASSES, ignore_of
 from encnet.data.palette import Color
@@ -36,7 +37,12 @@ def colorize(labels: np.ndarray, palette: Sequence[Color]) -> np.ndarray:
 
 
 def overlay(
-    image: Image.Image, labels: np.ndarray, palette: Sequence[Color], opacity: float = 0.5, edges: bool = True
+    image: Image.Image,
+    labels: np.ndarray,
+    palette: Sequence[Color],
+    opacity: float = 0.5,
+    edges: bool = True,
+    clear: Sequence[int] = (),
 ) -> Image.Image:
     """Blends an image with the colours of its label map.
 
@@ -46,16 +52,29 @@ def overlay(
         palette: RGB colour of each class.
         opacity: opacity of the colours, 0-1.
         edges: draw a white line where classes meet, which shows regions to people who cannot distinguish their colours.
+            It never covers an object that is hardly wider than the line.
+        clear: indices of the classes that are left without colour, the background for example.
     """
-    blended = Image.blend(image.convert("RGB"), Image.fromarray(colorize(labels, palette)), opacity)
+    photograph = image.convert("RGB")
+    blended = Image.blend(photograph, Image.fromarray(colorize(labels, palette)), opacity)
     if edges:
         boundary = np.zeros(labels.shape, bool)
         boundary[:, :-1] |= labels[:, :-1] != labels[:, 1:]
         boundary[:-1] |= labels[:-1] != labels[1:]
-        line = Image.fromarray(boundary.astype(np.uint8) * 200)
         width = round(max(image.size) / 1000)
-        blended.paste(_PAPER, mask=line.filter(ImageFilter.MaxFilter(2 * width + 1)) if width else line)
+        if width:
+            boundary = ndimage.maximum_filter(boundary, 2 * width + 1)
+        line = boundary & _wide(labels, 2 * (2 * width + 1) + 1)
+        blended.paste(_PAPER, mask=Image.fromarray(line.astype(np.uint8) * 200))
+    if clear:
+        blended.paste(photograph, mask=Image.fromarray(np.isin(labels, clear)))
     return blended
+
+
+def _wide(labels: np.ndarray, side: int) -> np.ndarray:
+    """(H, W) bool: whether a pixel lies in a square of so many pixels a side that has one class alone."""
+    one_class = ndimage.minimum_filter(labels, side) == ndimage.maximum_filter(labels, side)
+    return ndimage.maximum_filter(one_class, side)
 
 
 def legend(
@@ -128,13 +147,14 @@ def overlay_with_legend(
     palette: Sequence[Color],
     presence: np.ndarray | None = None,
     opacity: float = 0.5,
+    clear: Sequence[int] = (),
 ) -> Image.Image:
     """Draws the :func:`overlay` with the :func:`legend` of its classes beside it; small images are enlarged."""
     enlarge = math.ceil(_SMALLEST_PICTURE / max(image.size))
     if enlarge > 1:
         image = image.resize((image.width * enlarge, image.height * enlarge))
         labels = labels.repeat(enlarge, axis=0).repeat(enlarge, axis=1)
-    picture = overlay(image, labels, palette, opacity)
+    picture = overlay(image, labels, palette, opacity, clear=clear)
     text = max(_SMALLEST_TEXT, round(min(picture.size) / 30))
     shares = np.bincount(labels.ravel(), minlength=len(names))[: len(names)] / labels.size
     key = legend(names, palette, shares, presence, height=picture.height, text=text)

@@ -1,4 +1,4 @@
-"""The number of CPU cores to compute with."""
+"""The CPU cores to compute with: how many, and how threads wait for each other."""
 
 from __future__ import annotations
 
@@ -17,3 +17,13 @@ def available_cores() -> int:
         return int(threads)
     affinity = getattr(os, "sched_getaffinity", None)  # some systems do not have it
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def share_cores() -> None:
+    """Lets threads that wait for others sleep, unless ``OMP_WAIT_POLICY`` says otherwise. Call it before PyTorch is
+    imported; the commands do, since it holds for the whole process.
+
+    OpenMP's threads run in a loop while they wait. Where another program takes a core, most of the other cores' time is
+    then spent waiting for the thread that was put aside, after each of the thousands of parallel parts of a step.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -87,8 +87,8 @@ def writing_into(folder: Path, target: str | os.PathLike[str] | None = None) -> 
                 raise unwritable(shown, found) from error
             raise
         named = _named(told)
-        elsewhere = named is not None and folder not in named.parents  # in a folder for temporary files
-        raise unwritable(named if elsewhere else shown, told) from error
+        inside = named is None or folder in named.parents
+        raise unwritable(shown if inside else named, told) from error  # a folder for temporary files may be full
 
 
 def require_room(folder: Path, size: int) -> None:

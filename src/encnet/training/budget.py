@@ -11,19 +11,17 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 from torch.utils.data import Subset
 
 from encnet.checkpoint.encnet import EncNet
 from encnet.data.dataset import DatasetIndex
-from encnet.data.tensors import SampleKey, SegmentationDataset
+from encnet.data.tensors import SegmentationDataset
 from encnet.inference.preprocessing import Preprocessing
 from encnet.losses.loss import Loss
 from encnet.system.errors import InputError
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
-from encnet.training.module import TrainingModule
-from encnet.training.precision import resolve_precision
+from encnet.training.trial import device_of, trial_step
 
 REPEATS = 3
 """Timed steps at each resolution, after one that is not counted."""
@@ -100,50 +98,16 @@ def measured_costs(
         data: the images.
         clock: returns seconds. A clock of the processor's time gives the costs on a machine that does nothing else.
     """
-    device = _device(config.accelerator)
+    device = device_of(config.accelerator)
     reading = config.optimizer.accumulate * config.data.batch_size * _seconds_of_reading(data, clock)
     with torch.random.fork_rng():
         step, half_step = (
-            reading + _seconds_of_step(config, model, loss, data, half, device, clock)
+            reading + _median_seconds(trial_step(config, model, loss, data, half), device, clock)
             if not half or config.data.half_share
             else 0.0
             for half in (False, True)
         )
         return Costs(step, half_step, _seconds_of_validation(model, data, device, clock))
-
-
-def _seconds_of_step(
-    config: TrainConfig,
-    model: EncNet,
-    loss: Loss,
-    data: TrainingData,
-    half: bool,
-    device: torch.device,
-    clock: Callable[[], float],
-) -> float:
-    module = TrainingModule(
-        copy.deepcopy(model), copy.deepcopy(loss), config.optimizer, config.data.batch_size, 0, config.channels_last
-    )
-    module.to(device).train()
-    samples = data.train_dataloader().dataset
-    assert isinstance(samples, SegmentationDataset)
-    pairs = [samples[SampleKey(0, i % len(samples), half)] for i in range(config.data.batch_size)]
-    images = torch.stack([image for image, _ in pairs]).to(device).contiguous(memory_format=module.memory_format)
-    labels = torch.stack([label for _, label in pairs]).to(device)
-    parameters = [parameter for parameter in module.model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=0.0)
-    precision = resolve_precision(config.precision, config.accelerator)
-    half_float = torch.float16 if precision == "fp16" else torch.bfloat16
-
-    def step() -> None:
-        for _ in range(config.optimizer.accumulate):
-            with torch.autocast(device.type, half_float, enabled=precision != "fp32"):
-                total: Tensor = module.loss(module.model(images, full_size=False), labels).total
-            total.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-
-    return _median_seconds(step, device, clock)
 
 
 def _seconds_of_validation(
@@ -185,9 +149,3 @@ def _median_seconds(run: Callable[[], None], device: torch.device, clock: Callab
             torch.accelerator.synchronize(device)
         seconds.append(clock() - started)
     return statistics.median(seconds)
-
-
-def _device(accelerator: str) -> torch.device:
-    """The device that Lightning chooses for ``accelerator``: for "auto" a GPU if there is one."""
-    available = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return torch.device("cpu") if accelerator == "cpu" or available is None else available

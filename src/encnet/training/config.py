@@ -149,6 +149,8 @@ class TrainConfig:
     minutes: float | None = None
     """Minutes that the run may take, instead of epochs or steps: a few steps are measured first, and the schedule ends
     with the minutes."""
+    largest_batch: bool = False
+    """Train with the largest batch that fits into memory, instead of data.batch_size; a few steps are tried first."""
     validate_every: int = 1
     """Epochs from one validation to the next."""
     patience: int = 0

@@ -38,6 +38,7 @@ from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.first_batches import FirstBatches
 from encnet.training.initial import normalisation_line, start_from
+from encnet.training.largest_batch import with_largest_batch
 from encnet.training.module import TrainingModule
 from encnet.training.own_resolution import at_own_resolution
 from encnet.training.position import Position
@@ -159,7 +160,9 @@ def _run(
         console.print("chosen for this data set; a flag replaces a choice, --recipe all of them:", highlight=False)
     for reason in reasons:
         console.print(f"- {reason}", markup=False, highlight=False, soft_wrap=True)
-    config = within_minutes(config, model, loss, index, partial(console.print, soft_wrap=True, highlight=False))
+    tell = partial(console.print, soft_wrap=True, highlight=False)
+    config = with_largest_batch(config, model, loss, index, tell)
+    config = within_minutes(config, model, loss, index, tell)
     throughput = Throughput()
     trainer, validation = build_trainer(config, folder, console, throughput)
     if config.compile:

@@ -67,6 +67,20 @@ def test_classes_are_read_by_value(root: Path) -> None:
     }
 
 
+def test_a_class_may_be_its_name_alone(root: Path) -> None:
+    index = read(root, {"classes": ["sky", {"name": "car", "value": [8, 9]}, "road"], "splits": SPLITS})
+    assert index.labels.names == ("sky", "car", "road")
+    assert index.labels.raw == {0: 0, 8: 1, 9: 1, 2: 2, 255: 255}
+
+
+def test_without_val_the_error_says_what_to_do(root: Path) -> None:
+    index = read(
+        root, {"classes": ["a"], "label_suffix": "_gt", "splits": {"train": {"images": "images", "labels": "labels"}}}
+    )
+    with pytest.raises(InputError, match=r"no split 'val': training scores its model on one; put .* every fifth"):
+        index.split("val")
+
+
 def test_classes_are_read_by_color(root: Path) -> None:
     document = {
         "labels": "color",
@@ -122,7 +136,8 @@ CLASSES = [{"name": "a"}, {"name": "b"}]
         ({"classes": None}, "`classes` must be a list, not None"),
         ({"classes": []}, "`classes` must have 1 to 65535 entries, not 0"),
         ({"classes": [0] * 65536}, "`classes` must have 1 to 65535 entries, not 65536"),
-        ({"classes": ["a"]}, r"`classes\[0\]` must be a mapping with name, not 'a'"),
+        ({"classes": [3]}, r"`classes\[0\]` must be a mapping with name, not 3"),
+        ({"classes": ["a", "a"]}, r"`classes\[1\].name` is 'a', like classes\[0\]"),
         ({"classes": [{"color": [1, 2, 3]}]}, r"`classes\[0\]` lacks the key 'name'"),
         ({"classes": [{"name": "a", "id": 3}]}, r"`classes\[0\]` has the unknown key 'id'; it may have color, name, v"),
         ({"classes": [{"name": False}]}, r"`classes\[0\].name` must be text, not False; put quotes around it"),

@@ -92,6 +92,9 @@ def test_a_folder_that_is_no_data_set_is_an_error(tmp_path: Path) -> None:
         read_dataset(tmp_path / "none")
     with pytest.raises(InputError, match=r"fits none of the formats .*folder"):
         read_dataset(tmp_path)
+    (tmp_path / "photograph.json").write_text("{}")
+    with pytest.raises(InputError, match=r"if a labelling tool wrote photograph.json, `encnet import-labels"):
+        read_dataset(tmp_path)
     with pytest.raises(InputError, match=r"neither a dataset\.yaml nor images/"):
         read_dataset(tmp_path, format="folder")
     with pytest.raises(InputError, match=r"no data set format 'coco'; choose one of .*camvid.*folder"):

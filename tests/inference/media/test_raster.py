@@ -54,6 +54,9 @@ def test_the_label_map_has_the_georeference_of_the_raster(tmp_path: Path, predic
         shares = np.bincount(after.read(1).ravel(), minlength=4) / expected.labels.size
     report = json.loads(written[1].read_text())
     assert report["crs"] == "EPSG:32633"
+    with rasterio.open(source) as before:
+        assert report["square_metres_per_pixel"] == pytest.approx(before.res[0] * before.res[1])
+    assert sum(report["pixels"].values()) == report["pixels_with_data"]
     assert report["bands"] == [1, 2, 3]
     assert report["pixels_with_data"] == 210 * 330
     assert report["shares"] == {
@@ -130,6 +133,7 @@ def test_ground_control_points_are_kept(tmp_path: Path, predictor: Predictor) ->
         assert [(p.row, p.col, p.x, p.y) for p in kept] == [(p.row, p.col, p.x, p.y) for p in points]
         assert crs.to_epsg() == 4326
     assert json.loads(report.read_text())["crs"] == "EPSG:4326"
+    assert json.loads(report.read_text())["square_metres_per_pixel"] is None  # degrees are no lengths
 
 
 def test_an_interruption_leaves_no_files(tmp_path: Path, predictor: Predictor) -> None:

@@ -18,6 +18,7 @@ from encnet.data.formats import (
     pascal_context459,
     voc,
 )
+from encnet.data.formats.labelling_hint import labelling_hint
 from encnet.data.formats.raster_hint import rasters_hint
 from encnet.system.errors import InputError
 
@@ -85,9 +86,9 @@ def _recognised(root: Path) -> tuple[str, str]:
         return name, reason
     reason = folder.recognise(root)
     if reason is None:
-        hint = rasters_hint(root)
+        hint = rasters_hint(root) or labelling_hint(root)
         raise InputError(
             f"{root} fits none of the formats {', '.join(FORMATS)}; write a dataset.yaml into it that names its"
-            " classes and folders, or arrange it as images/{train,val} and labels/{train,val}" + (hint or "")
+            f" classes and folders, or arrange it as images/{{train,val}} and labels/{{train,val}}{hint}"
         )
     return "folder", reason

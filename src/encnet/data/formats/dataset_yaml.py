@@ -6,6 +6,7 @@ labels: value                     # how label maps encode classes: value (defaul
 classes:                          # default: the values or colours in the label maps
   - {name: sky, color: [128, 128, 128]}             # value: default is the position in this list
   - {name: car, color: [64, 0, 128], value: [8, 9]} # with `labels: color`: colors: [[64, 0, 128], [64, 0, 192]]
+  - road                                            # the same as {name: road}
 ignore: [255]                     # values or colours; beside `classes`, 255 is always ignored unless a class has it;
                                   # 65535 in its place beside more than 255 classes
 undeclared: sky                   # the class of all labels not named here, or `ignore`; without it they are an error
@@ -23,7 +24,7 @@ orientation: shown                # how label maps of photographs that EXIF turn
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,6 +46,15 @@ from encnet.system.ledger import Ledger
 from encnet.system.text import LONGEST_NAME, quoted, shown
 
 FILE_NAME = "dataset.yaml"
+
+
+def without_val(splits: Collection[str]) -> dict[str, str]:
+    """What is said of the split val of a user's own data, if there is none: split -> why it is absent."""
+    reason = (
+        "training scores its model on one; put photographs and label maps into folders called val, or name them in"
+        f" {FILE_NAME}. Where no folder names a split, every fifth photograph is in val"
+    )
+    return {} if "val" in splits else {"val": reason}
 
 
 def read_dataset_yaml(path: Path) -> DatasetIndex:
@@ -95,7 +105,8 @@ class _DatasetYaml(YamlReader):
             self.notes += self.masks.account(splits, self.ledger)
         else:
             labels = self.labels() if "classes" in self.document else self.scanned(splits, root)
-        return DatasetIndex(name, root, labels, splits, notes=tuple(self.notes), ledger=self.ledger, source=source)
+        absent, notes = without_val(splits), tuple(self.notes)
+        return DatasetIndex(name, root, labels, splits, absent=absent, notes=notes, ledger=self.ledger, source=source)
 
     def arranged(self, root: Path) -> dict[str, tuple[Sample, ...]]:
         """The samples in folders that are recognised by their names."""
@@ -155,6 +166,7 @@ class _DatasetYaml(YamlReader):
     ) -> tuple[str, Color | None, dict[int | Color, None]]:
         """The name, the colour and the raw labels of one class."""
         if encoding == "value":
+            entry = {"name": entry} if isinstance(entry, str) else entry
             entry = self.mapping(entry, key, required={"name"}, optional={"color", "value"})
             values = entry.get("value", position)
             values = values if isinstance(values, list) else [values]

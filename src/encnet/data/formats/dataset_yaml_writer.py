@@ -21,7 +21,8 @@ def write_dataset_yaml(
     Args:
         path: the file to write.
         labels: the classes, and how label maps encode them.
-        splits: split -> {"images": folder, "labels": folder, "list": file}; the last two are optional.
+        splits: split -> {"images": folder, "labels": folder, "list": file}; the last two are optional. Without splits,
+            the folders are recognised by their names.
         name: name of the data set.
         label_suffix: what the stem of a label map adds to that of its image.
     """
@@ -43,7 +44,8 @@ def write_dataset_yaml(
         document["undeclared"] = "ignore" if labels.undeclared == labels.ignore else labels.names[labels.undeclared]
     if label_suffix:
         document["label_suffix"] = label_suffix
-    document["splits"] = {split: dict(folders) for split, folders in splits.items()}
+    if splits:
+        document["splits"] = {split: dict(folders) for split, folders in splits.items()}
     text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
     write_text(path, text, recorded=False)  # a data set is the user's, to edit and to share
 

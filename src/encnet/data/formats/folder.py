@@ -11,7 +11,7 @@ from pathlib import Path
 
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats.arrangement import arrange
-from encnet.data.formats.dataset_yaml import FILE_NAME, read_dataset_yaml
+from encnet.data.formats.dataset_yaml import FILE_NAME, read_dataset_yaml, without_val
 from encnet.data.scanning import scan_labels
 from encnet.system.errors import InputError
 
@@ -44,4 +44,5 @@ def read(root: Path) -> DatasetIndex:
         )
     maps = sorted({s.label for samples in arrangement.splits.values() for s in samples if isinstance(s.label, Path)})
     labels, notes = scan_labels([path for path in maps if path.is_file()], root)
-    return DatasetIndex(root.resolve().name, root, labels, arrangement.splits, notes=(*arrangement.notes, *notes))
+    splits, notes = arrangement.splits, (*arrangement.notes, *notes)
+    return DatasetIndex(root.resolve().name, root, labels, splits, absent=without_val(splits), notes=notes)

@@ -19,7 +19,7 @@ from encnet.inference.predictor import Predictor
 from encnet.inference.protocols.protocol import TILE
 from encnet.inference.protocols.tile_grid import filled_reader
 from encnet.inference.protocols.tiles import BlendedTiles, on_host
-from encnet.inference.segmentation import Segmentation
+from encnet.inference.segmentation import Segmentation, class_indices
 from encnet.metrics.disagreement import disagreement
 from encnet.system.checks import require
 from encnet.system.errors import InputError
@@ -41,6 +41,7 @@ def predict_raster(
     overlay: bool = True,
     opacity: float = 0.5,
     overwrite: bool = False,
+    clear: Sequence[str] = (),
     progress: Callable[[int, int], object] | None = None,
 ) -> list[Path]:
     """Predicts a raster of any size in tiles: in PyTorch with one shared context, in other engines each with its own.
@@ -52,8 +53,8 @@ def predict_raster(
 
     - ``<stem>_labels.tif``: the label map with the raster's georeference; see
       :class:`encnet.inference.media.raster_files.LabelRaster`;
-    - ``<stem>.json``: presence of each class, shares of the pixels with data, bands, coordinate system, and whether
-      tiles share one context;
+    - ``<stem>.json``: presence of each class, shares of the pixels with data, numbers of pixels and the area of one,
+      bands, coordinate system, and whether tiles share one context;
     - ``<stem>_overlay.png``: an overview, at most :data:`OVERVIEW` pixels long.
 
     Args:
@@ -69,6 +70,7 @@ def predict_raster(
         overlay: whether to write the overlay.
         opacity: opacity of the overlay's colours, 0-1.
         overwrite: whether to replace files that encnet did not write, or that were changed since.
+        clear: names of classes that the overlay leaves without colour.
         progress: called with the number of tiles done and their total, counted over all passes.
 
     Returns:
@@ -83,6 +85,7 @@ def predict_raster(
     if not protocol.single_pass and protocol.mode != "tiled":
         raise InputError(f"a raster takes the protocol plain or tiled, not {protocol.describe()}", "protocol")
     require(0 <= opacity <= 1, "opacity", opacity, "from 0 to 1")
+    class_indices(clear, predictor.names)
     path = Path(path)
     written = result_files(folder, stem or path.stem, overlay)
     check_outputs(written, [path], overwrite, "folder")
@@ -100,7 +103,7 @@ def predict_raster(
                 f"{path} has no pixel with data in bands {listed(raster.bands)}; give other bands", "bands"
             )
         if overlay:
-            _overview(raster, temporaries[0], predictor, presence).overlay(opacity).save(temporaries[2])
+            _overview(raster, temporaries[0], predictor, presence).overlay(opacity, clear).save(temporaries[2])
         report = _report(raster, predictor.names, presence, pixels)
         report["shared_context"] = tiles.passes == 2
         temporaries[1].write_bytes(encoded(json.dumps(report, indent=2, ensure_ascii=False) + "\n"))
@@ -180,10 +183,21 @@ def _report(
         "presence": None if presence is None else _falling(names, presence),
         "shares": _falling(names, shares, pixels > 0),
         "disagreement": None if presence is None else round(disagreement(shares, presence).score, 6),
+        "pixels": {name: int(number) for name, number in zip(names, pixels, strict=True) if number},
         "pixels_with_data": int(pixels.sum()),
+        "square_metres_per_pixel": _pixel_area(raster),
         "bands": list(raster.bands),
         "crs": None if crs is None else crs.to_string(),
     }
+
+
+def _pixel_area(raster: RasterReader) -> float | None:
+    """The area of a pixel in square metres, in the projection of the raster; None if its coordinates are angles."""
+    crs, transform = raster.dataset.crs, raster.dataset.transform
+    if crs is None or not crs.is_projected:
+        return None
+    metres = crs.linear_units_factor[1]
+    return abs(transform.determinant) * metres**2
 
 
 def _falling(names: Sequence[str], values: np.ndarray, selected: np.ndarray | None = None) -> dict[str, float]:

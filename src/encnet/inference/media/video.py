@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from PIL import Image
 from encnet.inference.media.context_memory import ContextMemory
 from encnet.inference.media.video_files import VideoFrame, VideoWriter, open_video
 from encnet.inference.predictor import Predictor
-from encnet.inference.segmentation import Segmentation
+from encnet.inference.segmentation import Segmentation, class_indices
 from encnet.reports.pictures import overlay as overlaid
 from encnet.system.checks import require
 from encnet.system.errors import InputError
@@ -39,6 +39,7 @@ def predict_video(
     context_memory: float = 0.0,
     batch_size: int = 4,
     overwrite: bool = False,
+    clear: Sequence[str] = (),
     progress: Callable[[int, int | None], object] | None = None,
 ) -> list[Path]:
     """Predicts the frames of a video.
@@ -67,6 +68,7 @@ def predict_video(
             context.
         batch_size: number of frames that are predicted together; with a context memory they run one by one.
         overwrite: whether to replace files that encnet did not write, or that were changed since.
+        clear: names of classes that the overlay leaves without colour.
         progress: called with the number of frames done and their total, which is None if the video does not state it.
 
     Returns:
@@ -78,6 +80,7 @@ def predict_video(
     """
     require(batch_size >= 1, "batch_size", batch_size, "at least 1")
     require(0 <= opacity <= 1, "opacity", opacity, "from 0 to 1")
+    without_color = class_indices(clear, predictor.names)
     memory = ContextMemory(context_memory) if context_memory != 0 else None
     if memory is not None:
         predictor.require_context()
@@ -98,7 +101,9 @@ def predict_video(
             labels.write(segmentation.labels, frame.position)
             lines.write(encoded(json.dumps(_line(done, frame, segmentation), ensure_ascii=False) + "\n"))
             if overlays is not None:
-                picture = overlaid(segmentation.image, segmentation.labels, segmentation.palette, opacity)
+                picture = overlaid(
+                    segmentation.image, segmentation.labels, segmentation.palette, opacity, clear=without_color
+                )
                 overlays.write(np.asarray(picture), frame.position)
             if pngs is not None:
                 segmentation.label_map().save(pngs / f"{done:06d}.png")

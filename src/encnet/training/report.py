@@ -1,4 +1,4 @@
-"""The HTML report of a run: one file with its pictures inside, which needs no network."""
+"""The HTML report of a training run: curves, scores and examples in one file, which needs no network."""
 
 from __future__ import annotations
 
@@ -7,14 +7,60 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from encnet.evaluation import EvaluationReport
+from encnet.checkpoint.hub import BEST_MODEL
+from encnet.data.formats import read_dataset
+from encnet.evaluation import EvaluationReport, evaluate
 from encnet.evaluation.examples import Example, example_values
 from encnet.evaluation.page import class_table, mean_rows
-from encnet.reports.html import figure, render
+from encnet.reports.html import figure, percent, render
 from encnet.reports.pictures import confusion_figure, curves_figure, figure_png
+from encnet.training.recipes import CONFIG_FILE, load_run_config
+
+REPORT: str = "report.html"
+"""Name of the report in the folder of a run."""
+
+MOST_SCORED: int = 200
+"""Upper bound on the validation images that the report of a run scores."""
 
 _MACHINE = ("epoch", "memory/", "speed/")
 """Beginnings of the names of logged figures that say nothing about learning."""
+
+
+def report_run(folder: str | Path) -> Path:
+    """Scores the best model of a run on its validation images, at most 200, and writes report.html into its folder.
+
+    The report has the curves of the training, the scores by class, the confusion matrix, and the images with the lowest
+    mean IoU, each with prediction and truth.
+
+    Args:
+        folder: folder of a run.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        InputError: the folder holds no run, its data set cannot be read, or the report cannot be written.
+    """
+    folder = Path(folder)
+    dataset, config = load_run_config(folder / CONFIG_FILE)
+    index, split = read_dataset(dataset, config.data.format), config.data.val
+    device = "cpu" if config.accelerator == "cpu" else "auto"
+    evaluation = evaluate(folder / BEST_MODEL, index, split, device=device, workers=0, limit=MOST_SCORED)
+    scored, images = evaluation.images, len(index.split(split))
+    part = "all" if scored == images else f"the first {scored}"
+    scores = evaluation.scores
+    facts = {"mean IoU": f"{percent(scores.mean_iou)} %", "pixel accuracy": f"{percent(scores.pixel_accuracy)} %"}
+    write_report(
+        folder / REPORT,
+        f"Training on {index.name}",
+        f"The best model of {folder.name}, {evaluation.variant}, on {part} of the {images} images of {split}; the"
+        " examples are those with the lowest mean IoU.",
+        {**facts, "classes": str(len(scores.names)), "images": str(scored)},
+        read_history(folder / "csv"),
+        evaluation,
+        [example for _, example in evaluation.worst],
+    )
+    return folder / REPORT
 
 
 def write_report(
