@@ -32,8 +32,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document = {"classes": classes, "splits": {"val": {"images": "images", "labels": "labels"}}}
     (root / "data/dataset.yaml").write_text(yaml.safe_dump(document))
     torch.manual_seed(0)
-    small = {"output_stride": 16, "num_codes": 4, "head_channels": 16}
-    model = encnet.create_model("encnet_tiny", 2, **small)
+    model = encnet.create_model("encnet_tiny", 2, output_stride=16, num_codes=4, head_channels=16)
     model.info.classes, model.info.palette = ["sky", "road"], [[0, 0, 0], [9, 9, 9]]
     model.eval().save(root / "model.safetensors")
     return root

@@ -71,7 +71,7 @@ def writing_into(folder: Path, target: str | os.PathLike[str] | None = None) -> 
         folder: the folder that the block writes to.
         target: what to name in the message, if it is not this folder.
     """
-    there = folder.is_dir()
+    there, shown = folder.is_dir(), folder if target is None else target
     try:
         yield
     except InputError:
@@ -84,12 +84,11 @@ def writing_into(folder: Path, target: str | os.PathLike[str] | None = None) -> 
             try:
                 require_room(folder, PROBE)
             except OSError as found:
-                raise unwritable(target or folder, found) from error
+                raise unwritable(shown, found) from error
             raise
-        named: str | os.PathLike[str] | None = _named(told)
-        if named is None or folder in Path(named).parents:
-            named = target or folder
-        raise unwritable(named, told) from error  # named may be a file in a folder for temporary files
+        named = _named(told)
+        inside = named is None or folder in named.parents
+        raise unwritable(shown if inside else named, told) from error  # a folder for temporary files may be full
 
 
 def require_room(folder: Path, size: int) -> None:
