@@ -21,8 +21,8 @@ from encnet.model.variants import variant_options
 from encnet.system.errors import InputError
 from encnet.training.config import ModelConfig, TrainConfig
 from encnet.training.model_changes import ModelChanges
+from encnet.training.network import build_model
 from encnet.training.recipes import load_recipe
-from encnet.training.run import build_model
 
 CHANGED: dict[str, Any] = {
     "backbone": "resnet18",
