@@ -101,7 +101,7 @@ def test_every_option_of_a_recipe_reaches_create_model(
     settings = {**NEEDED.get(name, {}), name: CHANGED[name]}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump({"model": {"variant": "encnet_tiny", **settings}}))
     config = load_recipe(str(tmp_path / "own.yaml"))
-    monkeypatch.setattr("encnet.training.run.create_model", create_model)
+    monkeypatch.setattr("encnet.training.network.create_model", create_model)
     if name == "in_channels":  # training data are RGB photographs
         with pytest.raises(InputError, match="in_channels is 4"):
             build_model(read_dataset(squares), config)

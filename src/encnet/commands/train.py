@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
-from encnet.commands.command import INTERRUPTED, add_overwrite
+from encnet.commands.command import add_overwrite
 from encnet.commands.data_set import say_ledger
 from encnet.commands.unused import Unused
 from encnet.commands.words import value_first
@@ -100,7 +99,6 @@ def prepared(words: list[str]) -> list[str]:
 
 
 def run(arguments: Any) -> int:
-    from encnet.training.callbacks import Interrupted
     from encnet.training.config import TrainConfig
     from encnet.training.run import resume, train
 
@@ -126,9 +124,6 @@ def run(arguments: Any) -> int:
         else:
             names = None if "recipe" in given else given.keys()
             best = train(str(dataset), TrainConfig(**settings), out, overwrite=overwrite, given=names)
-    except Interrupted:
-        print(f"encnet: stopped; continue with `encnet train --resume {folder or out}`", file=sys.stderr)
-        return INTERRUPTED
     except InputError as error:
         if error.argument == "folder":  # Python's name of --out
             raise InputError(f"{error} (--resume {out}, another --out, or --overwrite true)") from error

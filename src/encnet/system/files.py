@@ -16,7 +16,7 @@ RECORD: str = ".encnet"
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], recorded: bool = True) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], recorded: bool = True, durable: bool = False) -> Iterator[Path]:
     """Yields a temporary path beside ``path``, and renames it to ``path`` when the block ends without an error.
 
     The temporary name keeps the suffix, for writers that choose a format by suffix. Missing folders are created. An
@@ -25,6 +25,7 @@ def replacing(path: str | os.PathLike[str], recorded: bool = True) -> Iterator[P
     Args:
         path: the file to write.
         recorded: whether to record that encnet wrote the file, see :func:`record`.
+        durable: whether to wait until the file is on the disk, so that it survives a power cut, see :func:`flush`.
 
     Raises:
         InputError: the folder cannot be created or written to.
@@ -45,7 +46,11 @@ def replacing(path: str | os.PathLike[str], recorded: bool = True) -> Iterator[P
         try:
             if recorded:
                 record(temporary, target)
+            if durable:
+                flush(temporary)
             temporary.replace(target)
+            if durable:
+                flush(target.parent)
         except OSError as error:
             raise _unwritable(target, error) from error
     finally:
@@ -56,6 +61,21 @@ def write_text(path: str | os.PathLike[str], text: str, recorded: bool = True) -
     """Writes ``text`` to ``path`` as UTF-8, through :func:`replacing`."""
     with replacing(path, recorded) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def flush(path: Path) -> None:
+    """Waits until a file is on the disk, or the names in a folder are.
+
+    Raises:
+        OSError: the disk reports an error.
+    """
+    if path.is_dir() and os.name == "nt":  # Windows cannot open a folder, and writes its names itself
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def record(written: Path, target: Path) -> None:
