@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,21 @@ def test_a_run_stopped_in_a_validation_validates_again(
     assert stopped.value.status == 143
     assert stopped.value.way_on == f"continue with `encnet train --resume {tmp_path / 'part'}`"
     encnet.load(tmp_path / "part/last.safetensors")  # usable at once
+    resume(tmp_path / "part")
+    assert_equal(tmp_path / "whole", tmp_path / "part")
+
+
+@pytest.mark.parametrize("length", [{"epochs": 4}, pytest.param({"steps": 4}, marks=pytest.mark.slow)], ids=str)
+def test_a_run_whose_epochs_are_one_step_stops_and_resumes(
+    length: dict[str, int], squares: Path, settings: TrainConfig, tmp_path: Path, at_image: Any
+) -> None:
+    settings = dataclasses.replace(settings, validate_every=3, ema=0.9, **length)
+    settings.data.batch_size = 10
+    train(squares, settings, tmp_path / "whole", quiet=True)
+    at_image("training_step", 2, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(Stopped):
+        train(squares, settings, tmp_path / "part", quiet=True)
+    assert Position.of(tmp_path / "part").step == 2
     resume(tmp_path / "part")
     assert_equal(tmp_path / "whole", tmp_path / "part")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -52,7 +52,7 @@ class ResumableState(pl.Callback):
         self.saved: int | None = None
         """Step of the last state."""
         self._due: float = 0.0
-        self._in_validation: bool = False
+        self._between: Literal["epochs", "images"] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.saved = trainer.global_step or None
@@ -67,7 +67,7 @@ class ResumableState(pl.Callback):
         in_step = (batch_idx + 1) % trainer.accumulate_grad_batches != 0 and not trainer.is_last_batch
         step = trainer.global_step if in_step else trainer.global_step - 1
         require_finite_loss(outputs["loss"], trainer, step, self.folder, self.saved)
-        if in_step or trainer.is_last_batch:  # after the last batch of an epoch comes a validation, or the next epoch
+        if in_step or trainer.is_last_batch:  # the end of the epoch saves, or the validation that comes before it
             return
         number, due = self._agreed(trainer)
         # Lightning counts an epoch as complete after the last step of the run, and more steps would skip its rest.
@@ -77,9 +77,17 @@ class ResumableState(pl.Callback):
             self._stop(trainer, number)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_last_batch or self.validation.step == trainer.global_step:  # saved at the validation
+            return
+        number, due = self._agreed(trainer)
+        # The averaged weights replace the weights after the last step of the run.
         ends = trainer.current_epoch + 1 == trainer.max_epochs or trainer.global_step == trainer.max_steps
-        if ends and trainer.is_last_batch and self.validation.step != trainer.global_step:
-            self._save(trainer)  # the averaged weights replace the weights hereafter
+        if number or due or ends:
+            self._between = None if ends else "epochs"
+            self._save(trainer)
+            self._between = None
+        if number:
+            self._stop(trainer, number)
 
     def on_validation_batch_end(
         self,
@@ -99,9 +107,9 @@ class ResumableState(pl.Callback):
         if not number and (not due or self.saved == trainer.global_step):
             return
         with self.average.applied(pl_module) if self.average else nullcontext():  # validation has exchanged them
-            self._in_validation = True
+            self._between = "images"
             self._save(trainer)
-            self._in_validation = False
+            self._between = None
         if number:
             # The averaged weights, which are being validated, are in the module.
             self._stop(trainer, number, averaged=True)
@@ -120,8 +128,14 @@ class ResumableState(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        if self._in_validation:  # tells Lightning to begin with the first image of this validation
-            progress = checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"]
+        loops = checkpoint["loops"]["fit_loop"]
+        if self._between == "epochs":  # tells Lightning, which counts it later, that the epoch is complete
+            for progress in (loops["epoch_progress"]["current"], loops["epoch_progress"]["total"]):
+                progress["completed"] = progress["processed"]
+            loops["epoch_loop.batch_progress"]["current"].update(ready=0, started=0, processed=0, completed=0)
+            loops["epoch_loop.batch_progress"]["is_last_batch"] = False
+        if self._between == "images":  # tells Lightning to begin with the first image of this validation
+            progress = loops["epoch_loop.val_loop.batch_progress"]
             progress["current"].update(ready=0, started=0, processed=0, completed=0)
             progress["total"].update(ready=1, started=1, processed=0, completed=0)
 
