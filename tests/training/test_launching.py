@@ -60,6 +60,7 @@ def test_when_a_process_dies_the_others_end_and_one_sentence_names_it(
     way_on = re.escape(f"continue with `encnet train --resume {tmp_path / 'run'}`")
     of_other = rf"process 2 of 2 \({number}\) was killed by SIGKILL"
     named = of_other if who == "other" else rf"the main process \({number}\) died"
+    assert len(ended.errors) == 1, ended.errors
     (line,) = ended.errors
     assert re.fullmatch(rf"encnet: {named}, so the others end too; {way_on}", line)
     assert ended.status == (1 if who == "other" else -signal.SIGKILL)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from types import TracebackType
 
 from encnet.system.signals import STOP_SIGNALS
 
@@ -36,6 +39,7 @@ def begin_reading(worker: int) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     main = multiprocessing.parent_process()
     assert main is not None and main.pid is not None
+    sys.excepthook = partial(_say_unless_orphaned, main.pid)
     threading.Thread(target=_end_with, args=(main.pid,), name="main process", daemon=True).start()
 
 
@@ -49,6 +53,15 @@ def _end_with(parent: int) -> None:
         if information is not None and information.si_pid == parent:
             os._exit(0)
     os._exit(1)  # PyTorch's own watch does not end a process that waits to hand over an image
+
+
+def _say_unless_orphaned(
+    parent: int, kind: type[BaseException], error: BaseException, at: TracebackType | None
+) -> None:
+    """Prints an error as Python does, unless the death of the parent has caused it, in a transfer of an image."""
+    time.sleep(_INTERVAL / 4)  # a dying process closes its connections first
+    if os.getppid() == parent:
+        sys.__excepthook__(kind, error, at)
 
 
 @contextmanager
