@@ -36,9 +36,10 @@ from encnet.system.files import write_text
 from encnet.training.budget import measured_costs, steps_within
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
+from encnet.training.network import build_model
 from encnet.training.recipes import load_recipe, plain
 from encnet.training.resuming import flat
-from encnet.training.run import build_model, train
+from encnet.training.run import train
 
 
 def benchmark_accuracy(

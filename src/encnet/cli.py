@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``encnet``; None takes those of the process.
 
     Returns:
-        The exit status: 0, 1 if something was left out that the user probably meant, 2 for wrong input, 130 after
-        Ctrl-C.
+        The exit status: 0, 1 if something was left out that the user probably meant, 2 for wrong input, 128 and the
+        number of the signal that stopped the command: 130 after Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what its encoding lacks is escaped, not an error

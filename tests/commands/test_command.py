@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from jsonargparse import ArgumentParser
 
 from encnet.cli import VERBS, _command, main
 from encnet.commands.command import (
-    INTERRUPTED,
     WRONG_INPUT,
     make_parser,
     run_command,
@@ -19,6 +19,7 @@ from encnet.commands.command import (
 )
 from encnet.commands.words import with_underscores
 from encnet.system.errors import InputError
+from encnet.system.processes import ProcessDied
 
 
 @dataclass
@@ -113,8 +114,47 @@ def test_the_flag_is_appended_to_an_error_once(
 
 
 def test_ctrl_c_ends_a_command_with_130(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command("encnet shine", Shine(KeyboardInterrupt()), []) == INTERRUPTED == 130
+    assert run_command("encnet shine", Shine(KeyboardInterrupt()), []) == 130
     assert capsys.readouterr().err == "encnet: interrupted\n"
+
+
+class Asked(Shine):
+    """A command that a signal stops while a library runs, which makes an error of its own of it."""
+
+    def __init__(self, number: int, error: BaseException | None = None) -> None:
+        super().__init__(error)
+        self.number = number
+
+    def run(self, arguments: Any) -> int:
+        try:
+            signal.raise_signal(self.number)
+        finally:
+            super().run(arguments)
+        raise AssertionError
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("of a library"), SystemExit(1)])
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGUSR1", 138), ("SIGINT", 130)])
+def test_a_signal_ends_a_command_in_one_line(
+    name: str, status: int, error: BaseException | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(getattr(signal, name))
+    assert run_command("encnet shine", Asked(getattr(signal, name), error), []) == status
+    assert capsys.readouterr().err == f"encnet: {'interrupted' if name == 'SIGINT' else f'stopped by {name}'}\n"
+    assert signal.getsignal(getattr(signal, name)) == before
+
+
+def test_other_processes_of_a_job_leave_the_line_to_the_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert run_command("encnet shine", Asked(signal.SIGTERM), []) == 143
+    assert capsys.readouterr().err == ""
+
+
+def test_the_death_of_another_process_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command("encnet shine", Shine(ProcessDied("process 2 died")), []) == 1
+    assert capsys.readouterr().err == "encnet: process 2 died\n"
 
 
 @pytest.mark.parametrize("words", [["--size", "large"], ["--sizes", "1"], ["--lamp.warm_up", "soon"]])

@@ -24,7 +24,8 @@ from encnet.system.errors import InputError
 from encnet.training.bands import input_options
 from encnet.training.config import TrainConfig
 from encnet.training.initial import start_from
-from encnet.training.run import build_model, train
+from encnet.training.network import build_model
+from encnet.training.run import train
 
 HIGH = 4095
 

@@ -18,7 +18,8 @@ from encnet.training import budget
 from encnet.training.budget import Costs, measured_costs, steps_within, within_minutes
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
-from encnet.training.run import build_model, train
+from encnet.training.network import build_model
+from encnet.training.run import train
 
 
 def seconds_of_run(steps: int, costs: Costs, half_share: float, validate_every: int) -> float:

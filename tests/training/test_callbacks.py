@@ -15,7 +15,8 @@ from torch.optim.swa_utils import AveragedModel
 
 import encnet
 from encnet.losses.options import LossOptions
-from encnet.training.callbacks import AveragedWeights, Interrupted
+from encnet.system.signals import Stopped
+from encnet.training.callbacks import AveragedWeights
 from encnet.training.config import TrainConfig
 from encnet.training.run import resume, train
 
@@ -29,7 +30,7 @@ def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     settings.loss = LossOptions(class_weight_power=0.5, class_weight_fade=True)
     train(squares, settings, tmp_path / "whole", quiet=True)
     interrupt_at(step)
-    with pytest.raises(Interrupted):
+    with pytest.raises(Stopped):
         train(squares, settings, tmp_path / "stopped", quiet=True)
     encnet.load(tmp_path / "stopped/last.safetensors")  # usable at once
     resume(tmp_path / "stopped")

@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 
 import encnet
 from encnet.system.errors import InputError
-from encnet.training.callbacks import LAST_STATE
 from encnet.training.compiled import check_compilable
 from encnet.training.config import TrainConfig
 from encnet.training.run import train
+from encnet.training.state_files import LAST_STATE
 
 
 def test_a_missing_compiler_is_reported_in_one_sentence(

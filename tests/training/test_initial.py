@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import encnet
 from encnet.system.errors import InputError
-from encnet.training.callbacks import Interrupted
+from encnet.system.signals import Stopped
 from encnet.training.config import ModelConfig, TrainConfig
 from encnet.training.initial import start_from
 from encnet.training.run import resume, train
@@ -47,7 +47,7 @@ def test_resuming_does_not_need_the_initial_checkpoint(
     settings.initial, settings.epochs = str(first), 2
     train(squares, settings, tmp_path / "whole", quiet=True)
     interrupt_at(4)
-    with pytest.raises(Interrupted):
+    with pytest.raises(Stopped):
         train(squares, settings, tmp_path / "stopped", quiet=True)
     first.unlink()
     resume(tmp_path / "stopped")

@@ -21,8 +21,8 @@ from encnet.model.variants import variant_options
 from encnet.system.errors import InputError
 from encnet.training.config import ModelConfig, TrainConfig
 from encnet.training.model_changes import ModelChanges
+from encnet.training.network import build_model
 from encnet.training.recipes import load_recipe
-from encnet.training.run import build_model
 
 CHANGED: dict[str, Any] = {
     "backbone": "resnet18",
@@ -101,7 +101,7 @@ def test_every_option_of_a_recipe_reaches_create_model(
     settings = {**NEEDED.get(name, {}), name: CHANGED[name]}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump({"model": {"variant": "encnet_tiny", **settings}}))
     config = load_recipe(str(tmp_path / "own.yaml"))
-    monkeypatch.setattr("encnet.training.run.create_model", create_model)
+    monkeypatch.setattr("encnet.training.network.create_model", create_model)
     if name == "in_channels":  # training data are RGB photographs
         with pytest.raises(InputError, match="in_channels is 4"):
             build_model(read_dataset(squares), config)

@@ -54,7 +54,7 @@ def test_the_state_of_version_0_1_has_fewer_figures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"has no last\.ckpt: the run stopped before its first validation; start it again"),
+        (None, r"has no last\.ckpt: the run ended before its state was saved; start it again"),
         (b"", r"last\.ckpt cannot be read as the state of a run \(.*\); start a new run from .*last\.safetensors"),
         (b"PK\x03\x04 half of a file", r"last\.ckpt cannot be read as the state of a run"),
     ],

@@ -17,7 +17,8 @@ import encnet
 from encnet.data.formats import read_dataset
 from encnet.system.errors import InputError
 from encnet.training.config import ModelConfig, TrainConfig
-from encnet.training.run import build_model, resume, train
+from encnet.training.network import build_model
+from encnet.training.run import resume, train
 
 
 def test_a_run_writes_a_usable_model_logs_and_settings(squares: Path, settings: TrainConfig, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def write_checkpoint(
         InputError: the file cannot be written.
     """
     metadata = {"format": FORMAT, "version": str(VERSION), "info": json.dumps(dataclasses.asdict(info))}
-    with replacing(path, recorded) as temporary:
+    with replacing(path, recorded, durable=True) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
 
 

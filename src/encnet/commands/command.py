@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from encnet.commands.unused import UNUSED_PROTOCOL, given_values, refuse_unused
 from encnet.commands.words import nearest, spelled_out, value_first, with_underscores
 from encnet.system.errors import InputError
+from encnet.system.processes import ProcessDied
+from encnet.system.signals import Stopped, is_first_process, raising
 from encnet.system.text import say
 from encnet.system.unwritable import WRITE_ERRORS, unwritable
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 WRONG_INPUT = 2
 INCOMPLETE = 1  # something was left out that the user probably meant
-INTERRUPTED = 130
+FAILED = 1  # another process of the command died
 
 RENAMED: dict[str, str] = {
     "--model.full_resolution": "write `--model.head fullres` instead of true, `--model.head enc` instead of false",
@@ -58,8 +61,23 @@ def run_command(program: str, command: Command, words: list[str]) -> int:
         words: the words that follow on the command line.
 
     Returns:
-        The exit status: the command's own, 2 for wrong input, 130 after Ctrl-C.
+        The exit status: the command's own, 2 for wrong input, 1 if another process of the command died, 128 and the
+        number of the signal that stopped it: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 138 for SIGUSR1.
     """
+    with raising() as received:
+        try:
+            return _run(program, command, words)
+        except Stopped as stopped:
+            return _say_stopped(stopped)
+        except KeyboardInterrupt:
+            return _say_stopped(Stopped(signal.SIGINT))
+        except BaseException:
+            if received.stopped is None:
+                raise
+            return _say_stopped(received.stopped)  # the signal came where a library makes an error of its own of it
+
+
+def _run(program: str, command: Command, words: list[str]) -> int:
     flags: list[str] = []
     try:
         parser = make_parser(program, command)
@@ -81,9 +99,15 @@ def run_command(program: str, command: Command, words: list[str]) -> int:
         say(f"encnet: {unwritable(error.filename or 'the standard output or a temporary file', error)}", error=True)
         _forget_output()
         return WRONG_INPUT
-    except KeyboardInterrupt:
-        print("encnet: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except ProcessDied as error:
+        say(f"encnet: {error}", error=True)
+        return FAILED
+
+
+def _say_stopped(stopped: Stopped) -> int:
+    if is_first_process():  # the others were stopped too
+        say(f"encnet: {'; '.join(filter(None, (str(stopped), stopped.way_on)))}", error=True)
+    return stopped.status
 
 
 def _forget_output() -> None:

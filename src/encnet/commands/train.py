@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from encnet.commands.command import INTERRUPTED, add_overwrite
+from encnet.commands.command import add_overwrite
 from encnet.commands.data_set import say_ledger
 from encnet.commands.unused import Unused
 from encnet.commands.words import value_first
 from encnet.system.errors import InputError
+from encnet.system.signals import is_first_process
 from encnet.system.text import say
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ def prepared(words: list[str]) -> list[str]:
 
 
 def run(arguments: Any) -> int:
-    from encnet.training.callbacks import Interrupted
     from encnet.training.config import TrainConfig
+    from encnet.training.report import report_run
     from encnet.training.run import resume, train
 
     settings = vars(arguments)
@@ -126,13 +127,13 @@ def run(arguments: Any) -> int:
         else:
             names = None if "recipe" in given else given.keys()
             best = train(str(dataset), TrainConfig(**settings), out, overwrite=overwrite, given=names)
-    except Interrupted:
-        say(f"encnet: stopped; continue with `encnet train --resume {folder or out}`", error=True)
-        return INTERRUPTED
     except InputError as error:
         if error.argument == "folder":  # Python's name of --out
             raise InputError(f"{error} (--resume {out}, another --out, or --overwrite true)") from error
         raise
+    if not is_first_process():
+        return 0
+    say(f"wrote {report_run(best.parent)}: curves, scores and examples")
     status = say_ledger(_ledger(best.parent))
     say(f"next: `encnet evaluate {best} {dataset or 'DATASET'}` or `encnet predict {best} PHOTOGRAPH`")
     return status

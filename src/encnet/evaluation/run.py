@@ -31,6 +31,7 @@ from encnet.metrics.pixels import SegmentationMetrics
 from encnet.metrics.scores import Scores
 from encnet.system.checks import require
 from encnet.system.errors import InputError
+from encnet.system.processes import begin_reading, naming_dead_readers
 from encnet.system.progress import progress_bar
 
 WORST: int = 6
@@ -87,13 +88,14 @@ def evaluate(
         batch_size=batch_size,
         num_workers=min(workers, len(samples)),
         collate_fn=list,
+        worker_init_fn=begin_reading,
     )
     names = index.labels.names
     metrics = SegmentationMetrics(len(names), names, predictor.description.presence)
     per_image: dict[int, ImageScore] = {}
     worst = WorstExamples(WORST)
     started = time.perf_counter()
-    with progress_bar(progress) as bar:
+    with naming_dead_readers(), progress_bar(progress) as bar:
         task = bar.add_task(f"{index.name} {split}", total=len(samples))
         for first, batch in zip(range(0, len(samples), batch_size), loader, strict=True):
             for places, images, labels in _same_size(batch):

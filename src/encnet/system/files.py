@@ -18,17 +18,19 @@ RECORD: str = ".encnet"
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], recorded: bool = True) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], recorded: bool = True, durable: bool = False) -> Iterator[Path]:
     """Yields a temporary path beside ``path``, and renames it to ``path`` when the block ends without an error.
 
     Args and errors are those of :func:`replacing_together`, for a single file.
     """
-    with replacing_together([path], recorded) as temporaries:
+    with replacing_together([path], recorded, durable) as temporaries:
         yield temporaries[0]
 
 
 @contextmanager
-def replacing_together(paths: Iterable[str | os.PathLike[str]], recorded: bool = True) -> Iterator[list[Path]]:
+def replacing_together(
+    paths: Iterable[str | os.PathLike[str]], recorded: bool = True, durable: bool = False
+) -> Iterator[list[Path]]:
     """Yields a temporary path beside each path, and renames all of them when the block ends without an error.
 
     After an error none is renamed, so that files that belong together are all new or all old. A temporary name keeps
@@ -38,6 +40,7 @@ def replacing_together(paths: Iterable[str | os.PathLike[str]], recorded: bool =
     Args:
         paths: the files to write.
         recorded: whether to record that encnet wrote them, see :func:`record`.
+        durable: whether to wait until they are on the disk, so that they survive a power cut, see :func:`flush`.
 
     Raises:
         UnwritableError: a folder cannot be created, or a file cannot be written, also where a library in the block
@@ -65,7 +68,7 @@ def replacing_together(paths: Iterable[str | os.PathLike[str]], recorded: bool =
             if refused is None:
                 raise
             raise refused from error
-        _rename(outputs, recorded)
+        _rename(outputs, recorded, durable)
     finally:
         for temporary in temporaries:
             with suppress(OSError):  # the folder may be gone
@@ -113,7 +116,7 @@ def _remove_empty(folders: Sequence[Path]) -> None:
             folder.rmdir()
 
 
-def _rename(outputs: Mapping[Path, Path], recorded: bool) -> None:
+def _rename(outputs: Mapping[Path, Path], recorded: bool, durable: bool) -> None:
     """Gives finished temporary files their final names, after everything that may fail for want of space."""
     umask = os.umask(0)
     os.umask(umask)
@@ -122,11 +125,15 @@ def _rename(outputs: Mapping[Path, Path], recorded: bool) -> None:
             temporary.chmod(0o666 & ~umask)  # mkstemp makes files private; outputs get the user's default mode
             if recorded:
                 record(temporary, target)
+            if durable:
+                flush(temporary)
         except OSError as error:
             raise unwritable(target, error) from error
     for temporary, target in outputs.items():
         try:
             temporary.replace(target)
+            if durable:
+                flush(target.parent)
         except OSError as error:
             raise unwritable(target, error) from error
 
@@ -149,6 +156,21 @@ def write_text(path: str | os.PathLike[str], text: str, recorded: bool = True) -
 def encoded(text: str) -> bytes:
     """Text as UTF-8; half a surrogate pair, as in file names that are not UTF-8, becomes JSON's escape ``\\udcff``."""
     return text.encode("utf-8", errors="backslashreplace")
+
+
+def flush(path: Path) -> None:
+    """Waits until a file is on the disk, or the names in a folder are.
+
+    Raises:
+        OSError: the disk reports an error.
+    """
+    if path.is_dir() and os.name == "nt":  # Windows cannot open a folder, and writes its names itself
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def record(written: Path, target: Path) -> None:

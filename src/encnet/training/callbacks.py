@@ -1,15 +1,12 @@
-"""Callbacks around the training steps: validation, checkpoints, averaged weights, Ctrl-C."""
+"""Callbacks around the training steps: validation, which saves the models, and averaged weights."""
 
 from __future__ import annotations
 
 import math
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
@@ -21,15 +18,9 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from encnet.checkpoint.hub import BEST_MODEL
 from encnet.metrics.scores import Scores
-from encnet.system.files import record, replacing
 from encnet.training.module import TrainingModule
 
-LAST_STATE = "last.ckpt"
 LAST_MODEL = "last.safetensors"
-
-
-class Interrupted(Exception):  # noqa: N818 (the user did it on purpose)
-    """The user stopped the run with Ctrl-C; its state is saved."""
 
 
 class AveragedWeights(WeightAveraging):
@@ -135,91 +126,3 @@ class Validation(pl.Callback):
         if better:
             pl_module.model.save(self.folder / BEST_MODEL)
         self.show(scores, epoch, better)
-
-
-class ResumableState(pl.Callback):
-    """Saves everything that resuming needs: after each validation and the last step, and on Ctrl-C.
-
-    It must come after the other callbacks that have a state.
-
-    After the first Ctrl-C the current step (or validation) is finished, so that the state is saved between two steps.
-    A second Ctrl-C stops at once, and the run resumes from its last validation.
-
-    Args:
-        folder: folder of the run.
-        validation: the callback that keeps the best score.
-        average: the callback that averages the weights, if any; its weights are saved as the last model.
-        tell: shows a line to the user.
-    """
-
-    def __init__(
-        self, folder: Path, validation: Validation, average: AveragedWeights | None, tell: Callable[[str], None]
-    ) -> None:
-        self.folder: Path = folder
-        self.validation: Validation = validation
-        self.average: AveragedWeights | None = average
-        self.tell: Callable[[str], None] = tell
-        self.interrupted: bool = False
-        self._previous: Any = None
-
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if threading.current_thread() is threading.main_thread():  # Python handles signals in no other thread
-            self._previous = signal.signal(signal.SIGINT, self._on_signal)
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        # After the last batch of an epoch comes a validation, and the state is saved at its end.
-        if self._stops(trainer) and not trainer.is_last_batch:
-            assert isinstance(pl_module, TrainingModule)
-            self._save(trainer)
-            if trainer.is_global_zero:
-                with self.average.applied(pl_module) if self.average else nullcontext():
-                    pl_module.model.save(self.folder / LAST_MODEL)
-            raise Interrupted
-        if trainer.global_step == trainer.max_steps and not trainer.is_last_batch:
-            self._save(trainer)  # Lightning counts the epoch as complete hereafter, and more steps would skip its rest
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        ends = trainer.current_epoch + 1 == trainer.max_epochs or trainer.global_step == trainer.max_steps
-        if ends and trainer.is_last_batch and self.validation.step != trainer.global_step:
-            self._save(trainer)  # the averaged weights replace the weights hereafter
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.state.fn == TrainerFn.FITTING:
-            self._save(trainer)
-        else:
-            self._save_scores(trainer)
-        if self._stops(trainer):
-            raise Interrupted
-
-    def _stops(self, trainer: pl.Trainer) -> bool:
-        """True if any process was interrupted: all processes must stop after the same step."""
-        if trainer.world_size == 1:
-            return self.interrupted
-        return trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
-
-    def _save(self, trainer: pl.Trainer) -> None:
-        temporary = self.folder / f"{LAST_STATE}.part"
-        trainer.save_checkpoint(temporary)  # in every process, because some strategies gather the state from all
-        if trainer.is_global_zero:
-            record(temporary, self.folder / LAST_STATE)
-            temporary.replace(self.folder / LAST_STATE)
-
-    def _save_scores(self, trainer: pl.Trainer) -> None:
-        """Updates only the scores in the state, after the validation that follows the last step of the run."""
-        if trainer.is_global_zero:
-            state = torch.load(self.folder / LAST_STATE, map_location="cpu", weights_only=True)
-            state["callbacks"][self.validation.state_key] = self.validation.state_dict()
-            with replacing(self.folder / LAST_STATE) as temporary:
-                torch.save(state, temporary)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.interrupted = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        self.tell("stopping after this step; press Ctrl-C again to stop at once")

@@ -153,6 +153,11 @@ class TrainConfig:
     """Train with the largest batch that fits into memory, instead of data.batch_size; a few steps are tried first."""
     validate_every: int = 1
     """Epochs from one validation to the next."""
+    save_every_minutes: float = 10.0
+    """Minutes after which the state of the run is saved again; it is also saved at each validation."""
+    grace_seconds: float | None = None
+    """Seconds after a signal that stops the run (SIGTERM, Ctrl-C, ...) in which it may finish its step and save its
+    state; then it ends anyway. None waits for the step."""
     patience: int = 0
     """Stop after this many validations without a better mean IoU; 0 never stops early."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
@@ -177,6 +182,10 @@ class TrainConfig:
         require(self.steps is None or self.steps >= 1, "steps", self.steps, "at least 1")
         require(self.minutes is None or 0 < self.minutes < math.inf, "minutes", self.minutes, "a positive number")
         require(self.validate_every >= 1, "validate_every", self.validate_every, "at least 1")
+        saves = 0 < self.save_every_minutes < math.inf
+        require(saves, "save_every_minutes", self.save_every_minutes, "a positive number")
+        grace = self.grace_seconds is None or 0 < self.grace_seconds < math.inf
+        require(grace, "grace_seconds", self.grace_seconds, "a positive number")
         require(self.patience >= 0, "patience", self.patience, "at least 0")
         require(0 <= self.ema < 1, "ema", self.ema, "at least 0 and less than 1")
         require(self.nodes >= 1, "nodes", self.nodes, "at least 1")

@@ -11,9 +11,11 @@ from torch.utils.data import DataLoader, Subset
 
 from encnet.data.dataset import DatasetIndex
 from encnet.data.pixels import fill_of
+from encnet.data.sample_files import name_in
 from encnet.data.tensors import SegmentationDataset
 from encnet.data.transforms import evaluation_transform, training_transform
 from encnet.model.info import ModelInfo
+from encnet.system.processes import begin_reading
 from encnet.training.config import DataConfig, TrainConfig
 from encnet.training.loader import EpochBatches, TrainLoader, reading_processes
 
@@ -81,6 +83,17 @@ class TrainingData(pl.LightningDataModule):
         )
 
     @property
+    def validation_images(self) -> int:
+        """Number of validation images, over all processes."""
+        return len(self.index.split(self.config.val))
+
+    def names_of_batch(self) -> list[str]:
+        """The training images of the batch that was read last, by their names in the data set."""
+        assert self._loader is not None
+        samples = self.index.split(self.config.train)
+        return [name_in(self.index.root, samples[index].image) for index in self._loader.last_indices()]
+
+    @property
     def half_batches(self) -> int:
         """Number of batches of the run, counted from its first, at half the resolution."""
         return self._loader.batches.half_batches if self._loader is not None else 0
@@ -114,6 +127,7 @@ class TrainingData(pl.LightningDataModule):
             num_workers=self._workers(),
             persistent_workers=self._workers() > 0,
             pin_memory=torch.cuda.is_available(),
+            worker_init_fn=begin_reading,
         )
 
     def _workers(self) -> int:

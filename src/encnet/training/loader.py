@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from encnet.data.tensors import SampleKey, SegmentationDataset
+from encnet.system.processes import begin_reading
 
 
 class EpochBatches(Sampler[list[SampleKey]]):
@@ -46,15 +47,25 @@ class EpochBatches(Sampler[list[SampleKey]]):
         return max(1, self.samples // (self.batch_size * self.processes))
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
+        share = self._share()
+        for batch in range(self.start, len(self)):
+            half = self.epoch * len(self) + batch < self.half_batches
+            yield [SampleKey(self.epoch, index, half) for index in self._of_batch(share, batch)]
+
+    def indices(self, batch: int) -> list[int]:
+        """The samples of a batch of the current epoch."""
+        return self._of_batch(self._share(), batch)
+
+    def _of_batch(self, share: list[int], batch: int) -> list[int]:
+        return share[batch * self.batch_size : (batch + 1) * self.batch_size]
+
+    def _share(self) -> list[int]:
+        """The samples of this process in the current epoch, in order."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.samples, generator=generator).tolist()
         needed = len(self) * self.batch_size * self.processes
         order = (order * -(-needed // len(order)))[:needed]
-        share = order[self.rank :: self.processes]
-        for batch in range(self.start, len(self)):
-            indices = share[batch * self.batch_size : (batch + 1) * self.batch_size]
-            half = self.epoch * len(self) + batch < self.half_batches
-            yield [SampleKey(self.epoch, index, half) for index in indices]
+        return order[self.rank :: self.processes]
 
 
 def reading_processes(workers: int | None, devices: int = 1) -> int:
@@ -91,6 +102,7 @@ class TrainLoader(DataLoader[Any]):
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=pin_memory,
+            worker_init_fn=begin_reading,
         )
         self.batches: EpochBatches = batches
         self.epoch: int = 0
@@ -111,6 +123,10 @@ class TrainLoader(DataLoader[Any]):
             self.consumed += 1
             yield batch
             requested = time.perf_counter()
+
+    def last_indices(self) -> list[int]:
+        """The samples of the batch that was returned last."""
+        return self.batches.indices(self.consumed - 1)
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self.epoch, "consumed": self.consumed}

@@ -16,7 +16,6 @@ from encnet.inference.argmax import most_probable
 from encnet.inference.preprocessing import Preprocessing
 from encnet.losses.loss import Loss
 from encnet.metrics.pixels import SegmentationMetrics
-from encnet.system.errors import InputError
 from encnet.training.config import OptimizerConfig
 
 
@@ -68,12 +67,6 @@ class TrainingModule(pl.LightningModule):
         terms = self.loss(self.model(images, full_size=False), labels)
         self.log("learning_rate", self.optimizers().param_groups[-1]["lr"])  # pyright: ignore[reportAttributeAccessIssue]
         self.log_dict({f"train/{name}_loss": value.detach() for name, value in terms._asdict().items()})
-        if not torch.isfinite(terms.total):
-            raise InputError(
-                f"the loss became {terms.total.item()} at step {self.global_step}; lower optimizer.lr, "
-                "set optimizer.clip_norm, or use precision bf16 or fp32",
-                argument="optimizer.lr",
-            )
         return terms.total
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from encnet.system.errors import InputError, first_line
-from encnet.training.callbacks import LAST_MODEL, LAST_STATE
+from encnet.training.callbacks import LAST_MODEL
 from encnet.training.config import TrainConfig
+from encnet.training.state_files import StateFile, intact_state
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Position:
     """Step of the last validation."""
     waited: int
     """Validations since the best mean IoU."""
+    file: StateFile | None = field(default=None, compare=False)
+    """The state that was read."""
 
     @classmethod
     def of(cls, folder: Path) -> Position:
@@ -37,13 +40,9 @@ class Position:
         Raises:
             InputError: the folder has no state, or a damaged one.
         """
-        path = folder / LAST_STATE
-        if not path.is_file():
-            raise InputError(
-                f"{folder} has no {LAST_STATE}: the run stopped before its first validation; start it again"
-            )
+        file = intact_state(folder)
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            state: dict[str, Any] = torch.load(file.path, map_location="cpu", weights_only=True, mmap=True)
             data, validation = state.get("TrainingData", {}), state["callbacks"].get("Validation", {})
             return cls(
                 state["global_step"],
@@ -51,10 +50,11 @@ class Position:
                 data.get("processes"),
                 validation.get("step"),
                 validation.get("waited", 0),
+                file,
             )
         except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, ValueError, AttributeError) as error:
             raise InputError(
-                f"{path} cannot be read as the state of a run ({first_line(error)}); start a new run from "
+                f"{file.path} cannot be read as the state of a run ({first_line(error)}); start a new run from "
                 f"{folder / LAST_MODEL}"
             ) from error
 
@@ -88,3 +88,16 @@ class Position:
 
     def _steps_per_epoch(self, config: TrainConfig) -> int | None:
         return None if self.batches is None else math.ceil(self.batches / config.optimizer.accumulate)
+
+
+class Resumed(NamedTuple):
+    """Where a run resumes, and the settings that it had until then."""
+
+    position: Position
+    config: TrainConfig
+
+    @property
+    def file(self) -> Path:
+        """The state to resume from."""
+        assert self.position.file is not None
+        return self.position.file.path

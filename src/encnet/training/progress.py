@@ -77,6 +77,9 @@ class TrainingProgress(pl.Callback):
             highlight=False,
         )
 
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self.teardown(trainer, pl_module, "fit")  # else the bar stays on the line of the message
+
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self._bar is not None:
             self._bar.stop()

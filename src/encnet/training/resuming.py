@@ -25,6 +25,8 @@ CHANGEABLE: tuple[str, ...] = (
     "steps",
     "patience",
     "validate_every",
+    "save_every_minutes",
+    "grace_seconds",
     "devices",
     "nodes",
     "accelerator",

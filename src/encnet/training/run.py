@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 import warnings
 from collections.abc import Collection
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 
-from encnet.checkpoint.create import create_model
-from encnet.checkpoint.encnet import EncNet
 from encnet.checkpoint.hub import BEST_MODEL
 from encnet.data.band_statistics import with_measured_range
 from encnet.data.check import check_dataset
-from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
 from encnet.losses import build_loss
 from encnet.reports.data_page import CHECK_PAGE, write_check_page
-from encnet.system.errors import InputError
 from encnet.system.memory import keep_freed_memory
+from encnet.system.processes import naming_dead_readers
+from encnet.system.signals import DelayedStop, Stopped, is_first_process
 from encnet.system.terminal import Terminal
 from encnet.system.text import say
 from encnet.system.unwritable import writing_into
-from encnet.training.bands import input_options, require_channels
 from encnet.training.budget import within_minutes
-from encnet.training.callbacks import LAST_MODEL, LAST_STATE
+from encnet.training.callbacks import LAST_MODEL
 from encnet.training.choice import choose
 from encnet.training.class_weights import FadingClassWeights, class_weights
 from encnet.training.compiled import check_compilable
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.first_batches import FirstBatches
-from encnet.training.initial import normalisation_line, start_from
+from encnet.training.initial import normalisation_line
 from encnet.training.largest_batch import with_largest_batch
+from encnet.training.launching import ending_together, watch_main_process
 from encnet.training.module import TrainingModule
+from encnet.training.network import build_model
 from encnet.training.own_resolution import at_own_resolution
-from encnet.training.position import Position
+from encnet.training.position import Position, Resumed
 from encnet.training.recipes import CONFIG_FILE, load_run_config, save_config
 from encnet.training.resuming import changed_config, differences, flat, record, require_same_batch
-from encnet.training.run_folder import check_run_folder, remove_run
+from encnet.training.run_folder import (
+    check_lock,
+    check_run_folder,
+    locked,
+    remove_leftovers,
+    remove_run,
+    use_temporary_folder,
+)
 from encnet.training.schedule import StartOfSchedule
+from encnet.training.state_files import LAST_STATE, way_on
 from encnet.training.throughput import Throughput, peak_megabytes
 from encnet.training.trainer import build_trainer
 
@@ -61,8 +68,8 @@ def train(
     """Checks a data set, trains on it, and writes everything to ``folder``.
 
     The folder gets config.yaml (all settings), best.safetensors and last.safetensors (models for ``encnet.load``),
-    last.ckpt (for resuming), csv/ and tensorboard/ (logs), check.html (what was read from the data set) and batches.png
-    (the first batches, as the network sees them).
+    last.ckpt and previous.ckpt (for resuming), csv/ and tensorboard/ (logs), check.html (what was read from the data
+    set) and batches.png (the first batches, as the network sees them).
 
     Args:
         dataset: folder of the data set.
@@ -79,10 +86,11 @@ def train(
     Raises:
         InputError: the data set has problems, a setting does not fit, ``folder`` holds a run already, or a file of the
             run would replace an input or a file that encnet did not write.
-        Interrupted: the user pressed Ctrl-C; :func:`resume` continues.
+        Stopped: a signal stopped the run: Ctrl-C, SIGTERM, SIGHUP or SIGUSR1; :func:`resume` continues.
+        ProcessDied: another process of the run died.
     """
     folder = Path(folder)
-    if _is_first():
+    if is_first_process():
         inputs = [dataset, *(name for name in (config.initial, config.model.pretrained) if name)]
         check_run_folder(folder, inputs, overwrite)
     return _run(Path(dataset), config, folder, None, quiet, given)
@@ -104,42 +112,48 @@ def resume(folder: str | Path, **changes: Any) -> Path:
 
     Raises:
         InputError: ``folder`` holds no run, or no state to resume from; or a change does not fit.
-        Interrupted: the user pressed Ctrl-C again.
+        Stopped: a signal stopped the run again.
+        ProcessDied: another process of the run died.
     """
     folder = Path(folder)
     dataset, before = load_run_config(folder / CONFIG_FILE)
+    check_lock(folder)
     position = Position.of(folder)
     config = changed_config(before, flat(changes), position, folder)
     if reason := position.complete(config):
         say(f"{folder} is complete: {reason}")
         return folder / BEST_MODEL
-    return _run(dataset, config, folder, _Resumed(position, before))
-
-
-def _is_first() -> bool:
-    """Whether this is the first process of the run.
-
-    It starts the others with the same command, after it has written its run to the folder.
-    """
-    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
-
-
-class _Resumed(NamedTuple):
-    """Where a run resumes, and the settings that it had until then."""
-
-    position: Position
-    config: TrainConfig
+    if position.file is not None and position.file.damage and is_first_process():
+        say(f"{position.file.damage}; resumes from {position.file.path}, step {position.step}")
+    return _run(dataset, config, folder, Resumed(position, before))
 
 
 def _run(
     dataset: Path,
     config: TrainConfig,
     folder: Path,
-    resumed: _Resumed | None,
+    resumed: Resumed | None,
     quiet: bool = False,
     given: Collection[str] | None = None,
 ) -> Path:
-    console = Terminal(quiet=quiet or not _is_first())
+    """Runs until the end, or until a signal comes: at once while the run is prepared, and after a step thereafter."""
+    continued = partial(way_on, folder)
+    with DelayedStop(config.grace_seconds, continued) as stop, naming_dead_readers(continued), ExitStack() as stack:
+        watch_main_process(continued)
+        return _prepare_and_train(dataset, config, folder, resumed, quiet, given, stop, stack)
+
+
+def _prepare_and_train(
+    dataset: Path,
+    config: TrainConfig,
+    folder: Path,
+    resumed: Resumed | None,
+    quiet: bool,
+    given: Collection[str] | None,
+    stop: DelayedStop,
+    stack: ExitStack,
+) -> Path:
+    console = Terminal(quiet=quiet or not is_first_process())
     index = read_dataset(dataset, config.data.format)
     for split in (config.data.train, config.data.val):
         index.split(split)
@@ -164,18 +178,28 @@ def _run(
     config = with_largest_batch(config, model, loss, index, tell)
     config = within_minutes(config, model, loss, index, tell)
     throughput = Throughput()
-    trainer, validation = build_trainer(config, folder, console, throughput)
+    trainer, validation, state = build_trainer(config, folder, console, throughput, stop)
     if config.compile:
         check_compilable(model, trainer.strategy.root_device)
     if config.loss.class_weight_fade:
         trainer.callbacks.append(FadingClassWeights(pixels, power))  # pyright: ignore[reportAttributeAccessIssue]
-    changes = {} if resumed is None else _go_on(trainer, config, folder, resumed, console)
+    if resumed is not None:
+        require_same_batch(config, trainer.num_devices * trainer.num_nodes, resumed.position, folder)
+        state.last_is_intact = resumed.file.name == LAST_STATE
+    if trainer.is_global_zero:
+        stack.enter_context(locked(folder))
+        remove_leftovers(folder)
+    changes = {} if resumed is None else differences(resumed.config, config)
+    if resumed is not None and changes and trainer.is_global_zero:
+        words = ", ".join(f"{name} {new} (was {old})" for name, (old, new) in changes.items())
+        console.print(f"resumes at step {resumed.position.step} with {words}", soft_wrap=True, highlight=False)
+        record(folder / CONFIG_FILE, config, changes, resumed.position.step)
     start = StartOfSchedule(not changes.keys().isdisjoint(("epochs", "steps")), partial(console.print, soft_wrap=True))
     trainer.callbacks.append(start)  # pyright: ignore[reportAttributeAccessIssue]
     if resumed is None:
         trainer.callbacks.append(FirstBatches(folder))  # pyright: ignore[reportAttributeAccessIssue]
     if resumed is None and trainer.is_global_zero:
-        for line in filter(None, (index.origin, *(f"note: {note}" for note in index.notes))):
+        for line in filter(None, (index.origin, *(f"note: {note}" for note in (*index.notes, *report.notes())))):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(index.labels.table(), markup=False, highlight=False)
         console.print(report.table())
@@ -198,9 +222,11 @@ def _run(
         warnings.simplefilter("ignore", PossibleUserWarning)
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         data = TrainingData(index, config, model.info)
-        trainer.fit(
-            module, datamodule=data, ckpt_path=None if resumed is None else folder / LAST_STATE, weights_only=True
-        )
+        use_temporary_folder(folder)
+        stack.enter_context(ending_together(trainer, stop))
+        trainer.fit(module, datamodule=data, ckpt_path=None if resumed is None else resumed.file, weights_only=True)
+        if stop.number:  # it came after the last step
+            raise Stopped(stop.number)
         if validation.step != trainer.global_step:  # the run did not end with a validation
             trainer.validate(module, datamodule=data, verbose=False)
     if trainer.is_global_zero:
@@ -211,68 +237,3 @@ def _run(
             highlight=False,
         )
     return folder / BEST_MODEL
-
-
-def _go_on(
-    trainer: pl.Trainer, config: TrainConfig, folder: Path, resumed: _Resumed, console: Terminal
-) -> dict[str, tuple[Any, Any]]:
-    """Checks that a run can go on as it began, says what changes, and writes it to the settings of the run.
-
-    Returns:
-        The settings that change: dotted name -> (value before, value after).
-    """
-    position = resumed.position
-    require_same_batch(config, trainer.num_devices * trainer.num_nodes, position, folder)
-    changes = differences(resumed.config, config)
-    if trainer.is_global_zero and changes:
-        words = ", ".join(f"{name} {new} (was {old})" for name, (old, new) in changes.items())
-        console.print(f"resumes at step {position.step} with {words}", soft_wrap=True, highlight=False)
-        record(folder / CONFIG_FILE, config, changes, position.step)
-    return changes
-
-
-def build_model(index: DatasetIndex, config: TrainConfig) -> tuple[EncNet, list[str]]:
-    """Builds the network of a run.
-
-    Args:
-        index: the data set, for its classes.
-        config: all settings.
-
-    Returns:
-        The network, and the names of the tensors that ``config.initial`` has no weights for.
-
-    Raises:
-        InputError: a setting of the model does not fit, or the network does not take the bands of the data set.
-    """
-    classes, changes, anew = index.labels.num_classes, config.model.changes(), []
-    inputs = input_options(index, config)
-    if config.initial:
-        model, anew = start_from(config.initial, classes, changes, inputs)
-    else:
-        model = create_model(config.model.variant, classes, pretrained=config.model.pretrained, **{**changes, **inputs})
-    frozen = config.optimizer.frozen_stages
-    if frozen and not (config.initial or config.model.pretrained):
-        raise InputError(
-            f"optimizer.frozen_stages is {frozen}, but the backbone starts from random weights, which would never "
-            "change; set model.pretrained or initial, or frozen_stages to 0",
-            argument="optimizer.frozen_stages",
-        )
-    require_channels(len(model.info.mean), index)
-    model.info.source = index.source.to_dict()
-    model.info.classes = list(index.labels.names)
-    model.info.palette = [list(color) for color in index.labels.palette]
-    model.info.long_side = config.data.long_side
-    if config.model.scale_context and model.head.context is None:
-        raise InputError(
-            "model.scale_context is true, but the model has no context encoding; set model.context too",
-            argument="model.scale_context",
-        )
-    model.info.context_pixels = model.context_pixels(*config.data.crop) if config.model.scale_context else None
-    model.info.training = {
-        "dataset": index.name,
-        "crop": list(config.data.crop),
-        "base_size": config.data.base_size,
-        "base_side": config.data.base_side,
-        "seed": config.seed,
-    }
-    return model, anew

@@ -10,22 +10,26 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
 from encnet.evaluation import scores_table
 from encnet.metrics.scores import Scores
 from encnet.system.errors import InputError, first_line
+from encnet.system.signals import DelayedStop
 from encnet.system.terminal import Terminal
-from encnet.training.callbacks import AveragedWeights, ResumableState, Validation
+from encnet.training.callbacks import AveragedWeights, Validation
 from encnet.training.compiled import CompiledSteps
 from encnet.training.config import TrainConfig
+from encnet.training.launching import Launcher
 from encnet.training.precision import LIGHTNING_NAMES, resolve_precision
 from encnet.training.progress import TrainingProgress
+from encnet.training.state import ResumableState
 from encnet.training.throughput import Throughput
 
 
 def build_trainer(
-    config: TrainConfig, folder: Path, console: Terminal, throughput: Throughput
-) -> tuple[pl.Trainer, Validation]:
+    config: TrainConfig, folder: Path, console: Terminal, throughput: Throughput, stop: DelayedStop
+) -> tuple[pl.Trainer, Validation, ResumableState]:
     """Builds the trainer of a run.
 
     Args:
@@ -33,9 +37,10 @@ def build_trainer(
         folder: folder of the run.
         console: shows the scores of each validation.
         throughput: the callback that measures speed.
+        stop: notes the signals that stop the run.
 
     Returns:
-        The trainer, and its callback that keeps the best score.
+        The trainer, and its callbacks that keep the best score and save the state.
 
     Raises:
         InputError: the devices or the precision are not available.
@@ -50,10 +55,11 @@ def build_trainer(
     average = AveragedWeights(config.ema) if config.ema else None
     validation = Validation(folder, show, config.patience)
     progress = TrainingProgress(throughput)
+    state = ResumableState(folder, config.save_every_minutes, validation, average, stop)
     callbacks: list[pl.Callback] = [validation, *([average] if average else []), throughput, progress]
     if config.compile:
         callbacks.append(CompiledSteps())
-    callbacks.append(ResumableState(folder, validation, average, progress.console.print))
+    callbacks.append(state)
     trainer = _lightning_trainer(
         accelerator=config.accelerator,
         devices=config.devices,
@@ -75,7 +81,14 @@ def build_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    return trainer, validation
+    stop.tell = progress.console.print if trainer.is_global_zero else str
+    # Lightning's own handler of SIGTERM ends a run with status 0, or hangs on one of several processes.
+    trainer._signal_connector.register_signal_handlers = lambda: None
+    launcher = trainer.strategy.launcher
+    if isinstance(launcher, _SubprocessScriptLauncher):
+        trainer.strategy._launcher = Launcher(launcher, stop)
+        stop.before_end = trainer.strategy._launcher.end
+    return trainer, validation, state
 
 
 def _lightning_trainer(**arguments: Any) -> pl.Trainer:
