@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from image_files import encoded
 from PIL import Image
 
+from benchmarks.wire import Hostile, ask, post
 from encnet.checkpoint.create import create_model
 from encnet.checkpoint.encnet import EncNet
 from encnet.data.scenes import generate_scene
@@ -72,13 +75,12 @@ sys.exit(main())
 
 
 @pytest.fixture(scope="session")
-def server(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """`encnet app`, started from the command line: ``url``, ``predictor``, ``uploads``.
+def server(checkpoint: Path, scene: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """`encnet app`, started from the command line: ``url``, ``port``, ``predictor``.
 
-    Fails if the server contacts another machine, does not stop on Ctrl-C, or leaves files on disk.
+    Fails if the server contacts another machine, drops a request on SIGTERM, logs a failure, or leaves files on disk.
     """
-    if importlib.util.find_spec("gradio") is None:
-        pytest.skip("the page needs Gradio: pip install 'encnet[app]'")
+    pytest.importorskip("fastapi", reason="the page needs FastAPI: pip install 'encnet[app]'")
     folder = tmp_path_factory.mktemp("server")
     environment = {**os.environ, "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", _WATCHED, "app", str(checkpoint), "--port", "0"]
@@ -89,18 +91,23 @@ def server(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         )
         try:
             assert process.stdout is not None
-            url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+            url = re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())
             assert url is not None, Path(log.name).read_text()
-            predictor = Predictor(checkpoint)
-            yield SimpleNamespace(url=url[0], predictor=predictor, uploads=next(folder.glob("encnet-app-*")))
-            process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=60) == 130
+            yield SimpleNamespace(url=url[0], port=int(url[1]), predictor=Predictor(checkpoint))
+            request = post(encoded(scene))
+            with ThreadPoolExecutor() as pool:
+                answer = pool.submit(ask, int(url[1]), Hostile("a good one", [request[:-9], request[-9:]], 1.0))
+                time.sleep(0.5)  # the head has arrived, and the body has not
+                process.send_signal(signal.SIGTERM)
+                assert answer.result().status == 200
+            assert process.wait(timeout=60) in (-signal.SIGTERM, 128 + signal.SIGTERM)
         finally:
             process.kill()
             process.wait()
             assert process.stdout is not None
             process.stdout.close()
-        assert Path(log.name).read_text().strip() == "encnet: interrupted"
+        assert "another machine" not in Path(log.name).read_text()
+        assert "Traceback" not in Path(log.name).read_text()
     assert list(folder.iterdir()) == []
 
 

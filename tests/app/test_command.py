@@ -11,19 +11,12 @@ import pytest
 
 from encnet.cli import main
 
-
-@pytest.fixture(autouse=True)
-def _same_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Restores the environment variable that the command sets for Gradio."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
-
-
-gradio = pytest.mark.skipif(
-    importlib.util.find_spec("gradio") is None, reason="needs Gradio: pip install 'encnet[app]'"
+served = pytest.mark.skipif(
+    importlib.util.find_spec("fastapi") is None, reason="needs FastAPI: pip install 'encnet[app]'"
 )
 
 
-@gradio
+@served
 def test_a_port_in_use_is_wrong_input(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -37,18 +30,23 @@ def test_a_port_in_use_is_wrong_input(checkpoint: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--timeout", "0"], "timeout is 0.0; it must be above 0 (--timeout)"),
+        (["--timeout", "0"], "timeout is 0.0; it must be above 0 and at most 86400 (--timeout)"),
         (
             ["--max_megapixels", "1000"],
             "max_megapixels is 1000.0; it must be above 0 and at most 178 (--max_megapixels)",
         ),
         (["--port", "port"], "port"),
         (["--port", "70000"], "port 70000"),
+        (["--port", "-1"], "port -1"),
         (["--host", "nowhere.invalid"], "cannot listen on nowhere.invalid"),
+        (["--host", "a" * 300], "choose another host (--host)"),
+        (["--max_megabytes", ".inf"], "max_megabytes is inf; it must be above 0 and at most 2000 (--max_megabytes)"),
+        (["--timeout", ".nan"], "timeout is nan"),
+        (["--token_file", "nowhere"], "cannot read the token in nowhere"),
     ],
     ids=str,
 )
-@gradio
+@served
 def test_wrong_arguments_are_refused_in_one_sentence(
     arguments: list[str], message: str, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -56,11 +54,24 @@ def test_wrong_arguments_are_refused_in_one_sentence(
     assert message in capsys.readouterr().err
 
 
-def test_the_error_without_gradio_says_what_to_install(
+@pytest.mark.parametrize("token", ["", "short", "sixteen letters and spaces", "ä" * 20], ids=repr)
+def test_a_weak_token_is_refused_and_not_shown(
+    token: str, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "token").write_text(token)
+    monkeypatch.setenv("ENCNET_TOKEN", token)
+    for arguments, source in (([], "ENCNET_TOKEN"), (["--token_file", str(tmp_path / "token")], tmp_path / "token")):
+        assert main(["app", str(checkpoint), *arguments]) == 2
+        error = capsys.readouterr().err
+        assert f"the token in {source} must have at least 16 ASCII characters" in error
+        assert not token or token not in error.replace(str(tmp_path), "")
+
+
+def test_the_error_without_fastapi_says_what_to_install(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in [name for name in sys.modules if name.startswith("encnet.app")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "gradio", None)  # importing it fails as if it were not installed
+    monkeypatch.setitem(sys.modules, "fastapi", None)  # importing it fails as if it were not installed
     assert main(["app", str(checkpoint)]) == 2
     assert "pip install 'encnet[app]'" in capsys.readouterr().err

@@ -1,113 +1,162 @@
-"""The gate: the page reaches uploads and no other file or host, over a real connection."""
+"""The gate: hosts, origins, tokens and headers."""
 
 from __future__ import annotations
 
-import http.client
+import asyncio
+import base64
 import json
-from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
-import httpx
 import pytest
-from image_files import encoded
-from PIL import Image
+
+pytest.importorskip("starlette", reason="the gate takes Starlette: pip install 'encnet[app]'")
+
+from encnet.app.gate import Gate
+
+TOKEN = "correct-horse-battery"
 
 
-@pytest.fixture(scope="module")
-def content(scene: Image.Image) -> bytes:
-    return encoded(scene)
+async def inner(scope: Any, receive: Any, send: Any) -> None:
+    """The application behind the gate."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"X-Frame-Options", b"ALLOWALL")]})
+    await send({"type": "http.response.body", "body": b"{}"})
 
 
-@pytest.fixture(scope="module")
-def secret(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> Path:
-    """An image file on the server that is no upload."""
-    path = tmp_path_factory.mktemp("private") / "secret.png"
-    path.write_bytes(content)
-    return path
+def asked(
+    gate: Gate, *headers: tuple[str, str], path: str = "/", kind: str = "http"
+) -> tuple[int, dict[str, str], str]:
+    """Status, headers and sentence of the answer to a request; ``host`` is one of its headers."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("the gate reads no body")
+
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    asyncio.run(gate({"type": kind, "method": "POST", "path": path, "headers": raw}, receive, send))
+    if not sent:
+        return 0, {}, ""
+    names = [name.decode() for name, _ in sent[0]["headers"]]
+    assert len({name.lower() for name in names}) == len(names)
+    answered = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], answered, json.loads(sent[1]["body"]).get("error", "")
 
 
-def test_files_of_the_server_cannot_be_read(server: SimpleNamespace, secret: Path) -> None:
-    climbing = "/".join([".."] * 12)
-    asked = [
-        *(f"/gradio_api/file={path}" for path in (secret, "/etc/hostname", f"{server.uploads}/{climbing}{secret}")),
-        f"/gradio_api/file={climbing}{secret}",
-        f"/gradio_api/file={str(secret).replace('/', '%2F')}",
-        f"/gradio_api/file={server.uploads}/..%2f..%2f..%2f..%2f..%2f..{secret}",
-        "/gradio_api/file=pyproject.toml",
-        "/gradio_api/file=http://127.0.0.1/",
-        f"/file={secret}",
-        f"/static/{climbing}{secret}",
-        f"/static/..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..{secret}",
-        f"/assets/{climbing}{secret}",
-        f"/assets/..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2f..{secret}",
-        f"/gradio_api/proxy={server.url}/health",
-        "/gradio_api/deep_link?session_hash=x",
-        "/monitoring",
-        "/gradio_api/mcp",
-        f"//{secret}",
-        f"/%2e%2e/%2e%2e{secret}",
-    ]
-    contents = secret.read_bytes()
-    host = server.url.removeprefix("http://")
-    for path in asked:
-        status, body = raw_get(host, path)
-        assert status in (400, 403, 404), (path, status)
-        assert contents not in body
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.0.0.1:7860", "localhost:80", "LOCALHOST", "[::1]:7860", "192.0.2.7:8000", "models.example:443"],
+)
+def test_addresses_and_names_of_the_server_are_admitted(host: str) -> None:
+    assert asked(Gate(inner, ["Models.example"]), ("host", host))[0] == 200
 
 
-def raw_get(host: str, path: str) -> tuple[int, bytes]:
-    """GET of a path exactly as it stands; other clients tidy it up."""
-    connection = http.client.HTTPConnection(host, timeout=30)
-    connection.putrequest("GET", path)
-    connection.endheaders()
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
-    return response.status, body
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "",
+            "evil.example",
+            "evil.example:7860",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "evil-localhost",
+        ),
+        *("models.example.evil.example", "user@127.0.0.1", "127.0.0.1/x", "127.0.0.1 ", "[::1", "2130706433", "0x7f.1"),
+        *("127.0.0.1:port", "127.0.0.1, evil.example", "\xe9vil.example", "x" * 5000),
+    ],
+)
+def test_other_hosts_are_refused_against_dns_rebinding(host: str) -> None:
+    status, _, sentence = asked(Gate(inner, ["models.example"]), ("host", host))
+    assert status == 403
+    assert "--allowed_hosts" in sentence
+    assert len(sentence) < 250
 
 
-def order(server: SimpleNamespace, file: object, session: str) -> httpx.Response:
-    """Asks for the result of a file as the page does."""
-    config = httpx.get(f"{server.url}/config").json()
-    ids = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
-    function = next(d["id"] for d in config["dependencies"] if d["outputs"] == [ids["result"]])
-    joined = {"data": [file], "fn_index": function, "session_hash": session}
-    return httpx.post(f"{server.url}/gradio_api/queue/join", json=joined)
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("127.0.0.1:7860", "http://127.0.0.1:7860", 200),
+        ("[::1]:7860", "http://[::1]:7860", 200),
+        ("models.example", "https://models.example", 200),
+        ("127.0.0.1:7860", "https://models.example", 200),  # a server in front has replaced the host
+        ("127.0.0.1:7860", "http://127.0.0.1:3000", 403),  # another server on this machine
+        ("127.0.0.1:7860", "http://localhost:7860", 403),
+        ("127.0.0.1:7860", "https://evil.example", 403),
+        ("127.0.0.1:7860", "http://127.0.0.1:7860.evil.example", 403),
+        ("127.0.0.1:7860", "file://127.0.0.1:7860", 403),
+        ("127.0.0.1:7860", "null", 403),
+        ("127.0.0.1:7860", "", 403),
+    ],
+)
+def test_pages_of_other_sites_are_refused(host: str, origin: str, status: int) -> None:
+    assert asked(Gate(inner, ["models.example"]), ("host", host), ("origin", origin))[0] == status
 
 
-def test_the_page_segments_uploads(server: SimpleNamespace, content: bytes) -> None:
-    sent = httpx.post(f"{server.url}/gradio_api/upload", files={"files": ("scene.png", content)})
-    named = sent.json()[0]
-    assert raw_get(server.url.removeprefix("http://"), f"/gradio_api/file={named}") == (200, content)
-    assert order(server, {"path": named, "meta": {"_type": "gradio.FileData"}}, "upload").status_code == 200
-    with httpx.stream("GET", f"{server.url}/gradio_api/queue/data?session_hash=upload", timeout=60) as stream:
-        last = next(line for line in stream.iter_lines() if "process_completed" in line)
-    answer = json.loads(last.removeprefix("data:"))
-    assert answer["success"]
-    assert "encnet-viewer" in json.dumps(answer)
+def basic(password: str, user: str = "anyone") -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def test_the_page_refuses_files_that_are_no_uploads(server: SimpleNamespace, secret: Path) -> None:
-    """A program that pretends to be the page may name any file, or an address for the server to fetch."""
-    before = sorted(server.uploads.rglob("*"))
-    for named in (str(secret), f"{server.uploads}/../{secret}", "/etc/hostname", "http://192.0.2.1/x.png", 7, None):
-        file = {"path": named, "url": str(named), "meta": {"_type": "gradio.FileData"}}
-        for wrapped in (file, [file], {"image": {"deep": [file]}}):
-            refused = order(server, wrapped, "nobody")
-            assert refused.status_code == 400
-            assert "does not have this photograph" in refused.json()["error"]
-    url = f"{server.url}/gradio_api/queue/join"
-    for body in (b"{", b"[" * 90_000, b'{"data": [' + b" " * 200_000 + b"]}"):
-        assert httpx.post(url, content=body, headers={"content-type": "application/json"}).status_code == 400
-    for other in ("run/predict", "call/predict", "api/predict", "component_server", "stream/x", "process_recording"):
-        assert httpx.post(f"{server.url}/gradio_api/{other}", json={"data": [str(secret)]}).status_code == 404
-    assert sorted(server.uploads.rglob("*")) == before  # nothing was copied there either
+@pytest.mark.parametrize("given", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic(TOKEN), basic(TOKEN, "")])
+def test_the_token_is_accepted_as_bearer_or_as_password(given: str) -> None:
+    assert asked(Gate(inner, token=TOKEN), ("host", "127.0.0.1"), ("authorization", given))[0] == 200
 
 
-def test_the_page_contacts_no_other_host(server: SimpleNamespace) -> None:
-    page = httpx.get(server.url)
-    assert page.status_code == 200
-    assert "gradio" in page.text
-    for kind in ("src", "href"):
-        assert f'{kind}="http' not in page.text
-    assert "default-src 'self'" in page.headers["content-security-policy"]
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(
+            None,
+            "",
+            "Bearer",
+            "Bearer ",
+            TOKEN,
+            f"Bearer {TOKEN}x",
+            f"Bearer {TOKEN[:-1]}",
+            f"Token {TOKEN}",
+            basic(""),
+        ),
+        *(
+            basic(TOKEN[1:]),
+            "Basic !!!",
+            f"Basic {TOKEN}",
+            "Basic " + base64.b64encode(TOKEN.encode()).decode(),
+            "Bearer \xff",
+        ),
+    ],
+)
+def test_other_tokens_are_refused(given: str | None) -> None:
+    headers = [("host", "127.0.0.1"), *([] if given is None else [("authorization", given)])]
+    gate = Gate(inner, token=TOKEN)
+    for path in ("/", "/predict", "/health/", "/openapi.json"):
+        status, answered, sentence = asked(gate, *headers, path=path)
+        assert status == 401
+        assert answered["www-authenticate"].startswith("Basic ")
+        assert TOKEN not in sentence
+    assert asked(gate, *headers, path="/health")[0] == 200
+
+
+def test_too_many_headers_are_refused() -> None:
+    host = ("host", "127.0.0.1")
+    assert asked(Gate(inner), host, *[("a", "b")] * 99)[0] == 200
+    assert asked(Gate(inner), host, *[("a", "b")] * 100)[0] == 431
+
+
+def test_every_answer_has_the_security_headers() -> None:
+    for host in ("127.0.0.1", "evil.example"):
+        _, answered, _ = asked(Gate(inner), ("host", host))
+        policy = answered["content-security-policy"].split("; ")
+        assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "form-action 'none'"} <= set(
+            policy
+        )
+        assert "unsafe" not in answered["content-security-policy"]
+        assert answered["x-content-type-options"] == "nosniff"
+        assert answered["x-frame-options"] == "DENY"
+        assert answered["referrer-policy"] == "no-referrer"
+        assert answered["cache-control"] == "no-store"
+        assert answered["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_nothing_but_http_is_passed_on() -> None:
+    assert asked(Gate(inner), ("host", "127.0.0.1"), kind="websocket") == (0, {}, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -12,7 +13,12 @@ from encnet.system.errors import InputError
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"max_megapixels": 0}, {"max_megapixels": 179}, {"max_megabytes": 0}, {"timeout": -1}, {"concurrency": 0}],
+    [
+        *({"max_megapixels": value} for value in (0, 179, nan, inf)),
+        *({"max_megabytes": value} for value in (0, -1, 1e9, nan, inf)),
+        *({"timeout": value} for value in (0, -1, 1e9, nan, inf)),
+        *({"concurrency": value} for value in (0, -1, 10**9)),
+    ],
     ids=str,
 )
 def test_the_error_for_a_limit_out_of_range_names_it(wrong: dict[str, Any]) -> None:

@@ -34,19 +34,18 @@ def visit(server: SimpleNamespace, browser: Any) -> Iterator[Callable[..., Any]]
         context = browser.new_context(**{"viewport": DESKTOP, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(30_000)
         page.on("request", lambda request: asked.append(request.url))
         if not errors_expected:
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.goto(server.url)
-        page.locator("#photograph input[type=file]").first.wait_for(state="attached")
         return page
 
     yield open_
     for context in contexts:
         context.close()
-    assert len(asked) > 5
+    assert len(asked) > 2
     assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
     assert errors == []
 
@@ -88,7 +87,7 @@ def test_the_table_shows_the_prediction(result: Any, server: SimpleNamespace, sc
         presence = 100 * float(expected.presence[expected.names.index(name)])
         assert rows.nth(i).locator("td").nth(1).inner_text().strip() == f"{presence:.0f} %"
         bar = rows.nth(i).locator(".bar")
-        width = bar.locator("i").bounding_box()["width"] / bar.bounding_box()["width"]
+        width = bar.locator("line").evaluate("line => line.getBBox().width") / bar.bounding_box()["width"]
         assert width == pytest.approx(presence / 100, abs=0.02)
 
 
@@ -148,35 +147,75 @@ def test_labels_and_classes_are_downloaded(
     assert json.loads(files["scene.json"]) == httpx.post(f"{server.url}/predict", content=content).json()
 
 
-def test_a_refused_file_is_explained_on_the_page(
-    visit: Callable[..., Any], server: SimpleNamespace, content: bytes
-) -> None:
-    page = visit(errors_expected=True)
-    toast = page.locator(".toast-body, [data-testid=toast-body]").first
+def test_a_refused_file_is_explained_on_the_page(visit: Callable[..., Any], content: bytes) -> None:
+    page = visit(errors_expected=True)  # the browser logs each status of 400 and more
+    problem = page.locator("#problem")
     wrong = {
         "not an image that can be read": b"not a picture",
         "the image is damaged": content[: len(content) // 2],
         "1000 x 600 pixels, more than 0.5 million": encoded(Image.new("RGB", (1000, 600))),
+        "larger than 1 MB": b"\0" * 1_200_000,
     }
     for message, sent in wrong.items():
         give(page, sent, "photograph.png")
-        toast.filter(has_text=message).wait_for()
-        assert str(server.uploads) not in page.locator("body").inner_text()
-        page.locator("#photograph").get_by_role("button", name="Remove Image").click()
-        page.reload()
-        page.locator("#photograph input[type=file]").first.wait_for(state="attached")
-    give(page, b"\0" * 1_200_000, "photograph.png")
-    toast.filter(has_text="size").wait_for()
-    page.reload()
-    page.locator("#photograph input[type=file]").first.wait_for(state="attached")
+        problem.filter(has_text=message).wait_for()
+        assert page.locator("#result .stage").count() == 0
+        assert not page.locator(".working").is_visible()
     give(page, content)
     page.locator("#result .stage").wait_for()
+    assert not problem.is_visible()
+
+
+def test_a_server_that_has_ended_is_explained_on_the_page(visit: Callable[..., Any], content: bytes) -> None:
+    page = visit(errors_expected=True)
+    page.route("**/viewer", lambda route: route.abort())
+    give(page, content)
+    page.locator("#problem").filter(has_text="the server does not answer").wait_for()
 
 
 def test_removing_the_photograph_removes_its_result(result: Any) -> None:
-    result.locator("#photograph").get_by_role("button", name="Remove Image").click()
+    result.get_by_role("button", name="Remove").click()
     result.locator("#result .stage").wait_for(state="detached")
     assert "appears here" in result.locator("#result").inner_text()
+    assert not result.locator(".preview").is_visible()
+    assert result.get_by_role("button", name="Show the codewords").is_disabled()
+
+
+_FILE_EVENT = """([kind, bytes]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], "scene.png", { type: "image/png" }));
+  const options = { bubbles: true, cancelable: true, dataTransfer: data, clipboardData: data };
+  const made = kind === "paste" ? new ClipboardEvent(kind, options) : new DragEvent(kind, options);
+  document.querySelector("#photograph .drop").dispatchEvent(made);
+}"""
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_a_photograph_is_dropped_or_pasted(kind: str, visit: Callable[..., Any], content: bytes) -> None:
+    page = visit()
+    page.evaluate(_FILE_EVENT, [kind, list(content)])
+    page.locator("#result .stage").wait_for()
+
+
+def test_a_copied_photograph_is_pasted_by_the_button(visit: Callable[..., Any], content: bytes) -> None:
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async (bytes) => navigator.clipboard.write([
+          new ClipboardItem({ "image/png": new Blob([new Uint8Array(bytes)], { type: "image/png" }) })])""",
+        list(content),
+    )
+    page.get_by_role("button", name="Paste").click()
+    page.locator("#result .stage").wait_for()
+
+
+def test_a_second_photograph_replaces_the_first(result: Any, scene: Image.Image) -> None:
+    turned = scene.rotate(90, expand=True)
+    result.get_by_role("button", name="Show the codewords").click()
+    give(result, encoded(turned, "TIFF"), "turned.tif", "image/tiff")  # which browsers do not show
+    result.locator(f"#result .stage[data-width='{turned.width}']").wait_for()
+    result.wait_for_function("document.querySelector('.preview').naturalWidth > 0")
+    result.locator(".working").wait_for(state="hidden")
+    assert result.locator("#codewords figure").count() == 0
 
 
 def test_the_button_shows_the_codewords(result: Any, server: SimpleNamespace, scene: Image.Image) -> None:
@@ -197,12 +236,12 @@ def test_the_button_shows_the_codewords(result: Any, server: SimpleNamespace, sc
 
 def test_the_camera_can_take_the_photograph(visit: Callable[..., Any]) -> None:
     page = visit(permissions=["camera"])
-    page.locator("#photograph").get_by_role("button", name="Capture from camera").click()
-    page.locator("#photograph").get_by_text("Click to Access Webcam").click()
+    page.get_by_role("button", name="Use the camera").click()
     page.locator("#photograph video").wait_for()
-    page.locator("#photograph").get_by_role("button", name="capture photo").click()
+    page.get_by_role("button", name="Take the photograph").click()
     page.locator("#result .stage").wait_for()
     assert int(page.locator("#result .stage").get_attribute("data-width")) > 100
+    assert not page.locator("#photograph video").is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -212,7 +251,13 @@ def test_the_page_fits_a_phone(scheme: str, visit: Callable[..., Any], content: 
     stage = page.locator("#result .stage")
     stage.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    for part in ("#photograph", "#result .stage", "#result .opacity input", "#result table", "#result .downloads"):
+    for part in (
+        "#photograph .drop",
+        "#result .stage",
+        "#result .opacity input",
+        "#result table",
+        "#result .downloads",
+    ):
         box = page.locator(part).first.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= PHONE["width"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +16,7 @@ from PIL import Image
 
 pytest.importorskip("fastapi", reason="the routes take FastAPI: pip install 'encnet[app]'")
 
-from fastapi import Request
-
 from encnet.app.answer import ModelDescription, Prediction
-from encnet.app.limits import Limits, RefusedError
-from encnet.app.routes import image_in
 
 
 @pytest.fixture(scope="module")
@@ -96,37 +91,30 @@ def test_wrong_files_are_refused_in_one_sentence(
     assert message in response.json()["error"]
 
 
-def test_reading_a_body_stops_at_the_size_limit() -> None:
-    """The request has a body of unknown length."""
-    given = 0
-
-    async def receive() -> dict[str, object]:
-        nonlocal given
-        given += 1
-        return {"type": "http.request", "body": b"x" * 100_000, "more_body": True}
-
-    async def send(message: object) -> None:
-        raise AssertionError("nothing is answered here")
-
-    request = Request({"type": "http", "method": "POST", "headers": []}, receive, send)
-    with pytest.raises(RefusedError, match="larger than 1 MB"):
-        asyncio.run(image_in(request, Limits(max_megabytes=1)))
-    assert given == 11
-
-
 def test_the_answer_to_a_wrong_request_says_what_is_wrong(server: SimpleNamespace, content: bytes) -> None:
     url = f"{server.url}/predict"
     asked = {
         "labels: ": (422, httpx.post(url, params={"labels": "perhaps"}, content=content)),
-        "accepts POST only": (405, httpx.get(url)),
+        "not allowed": (405, httpx.get(url)),
         "no file": (422, httpx.post(url, files={"comment": (None, "x")})),
         "Too many files": (400, httpx.post(url, files=[("a", content), ("b", content)])),
         "boundary": (400, httpx.post(url, content=content, headers={"content-type": "multipart/form-data"})),
-        "nothing here": (404, httpx.get(f"{server.url}/predictions")),
+        "not found": (404, httpx.get(f"{server.url}/predictions")),
     }
     for message, (status, response) in asked.items():
         assert response.status_code == status, message
         assert message.lower() in response.json()["error"].lower()
+
+
+@pytest.mark.parametrize("value", ["NaN", "inf", "-inf", "1e999", "-1", "2", "9" * 30, "", "null", "[]", "x" * 20_000])
+def test_options_that_are_no_truth_values_are_refused_in_one_sentence(
+    value: str, server: SimpleNamespace, content: bytes
+) -> None:
+    for name, part in (("labels", value), (value or "index", "true")):
+        refused = httpx.post(f"{server.url}/predict", params={name: part}, content=content)
+        assert refused.status_code == 422
+        assert len(refused.json()["error"]) < 200
+        assert httpx.get(f"{server.url}/model", params={name: part}).status_code == 422
 
 
 def test_health_and_model_answer_and_openapi_documents_all_routes(server: SimpleNamespace, content: bytes) -> None:
@@ -136,7 +124,9 @@ def test_health_and_model_answer_and_openapi_documents_all_routes(server: Simple
     assert (model.variant, model.engine, model.max_megapixels) == ("encnet_tiny", "pytorch", 0.5)
     document = httpx.get(f"{server.url}/openapi.json").json()
     assert set(document["paths"]) == {"/predict", "/model", "/health"}
-    assert set(document["paths"]["/predict"]["post"]["responses"]) == {"200", "400", "413", "422", "503", "504"}
+    assert set(document["paths"]["/predict"]["post"]["responses"]) == {
+        *("200", "400", "401", "403", "408", "413", "422", "431", "503", "504")
+    }
     answer = httpx.post(f"{server.url}/predict", params={"labels": "true"}, content=content).json()
     documented = document["components"]["schemas"]["Prediction"]["properties"]
     assert set(answer) == set(documented)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from image_files import encoded
 from PIL import Image
 
+from benchmarks.hostile_files import tiff
 from encnet.app.limits import Limits, RefusedError
-from encnet.app.upload import decoded, uploaded
+from encnet.app.upload import decoded
 from encnet.data.source import ImageSource, read_image
 from encnet.system.errors import InputError
 
@@ -125,21 +126,34 @@ def test_damaged_files_give_an_input_error_or_an_image(data: st.DataObject, form
     assert isinstance(image, Image.Image) and image.mode == "RGB"
 
 
-def test_only_files_in_the_folder_of_uploads_are_read(tmp_path: Path) -> None:
-    folder, secret = tmp_path / "uploads", tmp_path / "secret.png"
-    (folder / "a").mkdir(parents=True)
-    (folder / "a/photograph.png").write_bytes(b"photograph")
-    secret.write_bytes(b"secret")
-    (folder / "link.png").symlink_to(secret)
-    assert uploaded({"path": str(folder / "a/photograph.png")}, folder, LIMITS) == b"photograph"
-    outside = [secret, folder / "../secret.png", folder / "link.png", folder, "/etc/hostname", "secret.png", ""]
-    for path in [*map(str, outside), f"{folder}\0", "http://127.0.0.1/x.png", None, 7, ["a"]]:
-        with pytest.raises(InputError, match="does not have this photograph"):
-            uploaded({"path": path, "url": "http://127.0.0.1/x.png"}, folder, LIMITS)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_tiles_that_are_larger_than_an_image_may_be_are_refused(bits: int) -> None:
+    """The decoder would reserve memory for a whole tile."""
+    tags = {256: 9, 257: 9, 258: bits, 259: 5, 262: 1, 277: 1, 322: 4096, 323: 4096, 324: 8, 325: 20}
+    with pytest.raises(RefusedError, match="4096 x 4096 pixels, more than the server decodes"):
+        decoded(tiff(tags), LIMITS)
+    usual = encoded(Image.new("L", (300, 300)), "TIFF", tile=True, tiffinfo={322: 256, 323: 256})
+    assert decoded(usual, LIMITS).size == (300, 300)
 
 
-def test_a_too_large_upload_is_refused(tmp_path: Path) -> None:
-    with (tmp_path / "large.png").open("wb") as file:
-        file.truncate(1_000_001)
-    with pytest.raises(RefusedError):
-        uploaded({"path": str(tmp_path / "large.png")}, tmp_path, LIMITS)
+def test_bands_that_take_more_memory_than_an_image_may_are_refused() -> None:
+    tags = {256: 900, 257: 900, 258: 64, 277: 9, 339: 3, 278: 900, 273: 8, 279: 20}
+    with pytest.raises(RefusedError, match="9 bands of float64 in 900 x 900 pixels"):
+        decoded(tiff(tags), LIMITS)
+
+
+def test_jpegs_of_very_many_scans_are_refused(photograph: Image.Image) -> None:
+    content = encoded(photograph, "JPEG", progressive=True)
+    assert decoded(content, LIMITS).size == photograph.size
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    with pytest.raises(InputError, match="too many scans"):
+        decoded(content[:-2] + scan * 300 + content[-2:], LIMITS)
+
+
+def test_no_message_names_a_file_of_the_server(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (90, 90, 4)).astype(np.uint16)
+    content = write_bands(tmp_path / "a.tif", values).read_bytes()
+    for end in range(4, len(content), len(content) // 40):
+        with pytest.raises(InputError) as error:
+            decoded(content[:end], LIMITS, ImageSource((1, 2, 3), ((0, 4095),)))
+        assert "/" not in str(error.value).replace("4 bands of uint16", "")

@@ -1,40 +1,47 @@
-"""The gate before the server: it admits only the routes that the page uses, and no files but uploads.
+"""The gate before the server: who may ask, and the headers of every answer.
 
-Gradio serves more than this page needs: files by path, a proxy, components, a monitor. When it is mounted into another
-application, as here, it accepts any file of the server as an upload if a program pretends to be the page, and fetches
-addresses that it is given (6.31). The gate closes all of this, whatever Gradio's own rules are. The content security
-policy stops the page itself from contacting other hosts.
+A browser sends requests for any page that it has open. A page of another site can post to this server, and a host name
+that changes its address (DNS rebinding) makes a page of another site look like one of this server. So the gate compares
+the headers ``Host`` and ``Origin``, which pages cannot forge, with the names of the server.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import ipaddress
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SERVED: re.Pattern[str] = re.compile(
-    r"/(|predict|model|health|openapi\.json"  # ours
-    r"|config|theme\.css|favicon\.ico|manifest\.json|(assets|static)/[^?]*"
-    r"|gradio_api/(info|startup-events|upload|upload_progress|heartbeat/\w+|queue/data|cancel|reset|theme\.css|app_id))"
-)
-"""Paths that are admitted, besides the two below."""
+OPEN: frozenset[str] = frozenset({"/health"})
+"""Paths that need no token."""
 
-_FILE = "/gradio_api/file="
-_ORDER = "/gradio_api/queue/join"
-_ORDER_BYTES = 100_000
+# HTTP status codes (RFC 9110, RFC 6585).
+UNAUTHORIZED: int = 401
+FORBIDDEN: int = 403
+TOO_MANY_HEADERS: int = 431
 
+_MOST_HEADERS = 100
+_HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
 _POLICY = (
-    "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; object-src 'none'; base-uri 'self';"
-    " form-action 'self'; frame-ancestors 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
+    b"cache-control": b"no-store",
     b"content-security-policy": _POLICY.encode(),
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"permissions-policy": b"camera=(self), clipboard-read=(self), geolocation=(), microphone=()",
     b"referrer-policy": b"no-referrer",
     b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
 }
 
 
@@ -43,81 +50,90 @@ class Gate:
 
     Args:
         app: the application behind the gate.
-        uploads: folder of uploads; the page can name and fetch files of this folder only.
+        names: names under which the server is reached; addresses and ``localhost`` are always admitted.
+        token: what a request has to send, as a bearer token or as the password of HTTP Basic authentication; None
+            admits everyone.
     """
 
-    def __init__(self, app: ASGIApp, uploads: Path) -> None:
+    def __init__(self, app: ASGIApp, names: Iterable[str] = (), token: str | None = None) -> None:
         self.app: ASGIApp = app
-        self.uploads: Path = uploads.resolve()
+        self.names: frozenset[str] = frozenset(name.lower() for name in names)
+        self._token = None if token is None else token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] != "http":  # the server is configured without WebSockets
+            return
+        send = _with_headers(send)
+        refusal = self._refusal(scope)
+        if refusal is None:
             await self.app(scope, receive, send)
-        elif scope["type"] != "http":
-            await send({"type": "websocket.close"})
-        elif scope["path"] == _ORDER:
-            order = await _body(receive)
-            if order is None or not self._names_uploads(order):
-                await _refuse(send, 400, "the server does not have this photograph any more; upload it again")
-            else:
-                await self.app(scope, _replayed(order, receive), _with_headers(send))
-        elif SERVED.fullmatch(scope["path"]) or self._is_upload_path(scope["path"]):
-            await self.app(scope, receive, _with_headers(send))
         else:
-            await _refuse(send, 404, "there is nothing here; see / and /openapi.json")
+            await refusal.answer(send)
 
-    def _is_upload_path(self, path: str) -> bool:
-        return path.startswith(_FILE) and self._is_upload(path[len(_FILE) :])
+    def _refusal(self, scope: Scope) -> _Refusal | None:
+        headers = Headers(scope=scope)
+        if len(headers) > _MOST_HEADERS:
+            return _Refusal(TOO_MANY_HEADERS, f"the request has more than {_MOST_HEADERS} headers")
+        host, origin = headers.get("host", ""), headers.get("origin")
+        name = _name(host)
+        if name is None or not (name in self.names or _is_own(name)):
+            return _Refusal(
+                FORBIDDEN, f"the server does not answer as {host[:80]!r}; its operator can add --allowed_hosts NAME"
+            )
+        if origin is not None and not self._is_own_page(origin, host):
+            return _Refusal(FORBIDDEN, "the server does not answer to pages of other sites")
+        if self._token is not None and scope["path"] not in OPEN and not self._knows_token(headers):
+            return _Refusal(UNAUTHORIZED, "the token is missing or wrong; send it as Authorization: Bearer TOKEN")
+        return None
 
-    def _names_uploads(self, order: bytes) -> bool:
-        try:
-            return all(map(self._is_upload, _paths(json.loads(order))))
-        except (ValueError, RecursionError):
+    def _is_own_page(self, origin: str, host: str) -> bool:
+        """True for pages of this server. A server in front of it may have replaced the host by an address."""
+        scheme, _, place = origin.lower().partition("://")
+        return scheme in ("http", "https") and (place == host.lower() or _name(place) in self.names)
+
+    def _knows_token(self, headers: Headers) -> bool:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        token = given.strip().encode()
+        if scheme.lower() == "basic":
+            try:
+                token = base64.b64decode(token, validate=True).partition(b":")[2]
+            except binascii.Error:
+                return False
+        elif scheme.lower() != "bearer":
             return False
-
-    def _is_upload(self, path: object) -> bool:
-        if not isinstance(path, str) or "\0" in path:
-            return False
-        return Path(path).resolve().is_relative_to(self.uploads)  # follows links and `..`
+        assert self._token is not None
+        return secrets.compare_digest(token, self._token)
 
 
-def _paths(value: Any) -> Iterator[object]:
-    """Yields the value of every key ``path`` in a JSON value."""
-    if isinstance(value, dict):
-        if "path" in value:
-            yield value["path"]
-        for part in value.values():
-            yield from _paths(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _paths(part)
+@dataclass(frozen=True)
+class _Refusal:
+    status: int
+    sentence: str
+
+    async def answer(self, send: Send) -> None:
+        body = json.dumps({"error": self.sentence}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        if self.status == UNAUTHORIZED:
+            headers.append((b"www-authenticate", b'Basic realm="encnet", charset="UTF-8"'))  # a browser then asks
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """Returns the body of a request; None if it is too large or its sender has disconnected."""
-    body = b""
-    while len(body) <= _ORDER_BYTES:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return body
-    return None
+def _name(host: str) -> str | None:
+    """Returns the name or address in a ``Host`` header, without its port; None if it has neither."""
+    match = _HOST.fullmatch(host)
+    return None if match is None else (match[1] or match[2]).lower()
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Returns a ``receive`` that delivers a body that was read already."""
-    delivered = False
-
-    async def received() -> Message:
-        nonlocal delivered
-        if delivered:
-            return await receive()
-        delivered = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return received
+def _is_own(name: str) -> bool:
+    """True for names that no other site can have: addresses, and the name of this machine for itself."""
+    if name == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_headers(send: Send) -> Send:
@@ -128,10 +144,3 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sent
-
-
-async def _refuse(send: Send, status: int, sentence: str) -> None:
-    body = json.dumps({"error": sentence, "detail": sentence}).encode()  # Gradio's page reads `detail`
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *_HEADERS.items()]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

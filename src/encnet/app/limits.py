@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from encnet.data.image_facts import ImageFacts
 from encnet.system.checks import require
 from encnet.system.errors import InputError
 
 # HTTP status codes (RFC 9110).
+TOO_SLOW: int = 408
 TOO_LARGE: int = 413
 BUSY: int = 503
 TOO_LONG: int = 504
@@ -17,7 +21,11 @@ WAITING: int = 16
 
 _PILLOWS_LIMIT = 178
 """Millions of pixels above which Pillow refuses any image as an attack."""
-_PIXELS = f"above 0 and at most {_PILLOWS_LIMIT}"
+_PIXEL_BYTES = 16
+"""Bytes per pixel, of all bands together, up to which an image of the largest size is decoded: 8 bands of uint16."""
+_MEGABYTES = 2000
+_SECONDS = 86_400
+_AT_ONCE = 64
 
 
 class RefusedError(InputError):
@@ -44,22 +52,27 @@ class Limits:
     max_megapixels: float = 24.0
     """Largest image, in millions of pixels, above 0 and at most 178."""
     max_megabytes: float = 20.0
-    """Largest file, in millions of bytes, above 0."""
+    """Largest file, in millions of bytes, above 0 and at most 2000."""
     timeout: float = 60.0
-    """Longest time from a request to its answer, including waiting, in seconds, above 0."""
+    """Longest time to receive a file, and then to answer it, waiting included; in seconds, above 0, at most a day."""
     concurrency: int = 1
-    """Images predicted at the same time, at least 1."""
+    """Images predicted at the same time, 1 to 64."""
 
     def __post_init__(self) -> None:
-        require(0 < self.max_megapixels <= _PILLOWS_LIMIT, "max_megapixels", self.max_megapixels, _PIXELS)
-        require(self.max_megabytes > 0, "max_megabytes", self.max_megabytes, "above 0")
-        require(self.timeout > 0, "timeout", self.timeout, "above 0")
-        require(self.concurrency >= 1, "concurrency", self.concurrency, "at least 1")
+        for name, largest in (("max_megapixels", _PILLOWS_LIMIT), ("max_megabytes", _MEGABYTES), ("timeout", _SECONDS)):
+            value = getattr(self, name)
+            require(0 < value <= largest, name, value, f"above 0 and at most {largest}")
+        require(1 <= self.concurrency <= _AT_ONCE, "concurrency", self.concurrency, f"from 1 to {_AT_ONCE}")
 
     @property
     def max_bytes(self) -> int:
         """Largest file, in bytes."""
         return int(self.max_megabytes * 1e6)
+
+    @property
+    def max_received(self) -> int:
+        """Bytes of all files that are received or wait at the same time: those of as many files as may wait or run."""
+        return self.max_bytes * (self.concurrency + WAITING)
 
     def check_bytes(self, size: int) -> None:
         """Raises RefusedError if a file, or the part of it that was received, has too many bytes."""
@@ -76,3 +89,14 @@ class Limits:
                 f"the image has {width} x {height} pixels, more than {self.max_megapixels:g} million; make it smaller",
                 TOO_LARGE,
             )
+
+    def check_values(self, facts: ImageFacts) -> None:
+        """Raises RefusedError if the values of all bands of an image, or of one of its tiles, take too much memory."""
+        itemsize = np.dtype(facts.dtype).itemsize
+        for width, height in (facts.size, facts.tile):
+            if width * height * (facts.bands + facts.alpha) * itemsize > self.max_megapixels * 1e6 * _PIXEL_BYTES:
+                raise RefusedError(
+                    f"the image has {facts} in {width} x {height} pixels, more than the server decodes;"
+                    " make it smaller, or send only the bands that the model reads",
+                    TOO_LARGE,
+                )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from PIL import Image, ImageOps
 
@@ -20,6 +18,10 @@ FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 """Formats that are decoded. Pillow's other decoders are not used; one of them starts a program."""
 
 _NAME = "the image"
+_DAMAGED = "the image is damaged; save it again, or send another"
+_SCAN = b"\xff\xda"
+_SCANS = 200
+"""Largest number of scans of a JPEG. Progressive ones have about 10; each scan can cost a pass over all pixels."""
 
 
 def decoded(content: bytes, limits: Limits, source: ImageSource = PHOTOGRAPHS) -> Pixels:
@@ -37,10 +39,14 @@ def decoded(content: bytes, limits: Limits, source: ImageSource = PHOTOGRAPHS) -
     limits.check_bytes(len(content))
     if not content:
         raise InputError("the file is empty; send an image")
+    if content.startswith(b"\xff\xd8") and content.count(_SCAN) > _SCANS:
+        raise InputError("the JPEG stores its pixels in too many scans; save it again, or send another")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             limits.check_pixels(*image.size)
-            if not facts_of(image).mode:  # Pillow would read only a part of its numbers
+            facts = facts_of(image)
+            limits.check_values(facts)
+            if not facts.mode:  # Pillow would read only a part of its numbers
                 return _by_file(content, limits, source)
             image.load()
             upright = ImageOps.exif_transpose(image)
@@ -57,40 +63,24 @@ def decoded(content: bytes, limits: Limits, source: ImageSource = PHOTOGRAPHS) -
             f"the image has more than {limits.max_megapixels:g} million pixels; make it smaller", TOO_LARGE
         ) from error
     except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise InputError(f"the image is damaged ({error}); save it again, or send another") from error
+        raise InputError(_DAMAGED) from error  # their messages can name files of the server
     return source.of_image(upright, _NAME)
 
 
 def _by_file(content: bytes, limits: Limits, source: ImageSource) -> Pixels:
     """Decodes a TIFF or PNG of bands that only rasterio reads, in a temporary file."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(prefix="encnet-app-") as folder:
         path = Path(folder, "image")
         path.write_bytes(content)
         try:
-            limits.check_pixels(*describe_image(path).size)
+            facts = describe_image(path)
+            limits.check_pixels(*facts.size)
+            limits.check_values(facts)
             return source.read(path).pixels
         except RefusedError:
             raise
         except InputError as error:
-            raise InputError(str(error).replace(str(path), _NAME), error.argument) from error
-
-
-def uploaded(photograph: Mapping[str, Any], folder: Path, limits: Limits) -> bytes:
-    """Reads the uploaded file that the page names.
-
-    Args:
-        photograph: the page's description of it, with its ``path``. A program can send any path here.
-        folder: folder of uploads; no other file is read.
-        limits: limit on bytes.
-
-    Raises:
-        RefusedError: the file is too large.
-        InputError: the folder has no such file.
-    """
-    name = photograph.get("path")
-    if isinstance(name, str) and "\0" not in name:
-        path = Path(name).resolve()  # follows links too
-        if path.is_relative_to(folder.resolve()) and path.is_file():
-            limits.check_bytes(path.stat().st_size)
-            return path.read_bytes()
-    raise InputError("the server does not have this photograph any more; upload it again")
+            sentence = str(error).replace(str(path), _NAME)
+            raise InputError(_DAMAGED if folder in sentence else sentence, error.argument) from error
+        except (TypeError, ValueError, ArithmeticError, MemoryError) as error:  # of facts that no image has
+            raise InputError(_DAMAGED) from error

@@ -17,7 +17,7 @@ LONG_SIDE: int = 1600
 """Largest long side, in pixels, of pictures on the page; downloads have the size of the image."""
 
 
-def viewer(segmentation: Segmentation, name: str = "image") -> str:
+def viewer(segmentation: Segmentation) -> str:
     """Returns the HTML of a segmentation.
 
     The photograph, the colours and the class indices are three pictures of equal size. The browser lays the second over
@@ -26,7 +26,6 @@ def viewer(segmentation: Segmentation, name: str = "image") -> str:
 
     Args:
         segmentation: the segmentation to show.
-        name: name of the files to download, without a suffix.
     """
     height, width = segmentation.labels.shape
     scale = min(1.0, LONG_SIDE / max(height, width))
@@ -48,7 +47,6 @@ def viewer(segmentation: Segmentation, name: str = "image") -> str:
         shown=shown,
         others=[row for row in rows if row not in shown],
         has_presence=segmentation.presence is not None,
-        name=name,
         label_map=base64.b64encode(label_png(segmentation)).decode("ascii"),
         json=Prediction.of(segmentation).model_dump_json(indent=2, exclude_unset=True),
     )

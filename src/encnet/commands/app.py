@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
-import tempfile
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_engine, with_protocol_first
-from encnet.system.errors import InputError
+from encnet.system.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
+TOKEN = "ENCNET_TOKEN"
+_SHORTEST = 16
+_PACKAGES = ("fastapi", "h11", "multipart", "pydantic", "python_multipart", "starlette", "uvicorn")
 SUMMARY = "a page that segments photographs, and an HTTP route for programs"
 
 
@@ -38,6 +42,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--timeout", type=float, default=usual.timeout, help="longest time until an answer, in seconds")
     parser.add_argument("--concurrency", type=int, default=usual.concurrency, help="images predicted at the same time")
+    parser.add_argument(
+        "--allowed_hosts",
+        type=str,
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="names under which browsers reach the server, besides addresses and localhost; others are refused",
+    )
+    parser.add_argument(
+        "--token_file",
+        type=str,
+        default=None,
+        help=f"file with the token that every request has to send; else the environment variable {TOKEN}, else none",
+    )
     parser.add_argument("--protocol", type=Protocol, default=Protocol())
     add_engine(parser)
 
@@ -50,21 +68,57 @@ def run(arguments: Any) -> int:
     from encnet.app.limits import Limits
 
     limits = Limits(arguments.max_megapixels, arguments.max_megabytes, arguments.timeout, arguments.concurrency)
-    with tempfile.TemporaryDirectory(prefix="encnet-app-") as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads  # set before Gradio is imported, which would make a folder of its own
-        try:
-            from encnet.app.server import serve
-            from encnet.app.service import Service
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in ("fastapi", "gradio", "pydantic", "starlette", "uvicorn"):
-                raise
-            raise InputError(
-                f"the page needs {error.name}, which is not installed; run `pip install 'encnet[app]'`"
-            ) from error
-        from encnet.inference import Predictor
+    token = _token(arguments.token_file)
+    try:
+        from encnet.app.server import serve
+        from encnet.app.service import Service
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in _PACKAGES:
+            raise
+        raise InputError(
+            f"the page needs {error.name}, which is not installed; run `pip install 'encnet[app]'`"
+        ) from error
+    from encnet.inference import Predictor
 
-        predictor = Predictor(
-            arguments.checkpoint, arguments.protocol, arguments.device, arguments.precision, arguments.engine
+    predictor = Predictor(
+        arguments.checkpoint, arguments.protocol, arguments.device, arguments.precision, arguments.engine
+    )
+    if token is None and not _is_loopback(arguments.host):
+        print(
+            f"encnet: whoever reaches {arguments.host} can use the model; set a token with --token_file or {TOKEN}",
+            file=sys.stderr,
         )
-        serve(Service(predictor, limits), Path(uploads), arguments.host, arguments.port)
+    serve(Service(predictor, limits), arguments.host, arguments.port, arguments.allowed_hosts, token)
     return 0
+
+
+def _token(path: str | None) -> str | None:
+    """The token in a file or in the environment, where lists of processes do not show it; None if there is none.
+
+    Raises:
+        InputError: the file cannot be read, or the token is too short or has other characters.
+    """
+    if path is not None:
+        source = path
+        try:
+            token = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read the token in {path}: {first_line(error)}", "token_file") from error
+    elif TOKEN in os.environ:
+        source, token = TOKEN, os.environ[TOKEN].strip()
+    else:
+        return None
+    if len(token) < _SHORTEST or not (token.isascii() and token.isprintable() and " " not in token):
+        raise InputError(
+            f"the token in {source} must have at least {_SHORTEST} ASCII characters and no space;"
+            " `python -c 'import secrets; print(secrets.token_urlsafe())'` makes one",
+            "token_file",
+        )
+    return token
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

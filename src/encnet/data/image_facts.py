@@ -32,6 +32,7 @@ class ImageFacts(NamedTuple):
     orientation: int = 1  #: EXIF orientation, 1 to 8
     pages: int = 1  #: number of pages or frames; only the first is read
     nodata: float | None = None  #: value of pixels without data, in TIFFs that GDAL wrote
+    tile: tuple[int, int] = (0, 0)  #: (width, height) of the tiles of a TIFF; (0, 0) without tiles
 
     @property
     def shown_size(self) -> tuple[int, int]:
@@ -133,7 +134,9 @@ def _tiff_facts(tags: Mapping[int, Any], mode: str) -> ImageFacts:
     if complete and mode in _CONVERTED:
         bands = 3
     orientation, nodata = _valid(tags.get(_ORIENTATION)), _number(tags.get(42113))
-    return ImageFacts(size, bands, dtype, mode if complete else "", alpha, orientation, nodata=nodata)
+    width, height = (tags.get(tag) for tag in (322, 323))
+    tile = (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
+    return ImageFacts(size, bands, dtype, mode if complete else "", alpha, orientation, nodata=nodata, tile=tile)
 
 
 def _number(text: Any) -> float | None:
