@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, cast
 from torch import Tensor
 
 from encnet.model.normalisation import IMAGENET_MEAN, IMAGENET_STD
+from encnet.system.checks import shown
 from encnet.system.errors import InputError
 
 Origin = Literal["keys", "meta", "argument", "convention"]
@@ -160,7 +161,7 @@ def head_settings(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Settin
     def shape(name: str, dimensions: int) -> Sequence[int]:
         tensor = tensors.get(name)
         if tensor is None or tensor.dim() != dimensions:
-            held = "no tensor" if tensor is None else f"a tensor of shape {tuple(tensor.shape)}"
+            held = "no tensor" if tensor is None else f"a tensor of shape {shown(tuple(tensor.shape))}"
             raise InputError(f"{path} has {held} for our {name}; give the state dict of a whole EncNet")
         return tensor.shape
 
