@@ -18,7 +18,7 @@ from encnet.system.errors import InputError
         ("num_codes", 0, "num_codes is 0; it must be a whole number from 1 to 65536"),
         ("head_channels", 0, "head_channels is 0; it must be a whole number from 1 to 65536"),
         ("aux_channels", 0, "aux_channels is 0; it must be a whole number from 1 to 65536"),
-        ("dropout", 1.0, "dropout is 1.0; it must be a number from 0 and below 1"),
+        ("dropout", 1.0, "dropout is 1.0; it must be a number of at least 0 and below 1"),
         ("dropout", -0.1, "dropout is -0.1"),
         ("output_stride", 4, "output_stride is 4; it must be 8, 16 or 32"),
         ("conv_in_kernel", 2, "conv_in_kernel is 2; it must be 1 or 3"),

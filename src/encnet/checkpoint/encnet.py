@@ -65,9 +65,9 @@ class EncNet(
         if "full_resolution" in numbers:  # written by version 0.1
             numbers["head"] = "fullres" if numbers.pop("full_resolution") else "enc"
         try:
-            options = ModelOptions.of(numbers, str(path))
+            options = ModelOptions.of(numbers, "the file")
         except InputError as error:
-            raise InputError(f"{error}; if a later encnet wrote this file, update encnet") from error
+            raise InputError(f"{path}: {error}; if a later encnet wrote this file, update encnet") from error
         require_fit(path, held, options, num_classes, info.variant)
         try:
             check_classes(info.classes, info.palette, num_classes)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from encnet.commands.unused import UNUSED_PROTOCOL, given_values, refuse_unused
 from encnet.commands.words import nearest, spelled_out, value_first, with_underscores
-from encnet.system.errors import InputError
+from encnet.system.checks import shortened
+from encnet.system.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -62,16 +64,36 @@ def run_command(program: str, command: Command, words: list[str]) -> int:
         flags += [flag for action in parser._actions for flag in action.option_strings]
         prepared: Callable[[list[str]], list[str]] = getattr(command, "prepared", list)
         words = spelled_out(with_underscores(words), parser)
-        arguments = parser.instantiate(parser.parse_args(prepared(words)))
+        arguments = _parsed(parser, prepared(words))
         arguments.given = given_values(parser, words)
         refuse_unused(arguments, (*getattr(command, "UNUSED", ()), *UNUSED_PROTOCOL))
         return command.run(arguments)
     except InputError as error:
         print(f"encnet: {with_flag(error, flags)}", file=sys.stderr)
         return WRONG_INPUT
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = shortened(str(error.filename), 80)
+        print(f"encnet: the name {name} is too long for a file; give the path of one", file=sys.stderr)
+        return WRONG_INPUT
     except KeyboardInterrupt:
         print("encnet: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _parsed(parser: ArgumentParser, words: list[str]) -> Any:
+    """The arguments of a command line.
+
+    Raises:
+        InputError: they cannot be parsed; a value can be the name of a file of settings, which can be damaged.
+    """
+    try:
+        return parser.instantiate(parser.parse_args(words))
+    except InputError:
+        raise
+    except (OSError, ValueError, RecursionError, OverflowError) as error:
+        raise InputError(f"the arguments cannot be read ({first_line(error)}); correct them") from error
 
 
 def make_parser(program: str, command: Command) -> ArgumentParser:
@@ -83,7 +105,9 @@ def make_parser(program: str, command: Command) -> ArgumentParser:
             message = " ".join(message.split())
             renamed = [f"{flag} was renamed: {new}" for flag, new in RENAMED.items() if flag in message]
             meant = nearest(message, [flag for action in self._actions for flag in action.option_strings])
-            raise InputError("; ".join(renamed or [f"{message}{meant} (`{program} --help` lists the arguments)"]))
+            raise InputError(
+                "; ".join(renamed or [f"{shortened(message, 400)}{meant} (`{program} --help` lists the arguments)"])
+            )
 
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = Parser(prog=program, description=command.SUMMARY)

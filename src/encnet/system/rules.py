@@ -39,8 +39,10 @@ def number(low: float, high: float, *, above: bool = False, below: bool = False)
             return False
         return (low < value if above else low <= value) and (value < high if below else value <= high)
 
-    allowed = f"a number {'above' if above else 'from'} {low:g} {'and below' if below else 'to'} {high:g}"
-    return Rule(allowed, holds)
+    if not above and not below:
+        return Rule(f"a number from {low:g} to {high:g}", holds)
+    words = f"{'above' if above else 'of at least'} {low:g} and {'below' if below else 'at most'} {high:g}"
+    return Rule(f"a number {words}", holds)
 
 
 def boolean() -> Rule:

@@ -36,6 +36,7 @@ from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.first_batches import FirstBatches
 from encnet.training.initial import normalisation_line, start_from
+from encnet.training.memory_need import require_step_fits
 from encnet.training.module import TrainingModule
 from encnet.training.own_resolution import at_own_resolution
 from encnet.training.position import Position
@@ -146,6 +147,7 @@ def _run(
     config, reasons = (config, ()) if given is None else choose(config, index, report, given)
     config, index = at_own_resolution(config, index)
     keep_freed_memory()
+    require_step_fits(config, index.labels.num_classes)
     pl.seed_everything(config.seed, verbose=False)
     if config.initial and resumed is not None:  # the state has all weights; the last model says of which network
         model, anew = build_model(index, dataclasses.replace(config, initial=str(folder / LAST_MODEL)))

@@ -51,8 +51,8 @@ def require_one_convention(file: ForeignFile, config: Mapping[str, Any], corners
     neck = look_up(config, "model", "neck", "align_corners")
     if neck is not None and neck != corners:
         raise InputError(
-            f"{file.path} interpolates with align_corners {shown(neck)} in its neck and {corners} in its head, but encnet"
-            " has one convention for both; convert a network that uses one"
+            f"{file.path} interpolates with align_corners {shown(neck)} in its neck and {corners} in its head, but"
+            " encnet has one convention for both; convert a network that uses one"
         )
 
 

@@ -39,7 +39,8 @@ def read_pdparams(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         stored = value[1] if isinstance(value, tuple) and len(value) == 2 else value  # (name in the graph, array)
         array = stored.array if isinstance(stored, StoredArray) else None
         if not isinstance(name, str) or array is None or array.dtype.kind not in "fiu" or not array.size:
-            held = f"a {type(stored).__name__}" if array is None else f"an array of {array.dtype}"
+            kind = type(stored).__name__.lstrip("_")
+            held = f"a {kind}" if array is None else f"an array of {array.dtype}"
             raise InputError(
                 f"{path} holds {held} under {shown(name)} instead of an array of numbers; save model.state_dict() alone"
             )

@@ -73,7 +73,15 @@ def test_backbones_of_other_families_have_the_output_stride(name: str) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir", "act_layer", "block_args"],
+    [
+        "checkpoint_path",
+        "pretrained",
+        "pretrained_cfg",
+        "pretrained_cfg_overlay",
+        "cache_dir",
+        "act_layer",
+        "block_args",
+    ],
 )
 def test_options_that_read_other_files_or_look_up_names_are_refused(option: str) -> None:
     with pytest.raises(InputError) as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +45,8 @@ class ExportedProgramEngine:
         self.precision: str = precision
         self.description: Description = Description.from_json(_metadata(self.path), path)
         try:
-            program = torch.export.load(path)
+            with _quiet():
+                program = torch.export.load(path)
             inputs, outputs = _ports(program)
             self._program: Any = program.module()
         except Exception as error:
@@ -61,6 +65,18 @@ class ExportedProgramEngine:
         except Exception as error:
             raise cannot_run(self.path, error) from error
         return require_scores(self.path, scores, len(images), self.description)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps PyTorch from logging the traceback of an error that it also raises."""
+    log = logging.getLogger("torch.export")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _ports(program: ExportedProgram) -> tuple[list[Port], list[Port]]:
