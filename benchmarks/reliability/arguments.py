@@ -39,7 +39,7 @@ _WORDS = (
 """Values of an argument, by type; names of files are those that :func:`prepare` writes."""
 
 _SMALL = ("0", "-1", ".nan", ".inf", "-.inf", "0.5", "none", "", "x", "1000000000000000000000000000000")
-_ENDLESS = ("steps", "epochs", "minutes", "validate_every", "accumulate", "patience", "devices", "nodes")
+_ENDLESS = ("steps", "epochs", "minutes", "validate_every", "accumulate", "patience", "batch_size", "devices", "nodes")
 """Arguments whose large values are sound and take hours: they get :data:`_SMALL` values."""
 _UNTRIED = ("help", "print_config", "resume", "compile")
 

@@ -83,21 +83,22 @@ def limit_memory(gigabytes: float) -> None:
 def main(name: str, seed: int, first: int, number: int, folder: Path) -> None:
     """Runs cases ``first`` to ``number`` of a kind, and appends a line of JSON for each to ``folder``/results.jsonl.
 
-    A case that ends the process leaves no line. ``folder``/sound holds the sound files, ``folder``/case one case.
+    A case that ends the process leaves no line, but its name in ``folder``/case.txt. ``folder``/sound holds the sound
+    files, ``folder``/case one case.
     """
-    module, sound, place = kind(name), folder / "sound", folder / "case"
+    sound, place = folder / "sound", folder / "case"
     for index in range(first, number):
         if index == first:  # a sound case first: all libraries are loaded before memory is limited
             outcome(_made(name, seed, -1, sound, place))
             limit_memory(GIGABYTES)
         case = _made(name, seed, index, sound, place)
+        (folder / "case.txt").write_text(case.name, encoding="utf-8", errors="replace")
         signal.alarm(SECONDS)
         became, message = outcome(case)
         signal.alarm(0)
         line = {"index": index, "case": case.name, "outcome": became, "message": message}
         with (folder / "results.jsonl").open("a", encoding="utf-8", errors="replace") as file:
             file.write(json.dumps(line) + "\n")
-    assert module.TITLE
 
 
 def _made(name: str, seed: int, index: int, sound: Path, place: Path) -> Case:

@@ -72,11 +72,7 @@ def tried(name: str, seed: int, number: int) -> list[dict[str, Any]]:
             arguments = [name, str(seed), str(len(results)), str(number), str(folder)]
             done = subprocess.run(
                 [*words, *arguments],
-                env={
-                    **os.environ,
-                    "MALLOC_ARENA_MAX": "2",
-                    "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
-                },
+                env={**os.environ, "MALLOC_ARENA_MAX": "2"},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 check=False,
@@ -87,7 +83,8 @@ def tried(name: str, seed: int, number: int) -> list[dict[str, Any]]:
             lines.unlink(missing_ok=True)
             if len(results) < number:
                 reason = f"status {done.returncode}: {done.stderr.decode(errors='replace')[-300:]}"
-                results.append({"index": len(results), "case": "", "outcome": "died", "message": reason})
+                name_of_case = (folder / "case.txt").read_text(encoding="utf-8")
+                results.append({"index": len(results), "case": name_of_case, "outcome": "died", "message": reason})
         return results
 
 

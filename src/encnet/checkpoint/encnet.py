@@ -80,7 +80,8 @@ class EncNet(
         model.info = info
         model.eval()
         with torch.inference_mode():
-            if not bool(model(model.example(), full_size=False).logits.isfinite().all()):
+            example = torch.linspace(-2, 2, model.example().numel()).view_as(model.example())
+            if not bool(model(example, full_size=False).logits.isfinite().all()):
                 raise InputError(
                     f"{path} has weights of which the class scores are not finite; give another checkpoint"
                 )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WRONG_INPUT = 2
 INCOMPLETE = 1  # something was left out that the user probably meant
 INTERRUPTED = 130
+LONGEST: int = 800
+"""The most characters of a message; names from a command line or a file can be of any length."""
 
 RENAMED: dict[str, str] = {
     "--model.full_resolution": "write `--model.head fullres` instead of true, `--model.head enc` instead of false",
@@ -69,7 +71,7 @@ def run_command(program: str, command: Command, words: list[str]) -> int:
         refuse_unused(arguments, (*getattr(command, "UNUSED", ()), *UNUSED_PROTOCOL))
         return command.run(arguments)
     except InputError as error:
-        print(f"encnet: {with_flag(error, flags)}", file=sys.stderr)
+        print(f"encnet: {shortened(with_flag(error, flags), LONGEST)}", file=sys.stderr)
         return WRONG_INPUT
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:

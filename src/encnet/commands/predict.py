@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import (
     INCOMPLETE,
+    LONGEST,
     WRONG_INPUT,
     add_engine,
     add_overwrite,
     with_flag,
     with_protocol_first,
 )
+from encnet.system.checks import shortened
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,7 +150,7 @@ def run(arguments: Any) -> int:
         ranking.save(arguments.out, overwrite=True)
         Console().print(ranking.table())
     for failure in failures:
-        print(f"encnet: {with_flag(failure, FLAGS)}", file=sys.stderr)
+        print(f"encnet: {shortened(with_flag(failure, FLAGS), LONGEST)}", file=sys.stderr)
     print("\n".join(plan.finish(predicted)))
     print(f"wrote {len(predicted)} {'prediction' if len(predicted) == 1 else 'predictions'} to {arguments.out}")
     return WRONG_INPUT if failures else 0 if plan.complete else INCOMPLETE

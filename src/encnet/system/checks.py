@@ -37,6 +37,10 @@ def shown(value: object) -> str:
 
 
 def shortened(line: str, longest: int = 200) -> str:
-    """The text on one line, its middle left out if it is longer than ``longest`` characters."""
+    """The text on one line, its middle left out if it is longer than ``longest`` characters.
+
+    Control characters, and others that a terminal obeys instead of showing, are written as escapes.
+    """
     line = " ".join(line.split())
-    return line if len(line) <= longest else f"{line[: longest * 2 // 3]} ... {line[-(longest // 3) :]}"
+    line = line if len(line) <= longest else f"{line[: longest * 2 // 3]} ... {line[-(longest // 3) :]}"
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)

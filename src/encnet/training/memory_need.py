@@ -98,7 +98,7 @@ def feature_bytes(options: ModelOptions, num_classes: int, height: int, width: i
                 network(torch.empty(2, options.in_channels, rows, columns), full_size=False)
     except Exception:  # a part of somebody else's, which runs on real tensors only: its features are not counted
         return 0.0
-    kept -= 2 * sum(tensor.nbytes for tensor in network.parameters())  # saved too, and counted as weights
+    kept -= sum(tensor.nbytes for tensor in network.parameters())  # saved too, and counted as weights
     return max(kept, 0) / 2 * (height * width) / (rows * columns)
 
 

@@ -111,7 +111,7 @@ def torch_device(name: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # fails on "meta", whose tensors have no values
     except (RuntimeError, AssertionError) as error:
         raise InputError(
             f"the device {str(name)!r} cannot be used ({first_line(error)}); choose auto, cpu or cuda", "device"
