@@ -25,6 +25,7 @@ SUBJECTS = {
     "tutorial": "the tutorial form of EncNet, with its classifier at full resolution",
     "context": "what the context encoding is worth",
     "accuracy": "mean IoU for the same minutes of training, beside a library's decoders and without parts of encnet",
+    "reliability": "what becomes of damaged and hostile input of each kind; writes the counts to --page",
     "document": "measures nothing: writes --page from what the others left in --out",
 }
 """Subject -> what it measures."""
@@ -122,7 +123,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--networks", type=names, default=None, help="accuracy: networks; none is encnet and the library's decoders"
     )
     parser.add_argument("--epochs", type=int | None, default=None, help="context: epochs per run; none is the recipe's")
-    parser.add_argument("--page", type=str, default="docs/performance.md", help="document: the page to write")
+    parser.add_argument("--kinds", type=names, default=None, help="reliability: kinds of input; none is all")
+    parser.add_argument("--number", type=int | None, default=None, help="reliability: cases of each kind")
+    parser.add_argument("--seed", type=int, default=0, help="reliability: seed of the cases")
+    parser.add_argument(
+        "--page",
+        type=str | None,
+        default=None,
+        help="document, reliability: the page to write; none is docs/performance.md or docs/reliability.md",
+    )
 
 
 def run(arguments: Any) -> int:
@@ -187,8 +196,13 @@ def run(arguments: Any) -> int:
             raise InputError("--dataset is missing; `accuracy` trains on a data set with the splits train and val")
         options = given("recipe", "minutes", "networks", "seeds", "repeats")
         benchmark_accuracy(arguments.out, arguments.dataset, **options)
+    elif arguments.subject == "reliability":
+        from benchmarks.reliability.run import benchmark_reliability
+
+        page = arguments.page or "docs/reliability.md"
+        print(f"wrote {benchmark_reliability(page, seed=arguments.seed, **given('kinds', 'number'))}")
     else:
         from benchmarks.document import write_document
 
-        print(f"wrote {write_document(arguments.out, arguments.page)}")
+        print(f"wrote {write_document(arguments.out, arguments.page or 'docs/performance.md')}")
     return 0

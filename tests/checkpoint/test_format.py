@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from encnet.checkpoint.format import read_checkpoint, write_checkpoint
+from encnet.checkpoint.format import TensorType, read_header, read_tensors, write_checkpoint
 from encnet.model.info import ModelInfo
 from encnet.system.errors import InputError
 
@@ -18,8 +18,9 @@ def test_tensors_and_info_are_read_as_they_were_written(tmp_path: Path) -> None:
     tensors = {"a": torch.randn(2, 3).T, "b": torch.arange(3)}
     info = ModelInfo("x", {"num_classes": 2}, [0.5], [0.25], classes=["ä", "b"], training={"scores": {"iou": 0.5}})
     write_checkpoint(tmp_path / "x.safetensors", tensors, info)
-    read, read_info = read_checkpoint(tmp_path / "x.safetensors")
+    read, (read_info, types) = read_tensors(tmp_path / "x.safetensors"), read_header(tmp_path / "x.safetensors")
     assert read_info == info
+    assert types == {name: TensorType.of(tensor) for name, tensor in tensors.items()}
     assert read.keys() == tensors.keys()
     assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
 
@@ -38,5 +39,5 @@ def test_wrong_metadata_is_refused_with_one_sentence(saved: Path, changes: dict[
         metadata = dict(file.metadata())
     save_file(load_file(saved), saved, metadata | changes)
     with pytest.raises(InputError, match=message) as error:
-        read_checkpoint(saved)
+        read_header(saved)
     assert "\n" not in str(error.value)

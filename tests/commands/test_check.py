@@ -86,7 +86,7 @@ def test_the_working_size_is_on_the_page(data: Path, capsys: pytest.CaptureFixtu
     assert main(["check", str(data), "--long-side", "100"]) == 0
     assert "resizes the long side of each image to 100 pixels" in Path("check.html").read_text()
     assert main(["check", str(data), "--long-side", "8"]) == 2
-    assert "long_side is 8; it must be at least 16 (--long_side)" in capsys.readouterr().err
+    assert "long_side is 8; it must be from 16 to 32768 pixels (--long_side)" in capsys.readouterr().err
 
 
 def test_a_page_of_encnet_is_replaced_and_another_file_only_if_that_is_allowed(

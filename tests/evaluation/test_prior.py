@@ -12,7 +12,7 @@ from PIL import Image
 from sample_paths import path_of
 
 from encnet.checkpoint.create import create_model
-from encnet.checkpoint.format import read_checkpoint
+from encnet.checkpoint.format import read_header, read_tensors
 from encnet.cli import main
 from encnet.data.dataset import DatasetIndex
 from encnet.data.formats import read_dataset
@@ -105,12 +105,13 @@ def test_a_prior_that_helps_is_saved(
     printed = capsys.readouterr().out
     assert "the prior helps" in printed
     assert f"wrote {out}" in printed.replace("\n", "")
-    before, after = read_checkpoint(model), read_checkpoint(out)
-    assert after[1].presence_prior == found.strength
-    after[1].presence_prior = 0.0
-    assert after[1] == before[1]
-    for name, tensor in before[0].items():
-        assert torch.equal(tensor, after[0][name])
+    before, after = read_header(model).info, read_header(out).info
+    assert after.presence_prior == found.strength
+    after.presence_prior = 0.0
+    assert after == before
+    tensors = read_tensors(out)
+    for name, tensor in read_tensors(model).items():
+        assert torch.equal(tensor, tensors[name])
     written = json.loads((tmp_path / "out/prior.json").read_text(encoding="utf-8"))
     assert written == found.to_dict()
     assert written["strength"] == found.strength

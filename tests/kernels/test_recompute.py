@@ -76,7 +76,7 @@ def test_recomputed_network_keeps_fewer_bytes(variant: str, stages: int, share: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"recompute_stages": 5}, "recompute_stages is 5; it must be from 0 to 4"),
+        ({"recompute_stages": 5}, "recompute_stages is 5; it must be a whole number from 0 to 4"),
         (
             {"recompute_stages": 1, "backbone": "regnety_002"},
             "'regnety_002' is not a ResNet, EfficientNet or MobileNet V3 of timm; leave out recompute_stages",

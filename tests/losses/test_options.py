@@ -13,10 +13,10 @@ from encnet.system.errors import InputError
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"se_weight": -0.1}, "loss.se_weight is -0.1; it must be at least 0"),
-        ({"aux_weight": -0.1}, "loss.aux_weight is -0.1; it must be at least 0"),
-        ({"jaccard_weight": -0.1}, "loss.jaccard_weight is -0.1; it must be at least 0"),
-        ({"class_weight_power": 1.5}, "loss.class_weight_power is 1.5; it must be from 0 to 1"),
+        ({"se_weight": -0.1}, "loss.se_weight is -0.1; it must be a number from 0"),
+        ({"aux_weight": -0.1}, "loss.aux_weight is -0.1; it must be a number from 0"),
+        ({"jaccard_weight": -0.1}, "loss.jaccard_weight is -0.1; it must be a number from 0"),
+        ({"class_weight_power": 1.5}, "loss.class_weight_power is 1.5; it must be a number from 0 to 1"),
         ({"class_weight_fade": True}, "loss.class_weight_fade is True; it must be false where class_weight_power is 0"),
     ],
 )

@@ -39,7 +39,7 @@ def test_optional_parts_are_built_on_request(head: str) -> None:
 
 @pytest.mark.parametrize("num_classes", [0, 65536])
 def test_number_of_classes_is_from_1_to_65535(num_classes: int) -> None:
-    message = f"num_classes is {num_classes}; it must be from 1 to 65535"
+    message = f"num_classes is {num_classes}; it must be a whole number from 1 to 65535"
     with pytest.raises(InputError, match=message) as error:
         build_parts(ModelOptions(), num_classes)
     assert error.value.argument == "num_classes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -14,22 +15,31 @@ from encnet.system.errors import InputError
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("num_codes", 0, "num_codes is 0; it must be at least 1"),
-        ("head_channels", 0, "head_channels is 0; it must be at least 1"),
-        ("aux_channels", 0, "aux_channels is 0; it must be at least 1"),
-        ("dropout", 1.0, "dropout is 1.0; it must be at least 0 and less than 1"),
+        ("num_codes", 0, "num_codes is 0; it must be a whole number from 1 to 65536"),
+        ("head_channels", 0, "head_channels is 0; it must be a whole number from 1 to 65536"),
+        ("aux_channels", 0, "aux_channels is 0; it must be a whole number from 1 to 65536"),
+        ("dropout", 1.0, "dropout is 1.0; it must be a number of at least 0 and below 1"),
         ("dropout", -0.1, "dropout is -0.1"),
         ("output_stride", 4, "output_stride is 4; it must be 8, 16 or 32"),
         ("conv_in_kernel", 2, "conv_in_kernel is 2; it must be 1 or 3"),
-        ("recompute_stages", 5, "recompute_stages is 5; it must be from 0 to 4"),
+        ("recompute_stages", 5, "recompute_stages is 5; it must be a whole number from 0 to 4"),
         ("recompute_stages", -1, "recompute_stages is -1"),
         ("in_channels", 0, "in_channels is 0"),
         ("mean", (0.5,), "mean is .* one value for each of the 3 input channels"),
         ("std", (0.5,) * 4, "std is .* one value for each of the 3 input channels"),
-        ("std", (0.0, 1.0, 1.0), "std is .*; it must be positive"),
-        ("detail_channels", (8, 8, 8), r"detail_channels is \[8, 8, 8\]; it must be at most two positive widths"),
+        ("std", (0.0, 1.0, 1.0), r"std is .* each a number above 0"),
+        ("detail_channels", (8, 8, 8), r"detail_channels is \[8, 8, 8\]; it must be a list of 0 to 2 values"),
         ("detail_channels", (8, 0), "detail_channels is"),
         ("presence_loss", "l1", "presence_loss is 'l1'; it must be 'bce' or 'mse'"),
+        ("num_codes", 10**12, "num_codes is 1000000000000; it must be a whole number from 1 to 65536"),
+        ("num_codes", True, "num_codes is True"),
+        ("head_channels", "512", "head_channels is '512'"),
+        ("dropout", math.nan, "dropout is nan"),
+        ("mean", (math.inf, 0.0, 0.0), "mean is .*inf"),
+        ("jpu", 1, "jpu is 1; it must be true or false"),
+        ("backbone", ["resnet18"], r"backbone is \['resnet18'\]; it must be text"),
+        ("backbone_options", [1], r"backbone_options is \[1\]; it must be a mapping"),
+        ("detail_channels", 8, "detail_channels is 8; it must be a list"),
     ],
 )
 def test_option_out_of_range_is_refused_by_name(option: str, value: Any, message: str) -> None:

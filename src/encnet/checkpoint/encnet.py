@@ -8,15 +8,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import ModelCard, ModelHubMixin
 from huggingface_hub.errors import LocalEntryNotFoundError
 from typing_extensions import Self
 
 from encnet.checkpoint.card import WRITTEN_BY_ENCNET, model_card
-from encnet.checkpoint.format import read_checkpoint, write_checkpoint
+from encnet.checkpoint.fit import require_fit
+from encnet.checkpoint.format import read_header, read_tensors, write_checkpoint
 from encnet.checkpoint.hub import BEST_MODEL, CARD_FILE, CONFIG_FILE, MODEL_FILE, download, pulling, pushing
 from encnet.model.network import Network
 from encnet.model.options import ModelOptions
+from encnet.model.schema import check_classes
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
 
@@ -42,7 +45,7 @@ class EncNet(
         """Writes weights and ``info`` to one safetensors file, which ``encnet.load`` reads; replaces an existing file.
 
         Raises:
-            InputError: the file cannot be written.
+            InputError: the file cannot be written, a weight is not finite, or a field of ``info`` is out of range.
         """
         write_checkpoint(path, self.state_dict(), self.info)
 
@@ -51,26 +54,38 @@ class EncNet(
         """Returns the model of a file that :meth:`save` wrote, in eval mode, on the CPU.
 
         Raises:
-            InputError: the file is missing, damaged, not written by encnet, or does not fit the model that it names.
+            InputError: the file is missing, damaged, not written by encnet, or does not fit the model that it names; or
+                its weights, or the class scores that they give, are not finite.
         """
-        tensors, info = read_checkpoint(path)
+        info, held = read_header(path)
         numbers = {"mean": tuple(info.mean), "std": tuple(info.std), **info.options}
+        if "num_classes" not in numbers:
+            raise InputError(f"{path} has damaged metadata: options.num_classes is missing; save the checkpoint again")
         num_classes = numbers.pop("num_classes")
         if "full_resolution" in numbers:  # written by version 0.1
             numbers["head"] = "fullres" if numbers.pop("full_resolution") else "enc"
         try:
-            options = ModelOptions.of(numbers, str(path))
+            options = ModelOptions.of(numbers, "the file")
         except InputError as error:
-            raise InputError(f"{error}; if a later encnet wrote this file, update encnet") from error
-        model = cls.from_options(options, num_classes, variant=info.variant)
+            raise InputError(f"{path}: {error}; if a later encnet wrote this file, update encnet") from error
+        require_fit(path, held, options, num_classes, info.variant)
         try:
-            model.load_state_dict(tensors)
-        except RuntimeError as error:
-            message = " ".join(str(error).split())
-            raise InputError(f"{path} does not fit the {info.variant} that it names: {message}") from error
+            check_classes(info.classes, info.palette, num_classes)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        tensors = read_tensors(path)
+        model = cls.from_options(options, num_classes, variant=info.variant)
+        model.load_state_dict(tensors)
         info.options, info.multiple_of = model.info.options, model.info.multiple_of
         model.info = info
-        return model.eval()
+        model.eval()
+        with torch.inference_mode():
+            example = torch.linspace(-2, 2, model.example().numel()).view_as(model.example())
+            if not bool(model(example, full_size=False).logits.isfinite().all()):
+                raise InputError(
+                    f"{path} has weights of which the class scores are not finite; give another checkpoint"
+                )
+        return model
 
     def save_pretrained(
         self, save_directory: str | os.PathLike[str], *, license: str | None = None, **arguments: Any

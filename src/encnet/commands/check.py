@@ -54,7 +54,8 @@ def run(arguments: Any) -> int:
     from encnet.system.terminal import Terminal
 
     console = Terminal()
-    require(arguments.long_side is None or arguments.long_side >= 16, "long_side", arguments.long_side, "at least 16")
+    fits = arguments.long_side is None or 16 <= arguments.long_side <= 32768
+    require(fits, "long_side", arguments.long_side, "from 16 to 32768 pixels")
     index = read_dataset(arguments.dataset, arguments.format)
     page = _page(arguments.out, index.root)
     if page is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from encnet.commands.unused import UNUSED_PROTOCOL, given_values, refuse_unused
 from encnet.commands.words import nearest, spelled_out, value_first, with_underscores
-from encnet.system.errors import InputError
+from encnet.system.errors import InputError, first_line
 from encnet.system.processes import ProcessDied
 from encnet.system.signals import Stopped, is_first_process, raising
-from encnet.system.text import say
+from encnet.system.text import say, shortened, shown
 from encnet.system.unwritable import WRITE_ERRORS, unwritable
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 WRONG_INPUT = 2
 INCOMPLETE = 1  # something was left out that the user probably meant
 FAILED = 1  # another process of the command died
+LONGEST: int = 800
+"""The most characters of a message; names from a command line or a file can be of any length."""
 
 RENAMED: dict[str, str] = {
     "--model.full_resolution": "write `--model.head fullres` instead of true, `--model.head enc` instead of false",
@@ -84,16 +87,20 @@ def _run(program: str, command: Command, words: list[str]) -> int:
         flags += [flag for action in parser._actions for flag in action.option_strings]
         prepared: Callable[[list[str]], list[str]] = getattr(command, "prepared", list)
         words = spelled_out(with_underscores(words), parser)
-        arguments = parser.instantiate(parser.parse_args(prepared(words)))
+        arguments = _parsed(parser, prepared(words))
         arguments.given = given_values(parser, words)
         refuse_unused(arguments, (*getattr(command, "UNUSED", ()), *UNUSED_PROTOCOL))
         status = command.run(arguments)
         sys.stdout.flush()  # it may be a file on a full disk
         return status
     except InputError as error:
-        say(f"encnet: {with_flag(error, flags)}", error=True)
+        say(f"encnet: {shown(with_flag(error, flags), LONGEST)}", error=True)
         return WRONG_INPUT
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            name = shown(str(error.filename), 80)
+            say(f"encnet: the name {name} is too long for a file; give the path of one", error=True)
+            return WRONG_INPUT
         if error.errno not in WRITE_ERRORS:
             raise
         say(f"encnet: {unwritable(error.filename or 'the standard output or a temporary file', error)}", error=True)
@@ -116,6 +123,20 @@ def _forget_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _parsed(parser: ArgumentParser, words: list[str]) -> Any:
+    """The arguments of a command line.
+
+    Raises:
+        InputError: they cannot be parsed; a value can be the name of a file of settings, which can be damaged.
+    """
+    try:
+        return parser.instantiate(parser.parse_args(words))
+    except InputError:
+        raise
+    except (OSError, ValueError, RecursionError, OverflowError) as error:
+        raise InputError(f"the arguments cannot be read ({first_line(error)}); correct them") from error
+
+
 def make_parser(program: str, command: Command) -> ArgumentParser:
     """The parser of a command. It raises its errors as :class:`InputError`."""
     import jsonargparse
@@ -125,7 +146,9 @@ def make_parser(program: str, command: Command) -> ArgumentParser:
             message = " ".join(message.split())
             renamed = [f"{flag} was renamed: {new}" for flag, new in RENAMED.items() if flag in message]
             meant = nearest(message, [flag for action in self._actions for flag in action.option_strings])
-            raise InputError("; ".join(renamed or [f"{message}{meant} (`{program} --help` lists the arguments)"]))
+            raise InputError(
+                "; ".join(renamed or [f"{shortened(message, 400)}{meant} (`{program} --help` lists the arguments)"])
+            )
 
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = Parser(prog=program, description=command.SUMMARY)

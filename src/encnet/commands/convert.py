@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 SUMMARY = "reads a checkpoint of MMSegmentation, PyTorch-Encoding, FastFCN, PaddleSeg, the tutorial form; or a ResNet"
+LISTED = 20
+"""The most tensors that are listed if they do not fit."""
 UNUSED = (
     Unused(
         "format",
@@ -59,7 +61,7 @@ def run(arguments: Any) -> int:
     try:
         converted = convert_file(arguments.file, out, answers, arguments.classes, arguments.format, arguments.overwrite)
     except MisfitError as error:
-        for tensor in error.tensors:
+        for tensor in error.tensors[:LISTED]:
             say(f"encnet: {tensor}", error=True)
         raise
     table = Table("setting", "value", "from")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import (
     INCOMPLETE,
+    LONGEST,
     WRONG_INPUT,
     add_engine,
     add_overwrite,
@@ -17,7 +18,7 @@ from encnet.commands.command import (
     with_protocol_first,
 )
 from encnet.system.errors import InputError
-from encnet.system.text import say
+from encnet.system.text import say, shown
 from encnet.system.unwritable import UnwritableError
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def run(arguments: Any) -> int:
         files = (Path(arguments.out, f"{plan.stems[path]}.json") for path in tabled)
         write_areas(arguments.out, (json.loads(file.read_text(encoding="utf-8")) for file in files))
     for failure in failures:
-        say(f"encnet: {with_flag(failure, FLAGS)}", error=True)
+        say(f"encnet: {shown(with_flag(failure, FLAGS), LONGEST)}", error=True)
     for line in plan.finish(predicted):
         say(line)
     say(f"wrote {len(predicted)} {'prediction' if len(predicted) == 1 else 'predictions'} to {arguments.out}")

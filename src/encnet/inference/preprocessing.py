@@ -21,6 +21,7 @@ from encnet.data.pixels import Pixels, as_pixels, fill_of, picture, resized, siz
 from encnet.data.raster import listed
 from encnet.data.sample_files import ImageFile
 from encnet.data.source import PHOTOGRAPHS, ImageSource
+from encnet.inference.image_memory import require_image_fits
 from encnet.inference.memory_images import pixels_in_memory
 from encnet.model.info import ModelInfo
 from encnet.system.errors import InputError
@@ -104,12 +105,17 @@ class Preprocessing:
         """An image at the size that the network sees; the image itself if it has that size already.
 
         Shrinking averages pixels, as the bilinear filters of Pillow and torchvision do.
+
+        Raises:
+            InputError: an image of the size that the network sees does not fit into memory.
         """
         width, height = size_of(image)
         if self.long_side in (None, max(width, height)):
             return image
         scale = self.long_side / max(width, height)
-        return resized(image, (max(1, round(width * scale)), max(1, round(height * scale))))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        require_image_fits(size[1], size[0], "long_side")
+        return resized(image, size)
 
     def resized_array(self, images: np.ndarray) -> np.ndarray:
         """:meth:`resized` for images of one size, uint8 (B, H, W, C).

@@ -5,6 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from encnet.system.checks import require
+from encnet.system.rules import Rule, check_fields, number
+
+_WEIGHT = number(0, 1e6)
+_RULES: dict[str, Rule] = {
+    "se_weight": _WEIGHT,
+    "aux_weight": _WEIGHT,
+    "jaccard_weight": _WEIGHT,
+    "class_weight_power": number(0, 1),
+}
+"""Setting -> its rule."""
 
 
 @dataclass
@@ -32,9 +42,6 @@ class LossOptions:
     """Weight of one minus the soft mean IoU, added to the cross-entropy: it weighs classes equally, not pixels."""
 
     def __post_init__(self) -> None:
-        require(self.se_weight >= 0, "loss.se_weight", self.se_weight, "at least 0")
-        require(self.aux_weight >= 0, "loss.aux_weight", self.aux_weight, "at least 0")
-        require(self.jaccard_weight >= 0, "loss.jaccard_weight", self.jaccard_weight, "at least 0")
-        require(0 <= self.class_weight_power <= 1, "loss.class_weight_power", self.class_weight_power, "from 0 to 1")
+        check_fields(vars(self), _RULES, "loss")
         fade_fits = self.class_weight_power > 0 or not self.class_weight_fade
         require(fade_fits, "loss.class_weight_fade", self.class_weight_fade, "false where class_weight_power is 0")

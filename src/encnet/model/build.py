@@ -12,7 +12,9 @@ from encnet.model.heads import build_head
 from encnet.model.heads.auxiliary import FCNHead, PresenceHead
 from encnet.model.jpu import JPU
 from encnet.model.options import ModelOptions
+from encnet.model.schema import NUM_CLASSES
 from encnet.system.checks import require
+from encnet.system.text import quoted
 
 
 class Parts(NamedTuple):
@@ -38,7 +40,7 @@ def build_parts(options: ModelOptions, num_classes: int, pretrained: str | os.Pa
         InputError: a number is out of range, an option does not fit the backbone or the head, or the weights do not
             fit the backbone.
     """
-    require(1 <= num_classes <= 65535, "num_classes", num_classes, "from 1 to 65535")
+    require(NUM_CLASSES.holds(num_classes), "num_classes", quoted(num_classes), NUM_CLASSES.allowed)
     backbone = build_backbone(options)
     if pretrained is not None:
         backbone.load_pretrained(str(pretrained))

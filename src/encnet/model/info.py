@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from encnet.model.schema import INFO, check_info
+from encnet.system.errors import InputError
+from encnet.system.text import quoted
+
 
 @dataclass
 class ModelInfo:
@@ -40,6 +44,23 @@ class ModelInfo:
     source: dict[str, Any] = field(default_factory=dict)
     """Bands and range of values of image files (:class:`encnet.data.source.ImageSource` as JSON types); empty for 8-bit
     grey and RGB photographs, and in files of version 0.1."""
+
+    @classmethod
+    def of(cls, values: Any, place: str = "") -> ModelInfo:
+        """Returns the metadata that a file holds, checked against :mod:`encnet.model.schema`.
+
+        Args:
+            values: the content as JSON types; anything, if the file is damaged.
+            place: dotted name of the metadata in the file, for messages.
+
+        Raises:
+            InputError: a field is unknown or missing, or has another type or range.
+        """
+        check_info(values, place)
+        for name in values:
+            if name not in INFO:
+                raise InputError(f"there is no field {quoted(name)}; if a later encnet wrote this file, update encnet")
+        return cls(**values)
 
     @property
     def image_multiple(self) -> int:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from encnet.model.schema import OPTIONS
 from encnet.system.checks import require
 from encnet.system.errors import InputError
+from encnet.system.rules import check_fields
 
 RENAMED: dict[str, str] = {"full_resolution": "head: 'fullres' instead of true, 'enc' instead of false"}
 """Option of an earlier version -> its replacement."""
@@ -18,13 +20,14 @@ class ModelOptions:
     """The options of a network. A variant is a choice of these.
 
     Raises:
-        InputError: an option is out of range, or two options do not fit each other.
+        InputError: an option has another type or range than :data:`encnet.model.schema.OPTIONS` says, or two options
+            do not fit each other.
     """
 
     backbone: str = "resnet50c"
     """A timm model that supports features_only and output_stride, or FAMILY:NAME of another family of backbones."""
     backbone_options: dict[str, Any] | None = None
-    """Further arguments of the backbone's constructor."""
+    """Further arguments of the backbone's constructor, numbers above all: layers, channels, stem_width, ..."""
     output_stride: Literal[8, 16, 32] = 8
     """Stride of stage 4 in input pixels: with 8, stages 3 and 4 are dilated."""
     backbone_dilations: list[int] | None = None
@@ -75,23 +78,12 @@ class ModelOptions:
     def __post_init__(self) -> None:
         for name in ("backbone_dilations", "detail_channels"):  # lists, as JSON has them
             value = getattr(self, name)
-            object.__setattr__(self, name, list(value) if value else None)
-        details = self.detail_channels or []
-        require(self.output_stride in (8, 16, 32), "output_stride", self.output_stride, "8, 16 or 32")
-        require(self.num_codes >= 1, "num_codes", self.num_codes, "at least 1")
-        require(self.head_channels >= 1, "head_channels", self.head_channels, "at least 1")
-        require(self.aux_channels >= 1, "aux_channels", self.aux_channels, "at least 1")
-        widths_fit = len(details) <= 2 and min(details, default=1) >= 1
-        require(widths_fit, "detail_channels", details, "at most two positive widths")
-        require(0 <= self.recompute_stages <= 4, "recompute_stages", self.recompute_stages, "from 0 to 4")
-        require(self.conv_in_kernel in (1, 3), "conv_in_kernel", self.conv_in_kernel, "1 or 3")
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and less than 1")
-        require(self.presence_loss in ("bce", "mse"), "presence_loss", repr(self.presence_loss), "'bce' or 'mse'")
-        require(self.in_channels >= 1, "in_channels", self.in_channels, "at least 1")
+            if isinstance(value, list | tuple):
+                object.__setattr__(self, name, list(value) or None)
+        check_fields({name: getattr(self, name) for name in OPTIONS}, OPTIONS)
         one_each = f"one value for each of the {self.in_channels} input channels"
         require(self.mean is None or len(self.mean) == self.in_channels, "mean", self.mean, one_each)
         require(self.std is None or len(self.std) == self.in_channels, "std", self.std, one_each)
-        require(self.std is None or min(self.std) > 0, "std", self.std, "positive")
 
     @classmethod
     def of(cls, numbers: Mapping[str, Any], source: str) -> ModelOptions:

@@ -1,13 +1,15 @@
-"""Keeps the memory that a training step or a prediction frees for the next one."""
+"""The memory of this machine: how much is free, and freed blocks that are kept for the next step."""
 
 from __future__ import annotations
 
 import ctypes
 import platform
+from pathlib import Path
 
 # From glibc's malloc.h.
 _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
+_CGROUP = ("memory.max", "memory.current")
 
 
 def keep_freed_memory() -> bool:
@@ -26,3 +28,20 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL("libc.so.6").mallopt
     return bool(mallopt(_MMAP_THRESHOLD, 2**30)) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def free_memory() -> int | None:
+    """Bytes that this process can still take; None where the operating system does not say.
+
+    On Linux it is the memory that the kernel counts as available, or what the limit of the container leaves of it.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return None
+    try:
+        most, used = (Path("/sys/fs/cgroup", name).read_text(encoding="ascii") for name in _CGROUP)
+        return min(free, max(0, int(most) - int(used)))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return free

@@ -7,6 +7,7 @@ tables and bars, through :class:`encnet.system.terminal.Terminal`.
 from __future__ import annotations
 
 import re
+import reprlib
 import sys
 
 LONGEST: int = 2000
@@ -18,6 +19,10 @@ LONGEST_PATH: int = 1000
 OBEYED: str = "\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 """The characters that are escaped, as a class of a regular expression: control characters, separators of lines, changes
 of the direction of writing, and halves of surrogate pairs, which no encoding has."""
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+_SHORT.maxlong = 40
+_SHORT.maxlevel = 3
 _OBEYED = re.compile(f"[{OBEYED}]")
 
 
@@ -33,9 +38,17 @@ def shown(text: str, longest: int = LONGEST) -> str:
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def shortened(text: str, longest: int = 200) -> str:
+    """Text of a library or a file for a message, which may have several lines, as :func:`shown` makes it."""
+    return shown(" ".join(text.split()), longest)
+
+
 def quoted(value: object, longest: int = 80) -> str:
-    """A value of a file as Python writes it, for a message; a long one is shortened."""
-    return shown(repr(value), longest)
+    """A value of any type as Python writes it, in a few words, for a message."""
+    try:
+        return shown(_SHORT.repr(value), longest)
+    except Exception:  # the repr of a foreign object can raise anything
+        return f"a {type(value).__name__}"
 
 
 def not_a_name(text: str, path: bool = False) -> str | None:

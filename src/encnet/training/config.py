@@ -2,14 +2,65 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from encnet.losses.options import LossOptions
 from encnet.model.options import ModelOptions
 from encnet.system.checks import require
+from encnet.system.rules import Rule, check_fields, integer, many, number, one_of, optional
 from encnet.training.model_changes import ModelChanges
+
+_COUNT = integer(1, 2**31 - 1)
+_SHARE = number(0, 1)
+_LENGTH = optional(integer(16, 32768))
+
+_DATA: dict[str, Rule] = {
+    "batch_size": integer(1, 65536),
+    "workers": optional(integer(0, 256)),
+    "crop": many(integer(16, 32768), 2, 2),
+    "scale": many(number(0, 100, above=True), 2, 2),
+    "base_size": _LENGTH,
+    "long_side": _LENGTH,
+    "half_share": number(0, 1, below=True),
+    "max_class_share": number(0, 1, above=True),
+    "rotation": number(0, 45),
+    "jitter": _SHARE,
+    "blur": _SHARE,
+}
+"""Setting of :class:`DataConfig` -> its rule."""
+
+_OPTIMIZER: dict[str, Rule] = {
+    "lr": number(0, 1e6, above=True),
+    "head_lr_factor": number(0, 1e6, above=True),
+    "lr_batch": optional(_COUNT),
+    "weight_decay": number(0, 1e6),
+    "power": number(0, 1000),
+    "min_lr": number(0, 1e6),
+    "warmup_steps": integer(0, 2**31 - 1),
+    "clip_norm": number(0, 1e12),
+    "frozen_stages": integer(0, 4),
+    "accumulate": integer(1, 65536),
+}
+"""Setting of :class:`OptimizerConfig` -> its rule."""
+
+_RUN: dict[str, Rule] = {
+    "epochs": _COUNT,
+    "steps": optional(_COUNT),
+    "minutes": optional(number(0, 1e9, above=True)),
+    "save_every_minutes": number(0, 1e9, above=True),
+    "grace_seconds": optional(number(0, 1e9, above=True)),
+    "validate_every": _COUNT,
+    "patience": integer(0, 2**31 - 1),
+    "ema": number(0, 1, below=True),
+    "devices": Rule(
+        "auto, or a whole number from 1 to 1024", lambda value: value == "auto" or integer(1, 1024).holds(value)
+    ),
+    "nodes": integer(1, 65536),
+    "accelerator": one_of("auto", "cpu", "gpu", "cuda", "mps"),
+    "seed": integer(0, 2**32 - 1),
+}
+"""Setting of :class:`TrainConfig` -> its rule."""
 
 
 @dataclass
@@ -76,20 +127,11 @@ class DataConfig:
     """Share of the images that are slightly blurred, 0 to 1."""
 
     def __post_init__(self) -> None:
-        require(self.batch_size >= 1, "data.batch_size", self.batch_size, "at least 1")
-        require(self.workers is None or self.workers >= 0, "data.workers", self.workers, "at least 0")
-        require(min(self.crop) >= 16, "data.crop", self.crop, "at least 16 pixels high and wide")
-        require(0 < self.scale[0] <= self.scale[1], "data.scale", self.scale, "two positive factors, the smaller first")
-        require(0 <= self.half_share < 1, "data.half_share", self.half_share, "at least 0 and less than 1")
+        check_fields(vars(self), _DATA, "data")
+        low, high = self.scale
+        require(low <= high, "data.scale", self.scale, "two positive factors, the smaller first")
         halves = self.half_share == 0 or min(self.crop) >= 32
         require(halves, "data.crop", self.crop, "at least 32 pixels high and wide with data.half_share")
-        require(0 <= self.rotation <= 45, "data.rotation", self.rotation, "from 0 to 45 degrees")
-        require(0 <= self.jitter <= 1, "data.jitter", self.jitter, "from 0 to 1")
-        require(0 <= self.blur <= 1, "data.blur", self.blur, "from 0 to 1")
-        require(0 < self.max_class_share <= 1, "data.max_class_share", self.max_class_share, "above 0 and at most 1")
-        for name in ("base_size", "long_side"):
-            length = getattr(self, name)
-            require(length is None or length >= 16, f"data.{name}", length, "at least 16 pixels")
 
 
 @dataclass
@@ -121,15 +163,8 @@ class OptimizerConfig:
     """Batches whose gradients are accumulated for one step."""
 
     def __post_init__(self) -> None:
-        require(self.lr > 0, "optimizer.lr", self.lr, "positive")
-        require(self.head_lr_factor > 0, "optimizer.head_lr_factor", self.head_lr_factor, "positive")
-        require(self.lr_batch is None or self.lr_batch >= 1, "optimizer.lr_batch", self.lr_batch, "at least 1")
-        require(0 <= self.min_lr < self.lr, "optimizer.min_lr", self.min_lr, f"at least 0 and less than lr {self.lr}")
-        require(self.weight_decay >= 0, "optimizer.weight_decay", self.weight_decay, "at least 0")
-        require(self.warmup_steps >= 0, "optimizer.warmup_steps", self.warmup_steps, "at least 0")
-        require(self.clip_norm >= 0, "optimizer.clip_norm", self.clip_norm, "at least 0")
-        require(0 <= self.frozen_stages <= 4, "optimizer.frozen_stages", self.frozen_stages, "from 0 to 4")
-        require(self.accumulate >= 1, "optimizer.accumulate", self.accumulate, "at least 1")
+        check_fields(vars(self), _OPTIMIZER, "optimizer")
+        require(self.min_lr < self.lr, "optimizer.min_lr", self.min_lr, f"at least 0 and less than lr {self.lr}")
 
 
 @dataclass
@@ -169,7 +204,7 @@ class TrainConfig:
     channels_last: bool = True
     """Store images and features in channels-last memory layout."""
     accelerator: str = "auto"
-    """Type of device: auto, cpu, gpu, ..."""
+    """Type of device: auto, cpu, gpu, cuda or mps."""
     devices: int | Literal["auto"] = "auto"
     """Number of devices on each node."""
     nodes: int = 1
@@ -178,17 +213,7 @@ class TrainConfig:
     """Seed of initial weights, order and augmentation of the images, and dropout."""
 
     def __post_init__(self) -> None:
-        require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
-        require(self.steps is None or self.steps >= 1, "steps", self.steps, "at least 1")
-        require(self.minutes is None or 0 < self.minutes < math.inf, "minutes", self.minutes, "a positive number")
-        require(self.validate_every >= 1, "validate_every", self.validate_every, "at least 1")
-        saves = 0 < self.save_every_minutes < math.inf
-        require(saves, "save_every_minutes", self.save_every_minutes, "a positive number")
-        grace = self.grace_seconds is None or 0 < self.grace_seconds < math.inf
-        require(grace, "grace_seconds", self.grace_seconds, "a positive number")
-        require(self.patience >= 0, "patience", self.patience, "at least 0")
-        require(0 <= self.ema < 1, "ema", self.ema, "at least 0 and less than 1")
-        require(self.nodes >= 1, "nodes", self.nodes, "at least 1")
+        check_fields(vars(self), _RUN)
 
     def batches(self, per_epoch: int) -> int:
         """Returns the number of batches of the whole run, for the number of batches of an epoch."""

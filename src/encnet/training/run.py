@@ -37,6 +37,7 @@ from encnet.training.first_batches import FirstBatches
 from encnet.training.initial import normalisation_line
 from encnet.training.largest_batch import with_largest_batch
 from encnet.training.launching import ending_together, watch_main_process
+from encnet.training.memory_need import require_step_fits
 from encnet.training.module import TrainingModule
 from encnet.training.network import build_model
 from encnet.training.own_resolution import at_own_resolution
@@ -163,6 +164,7 @@ def _prepare_and_train(
     config, reasons = (config, ()) if given is None else choose(config, index, report, given)
     config, index = at_own_resolution(config, index)
     keep_freed_memory()
+    require_step_fits(config, index.labels.num_classes)
     pl.seed_everything(config.seed, verbose=False)
     if config.initial and resumed is not None:  # the state has all weights; the last model says of which network
         model, anew = build_model(index, dataclasses.replace(config, initial=str(folder / LAST_MODEL)))

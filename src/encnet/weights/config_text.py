@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+_LONGEST = 10**6
+"""The most characters of a config; the syntax tree takes a hundred times the memory of the text."""
+
 
 def read_config(text: object) -> dict[str, Any]:
     """The values of a config's top-level names: numbers, strings, lists and dicts; None for computed values.
 
     Returns an empty dict for anything that is not Python source.
     """
-    if not isinstance(text, str):
+    if not isinstance(text, str) or len(text) > _LONGEST:
         return {}
     try:
         statements = ast.parse(text).body

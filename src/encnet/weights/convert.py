@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from encnet.checkpoint.create import create_model
 from encnet.checkpoint.encnet import EncNet
+from encnet.checkpoint.format import require_finite
 from encnet.data.formats import read_dataset
 from encnet.data.formats.dataset_yaml import read_dataset_yaml
 from encnet.data.labels import LabelSet
@@ -20,6 +21,8 @@ from encnet.data.palette import distinct_palette
 from encnet.model.backbones.timm_backbone import DilatedBackbone
 from encnet.system.errors import InputError, first_line
 from encnet.system.outputs import check_outputs
+from encnet.system.rules import is_integer, is_text
+from encnet.system.text import shortened
 from encnet.weights import timm_torchvision
 from encnet.weights.distance import refuse_positive_scale, refuse_squared_factor
 from encnet.weights.reading import read_foreign
@@ -121,20 +124,35 @@ def _source(file: ForeignFile, name: str | None) -> Source:
 def _fill(file: ForeignFile, conversion: Conversion) -> EncNet:
     """The network with these settings and the file's tensors, in eval mode."""
     options = {name: setting.value for name, setting in conversion.settings.items()}
+    with torch.device("meta"):  # shapes without values: nothing is allocated for a file that does not fit
+        _require_fit(file, create_model(conversion.variant, **options), conversion.tensors, conversion.unknown)
     model = create_model(conversion.variant, **options)
-    _load(file, model, conversion.tensors, conversion.unknown)
+    _load(model, conversion.tensors)
     return model.eval()
 
 
-def _load(file: ForeignFile, network: nn.Module, tensors: Mapping[str, Tensor], unknown: Mapping[str, Tensor]) -> None:
-    """Copies tensors into a network.
+def _load(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copies tensors into a network that they fit."""
+    places = network.state_dict()
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            places[name].copy_(tensor)
+
+
+def _require_fit(
+    file: ForeignFile, network: nn.Module, tensors: Mapping[str, Tensor], unknown: Mapping[str, Tensor]
+) -> None:
+    """Refuses tensors that are not those of a network.
 
     Raises:
         MisfitError: tensors are left over, missing, or have another shape.
     """
     places = network.state_dict()
     left_over = {**unknown, **{name: tensor for name, tensor in tensors.items() if name not in places}}
-    lines = [f"{name} {tuple(tensor.shape)}: the network has no place for it" for name, tensor in left_over.items()]
+    lines = [
+        f"{shortened(name)} {tuple(tensor.shape)}: the network has no place for it"
+        for name, tensor in left_over.items()
+    ]
     for name, place in places.items():
         if name not in tensors and not name.endswith("num_batches_tracked"):  # PyTorch before 0.4.1 had none
             lines.append(f"{name} {tuple(place.shape)}: not in the file")
@@ -146,9 +164,6 @@ def _load(file: ForeignFile, network: nn.Module, tensors: Mapping[str, Tensor], 
             f"{lines[0]}; convert the state dict of a whole, unchanged network",
             lines,
         )
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            places[name].copy_(tensor)
 
 
 def _refuse_answers(file: ForeignFile, answers: Answers, classes: str | os.PathLike[str] | None) -> None:
@@ -167,7 +182,12 @@ def _convert_backbone(file: ForeignFile, out: Path) -> Converted:
     """Writes the ResNet in a file as initial weights."""
     name, tensors = timm_torchvision.backbone_weights(file.tensors)
     network = DilatedBackbone(name).network
-    _load(file, network, tensors, {})
+    _require_fit(file, network, tensors, {})
+    _load(network, tensors)
+    try:
+        require_finite(tensors)
+    except InputError as error:
+        raise InputError(f"{file.path}: {error}") from error
     timm_torchvision.write_backbone(out, name, network.state_dict())
     rows = [("source", timm_torchvision.NAME, "keys"), ("backbone", name, "keys")]
     return Converted(out, rows, name)
@@ -193,7 +213,7 @@ def _name_classes(model: EncNet, conversion: Conversion, given: LabelSet | None)
                 f"classes gives {len(names)} names and the network has {n} classes; give those it was trained with",
                 "classes",
             )
-    if len(names) != n or not all(isinstance(name, str) for name in names):
+    if len(names) != n or not all(is_text(name, 1000) for name in names):
         names, palette, origin = [f"class_{i}" for i in range(n)], [], "convention"
     if len(palette) != n or not all(_is_color(color) for color in palette):
         palette = distinct_palette(n)
@@ -222,7 +242,7 @@ def _is_color(color: object) -> bool:
     return (
         isinstance(color, list | tuple)
         and len(color) == 3
-        and all(isinstance(level, int) and 0 <= level <= 255 for level in color)
+        and all(is_integer(level) and 0 <= level <= 255 for level in color)
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from encnet.system.errors import InputError
+from encnet.system.rules import is_integer, is_number
+from encnet.system.text import quoted
 from encnet.weights.config_text import look_up, read_config
 from encnet.weights.sources import ForeignFile, Setting
 
@@ -49,8 +51,8 @@ def require_one_convention(file: ForeignFile, config: Mapping[str, Any], corners
     neck = look_up(config, "model", "neck", "align_corners")
     if neck is not None and neck != corners:
         raise InputError(
-            f"{file.path} interpolates with align_corners {neck} in its neck and {corners} in its head, but encnet has "
-            "one convention for both; convert a network that uses one"
+            f"{file.path} interpolates with align_corners {quoted(neck)} in its neck and {corners} in its head, but"
+            " encnet has one convention for both; convert a network that uses one"
         )
 
 
@@ -73,9 +75,9 @@ def stride_settings(file: ForeignFile, config: Mapping[str, Any], jpu: bool) -> 
     special = [name for name, value in (("multi_grid", None), ("style", "pytorch")) if _differs(backbone, name, value)]
     if output_stride is None or last is None or special:
         raise InputError(
-            f"{file.path} has a backbone that encnet does not have, with strides {steps}, dilations {rates}"
-            f"{''.join(f', {name} {look_up(backbone, name)}' for name in special)}; convert a network with strides "
-            "1, 2, 1, 1 and dilations 1, 1, 2, 4, PyTorch's style, without multi-grid"
+            f"{file.path} has a backbone that encnet does not have, with strides {quoted(steps)}, dilations"
+            f" {quoted(rates)}{''.join(f', {name} {quoted(look_up(backbone, name))}' for name in special)}; convert a"
+            " network with strides 1, 2, 1, 1 and dilations 1, 1, 2, 4, PyTorch's style, without multi-grid"
         )
     settings: dict[str, Any] = {"output_stride": output_stride}
     if last != _DILATIONS[output_stride]:
@@ -124,7 +126,7 @@ def stored_classes(meta: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Seq
 def stored_crop(config: Mapping[str, Any]) -> tuple[int, int] | None:
     """Height and width of the training crops; None if the config does not say them."""
     crop = config.get("crop_size")
-    if isinstance(crop, list) and len(crop) == 2 and all(isinstance(side, int) and side > 0 for side in crop):
+    if isinstance(crop, list) and len(crop) == 2 and all(is_integer(side) and 0 < side <= 10**6 for side in crop):
         return crop[0], crop[1]
     return None
 
@@ -134,4 +136,4 @@ def _differs(settings: Any, name: str, default: object) -> bool:
 
 
 def _is_numbers(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(isinstance(number, int | float) for number in value)
+    return isinstance(value, list) and len(value) == 3 and all(map(is_number, value))

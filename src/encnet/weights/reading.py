@@ -11,12 +11,14 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 from torch.serialization import safe_globals
 
 from encnet.checkpoint.format import FORMAT
+from encnet.system.archives import require_uncompressed
 from encnet.system.errors import InputError, first_line
+from encnet.system.text import quoted, shortened
 from encnet.weights.pdparams import read_pdparams
 from encnet.weights.sources import ForeignFile
 
@@ -65,10 +67,13 @@ def read_foreign(path: str | os.PathLike[str]) -> ForeignFile:
         return ForeignFile(path, read_pdparams(path))
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
+    require_uncompressed(path)
     content = _unpickle(path)
     state = _state_dict(content)
     if state is None:
         raise InputError(f"{path} holds no state dict; save model.state_dict(), names and tensors, and convert that")
+    for name, tensor in state.items():
+        _require_stored(path, name, tensor)
     meta = content.get("meta")
     return ForeignFile(path, _unwrapped(state), meta if isinstance(meta, dict) else {})
 
@@ -80,7 +85,9 @@ def _read_safetensors(path: Path) -> ForeignFile:
             if meta.get("format") == FORMAT:
                 raise InputError(f"{path} is already a checkpoint of encnet; use it as it is")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # for a damaged header it also raises KeyError, TypeError and AttributeError
         raise InputError(f"{path} is not a readable safetensors file ({first_line(error)}); copy it again") from error
     return ForeignFile(path, _unwrapped(tensors), meta)
 
@@ -92,7 +99,7 @@ def _unpickle(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or hostile pickle can raise nearly anything
         wanted = re.search(r"(?:Unsupported global:|unsupported) GLOBAL (\S+)", str(error))
-        reason = f"asks for {wanted[1]}" if wanted else "holds more than names and tensors"
+        reason = f"asks for {shortened(wanted[1], 100)}" if wanted else "holds more than names and tensors"
         if wanted or isinstance(error, UnpicklingError):
             raise InputError(
                 f"{path} {reason}, which can execute code, so it was not opened; if you trust it, open it with "
@@ -116,6 +123,20 @@ def _state_dict(content: Any) -> Mapping[str, Tensor] | None:
 
 def _is_entry(name: object, value: object) -> bool:
     return isinstance(name, str) and isinstance(value, Tensor)
+
+
+def _require_stored(path: Path, name: str, tensor: Tensor) -> None:
+    """Refuses a tensor that has no values, or more than the file stores: a view that repeats one value without end.
+
+    Raises:
+        InputError: it is such a tensor.
+    """
+    plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    if not plain or not tensor.numel() or tensor.nbytes > tensor.untyped_storage().nbytes() or tensor.is_complex():
+        raise InputError(
+            f"{path} holds a tensor under {quoted(name)} that is not stored as plain numbers; save model.state_dict()"
+            " of a network in float32 on the CPU"
+        )
 
 
 def _unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

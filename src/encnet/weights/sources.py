@@ -12,6 +12,7 @@ from torch import Tensor
 
 from encnet.model.normalisation import IMAGENET_MEAN, IMAGENET_STD
 from encnet.system.errors import InputError
+from encnet.system.text import quoted
 
 Origin = Literal["keys", "meta", "argument", "convention"]
 """Origin of a setting: names and shapes of the file's tensors (keys), the file's metadata, an argument of the
@@ -160,7 +161,7 @@ def head_settings(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Settin
     def shape(name: str, dimensions: int) -> Sequence[int]:
         tensor = tensors.get(name)
         if tensor is None or tensor.dim() != dimensions:
-            held = "no tensor" if tensor is None else f"a tensor of shape {tuple(tensor.shape)}"
+            held = "no tensor" if tensor is None else f"a tensor of shape {quoted(tuple(tensor.shape))}"
             raise InputError(f"{path} has {held} for our {name}; give the state dict of a whole EncNet")
         return tensor.shape
 

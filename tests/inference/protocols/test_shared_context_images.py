@@ -70,7 +70,7 @@ def test_an_image_no_larger_than_a_tile_is_predicted_as_by_plain(checkpoint: Pat
     [
         ({"crop": (100, 128)}, r"protocol.crop is \(100, 128\); it must be a multiple of 32 in tiled mode"),
         ({"margin": 20}, "protocol.margin is 20; it must be a multiple of 32"),
-        ({"margin": -32}, "protocol.margin is -32; it must be at least 0"),
+        ({"margin": -32}, "protocol.margin is -32; it must be a whole number from 0"),
         ({"crop": (256, 512)}, "protocol.margin is 128; it must be below half a tile, which is 256 long"),
         ({"flip": True}, "protocol.flip is True; it must be False in tiled mode, as in the protocol plain"),
         ({"scales": (0.5, 1.0)}, "protocol.scales"),

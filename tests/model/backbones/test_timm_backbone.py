@@ -72,9 +72,18 @@ def test_backbones_of_other_families_have_the_output_stride(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"]
+    "option",
+    [
+        "checkpoint_path",
+        "pretrained",
+        "pretrained_cfg",
+        "pretrained_cfg_overlay",
+        "cache_dir",
+        "act_layer",
+        "block_args",
+    ],
 )
-def test_options_that_read_other_files_are_refused(option: str) -> None:
+def test_options_that_read_other_files_or_look_up_names_are_refused(option: str) -> None:
     with pytest.raises(InputError) as error:
         DilatedBackbone("resnet18", options={"stem_width": 32, option: "weights.pth"})
     message = str(error.value)
@@ -87,7 +96,10 @@ def test_options_that_read_other_files_are_refused(option: str) -> None:
     [
         ({"name": "resnet_fifty"}, "backbone", "timm has no backbone 'resnet_fifty'"),
         ({"name": "vit_tiny_patch16_224"}, "backbone", "choose one that timm can dilate"),
-        ({"options": {"sparkle": 1}}, "backbone", "cannot be built as a feature extractor .*sparkle"),
+        ({"options": {"fix_stem": True}}, "backbone", "cannot be built as a feature extractor .*fix_stem"),
+        ({"options": {"sparkle": 1}}, "backbone_options", "backbone_options has 'sparkle', but may have only"),
+        ({"options": {"layers": [10**9] * 4}}, "backbone_options", "backbone_options.layers is .*from 1 to 100"),
+        ({"options": {"stem_type": "os.system"}}, "backbone_options", "backbone_options.stem_type is 'os.system'"),
         ({"output_stride": 4}, "output_stride", "output_stride is 4; it must be 8, 16 or 32"),
         ({"dilations": (2,)}, "backbone_dilations", r"backbone_dilations is \[2\]; it must be two positive numbers"),
         ({"dilations": (2, 0)}, "backbone_dilations", r"backbone_dilations is \[2, 0\]"),

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 
 from encnet.data.palette import Color, distinct_palette
 from encnet.model.info import ModelInfo
-from encnet.system.errors import InputError
+from encnet.model.schema import NUM_CLASSES, check_classes
+from encnet.system.checks import require
+from encnet.system.errors import InputError, first_line
+from encnet.system.rules import Rule, boolean, check_fields, integer, one_of, plain_mapping
+from encnet.system.text import quoted
 
 if TYPE_CHECKING:
     from encnet.checkpoint.encnet import EncNet
@@ -19,6 +23,16 @@ METADATA_KEY: str = "encnet"
 """Metadata key under which exported files store :meth:`Description.to_json`."""
 
 _VERSION = 1
+
+_FIELDS: dict[str, Rule] = {
+    "version": integer(0, 10**6),
+    "info": plain_mapping(entries=1_000_000),
+    "num_classes": NUM_CLASSES,
+    "presence": boolean(),
+    "align_corners": boolean(),
+    "precision": one_of("fp32", "bf16", "int8"),
+}
+"""Field of the JSON -> its rule; those of ``info`` are in :mod:`encnet.model.schema`, as a checkpoint's."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +55,7 @@ class Description:
     """Number format that the file was exported for: "fp32", "bf16" or "int8"."""
 
     def __post_init__(self) -> None:
-        names, colors = len(self.info.classes), len(self.info.palette)
-        if names not in (0, self.num_classes) or colors not in (0, self.num_classes):
-            raise InputError(
-                f"the model has {self.num_classes} classes, but {names} class names and {colors} colours;"
-                " correct model.info.classes and model.info.palette"
-            )
+        check_classes(self.info.classes, self.info.palette, self.num_classes)
 
     @classmethod
     def of(cls, model: EncNet, precision: str = "fp32") -> Description:
@@ -81,11 +90,16 @@ class Description:
         damaged = f"{source} has damaged metadata of encnet"
         try:
             fields = json.loads(text)
-            version = fields.pop("version")
-            if version == _VERSION:
-                return cls(info=ModelInfo(**fields.pop("info")), **fields)
+            check_fields(fields, _FIELDS, required=("version", "info", "num_classes", "presence", "align_corners"))
+            if fields["version"] == _VERSION:
+                for name in fields:
+                    require(name in _FIELDS, "a field", quoted(name), f"one of {', '.join(_FIELDS)}")
+                info = ModelInfo.of(fields["info"], "info")
+                numbers = {name: fields[name] for name in _FIELDS if name in fields and name not in ("version", "info")}
+                return cls(info=info, **numbers)
         except InputError as error:
-            raise InputError(f"{damaged}: {error}") from error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{damaged} ({error}); write it again with `encnet export`") from error
+            raise InputError(f"{damaged}: {error}; write it again with `encnet export`") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{damaged} ({first_line(error)}); write it again with `encnet export`") from error
+        version = fields["version"]
         raise InputError(f"{source} has metadata of version {version}, but this encnet reads {_VERSION}; update encnet")

@@ -77,7 +77,7 @@ def _exported(path: Any, engine: str, precision: Precision) -> Engine:
         return _import("onnxruntime", "onnxruntime", "ONNX Runtime", "'encnet[onnx]'").OnnxRuntimeEngine(path)
     if engine == "openvino":
         return _import("openvino", "openvino", "OpenVINO", "'encnet[openvino]'").OpenVINOEngine(path, precision)
-    return _import("pytorch", "torch", "PyTorch", "torch").ExportedProgramEngine(path, precision)
+    return _import("exported_program", "torch", "PyTorch", "torch").ExportedProgramEngine(path, precision)
 
 
 def _import(module: str, library: str, title: str, install: str) -> Any:

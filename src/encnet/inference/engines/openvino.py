@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.engines.engine import Precision, Scores, require_file, require_size
+from encnet.inference.engines.graph import Port, cannot_run, require_graph, require_scores
 from encnet.inference.engines.openvino_core import openvino_core
 from encnet.inference.engines.telemetry import no_telemetry
 from encnet.system.cores import available_cores
 from encnet.system.errors import InputError
+from encnet.system.text import shortened
 
 with no_telemetry():
     import openvino
@@ -30,7 +33,8 @@ class OpenVINOEngine:
         threads: number of threads; None uses all cores.
 
     Raises:
-        InputError: the file is missing, damaged or not written by encnet, or the CPU does not support the precision.
+        InputError: the file is missing, damaged or not written by encnet, its graph differs from its description, or
+            the CPU does not support the precision.
     """
 
     name = "openvino"
@@ -52,21 +56,23 @@ class OpenVINOEngine:
             model = core.read_model(self.path)
         except Exception as error:  # OpenVINO has no error class of its own
             raise InputError(
-                f"{path} cannot be read by OpenVINO ({' '.join(str(error).split())}); write it again with"
-                " `encnet export`"
+                f"{path} cannot be read by OpenVINO ({shortened(str(error))}); write it again with `encnet export`"
             ) from error
         self.description: Description = Description.from_json(_metadata(model, self.path), path)
+        require_graph(
+            path, [_port(port) for port in model.inputs], [_port(port) for port in model.outputs], self.description
+        )
         half = has_bf16 and "bf16" in (precision, self.description.precision)
         self.precision: str = "int8" if self.description.precision == "int8" else "bf16" if half else "fp32"
-        self._compiled = core.compile_model(
-            model,
-            "CPU",
-            {
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_NUM_THREADS": threads or available_cores(),
-                "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
-            },
-        )
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads or available_cores(),
+            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+        }
+        try:
+            self._compiled = core.compile_model(model, "CPU", settings)
+        except Exception as error:
+            raise cannot_run(self.path, error) from error
         self._request = self._compiled.create_infer_request()
         shape = self._compiled.input(0).partial_shape
         self._shape = [None if side.is_dynamic else side.get_length() for side in shape]
@@ -74,8 +80,12 @@ class OpenVINOEngine:
     def __call__(self, images: np.ndarray) -> Scores:
         """Runs the network; see :class:`encnet.inference.engines.engine.Engine`. Returns arrays."""
         require_size(self.path, self._shape[1:3], images)
-        outputs = self._request.infer([np.ascontiguousarray(images)], share_inputs=True)
-        return Scores(outputs["logits"], outputs["presence"] if self.description.presence else None)
+        try:
+            outputs = self._request.infer([np.ascontiguousarray(images)], share_inputs=True)
+        except Exception as error:
+            raise cannot_run(self.path, error) from error
+        scores = Scores(outputs["logits"], outputs["presence"] if self.description.presence else None)
+        return require_scores(self.path, scores, len(images), self.description)
 
 
 def _metadata(model: openvino.Model, path: os.PathLike[str]) -> str:
@@ -84,3 +94,12 @@ def _metadata(model: openvino.Model, path: os.PathLike[str]) -> str:
         if model.has_rt_info(key):
             return str(model.get_rt_info(key).value)
     raise InputError(f"{path} was not written by encnet; write it with `encnet export CHECKPOINT`")
+
+
+def _port(port: Any) -> Port:
+    names = port.get_names()
+    name = next((name for name in Scores._fields if name in names), next(iter(sorted(names)), ""))
+    shape = port.partial_shape
+    sides = None if shape.rank.is_dynamic else [None if side.is_dynamic else side.get_length() for side in shape]
+    dtype = str(port.element_type.get_type_name())
+    return Port(name, {"u8": "uint8", "f32": "float32"}.get(dtype, dtype), sides)

@@ -1,14 +1,10 @@
-"""PyTorch as an engine: a network prepared for inference, optionally compiled; and programs of ``torch.export``."""
+"""PyTorch as an engine: a network prepared for inference, optionally compiled."""
 
 from __future__ import annotations
 
 import copy
-import os
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from encnet.checkpoint.encnet import EncNet
-from encnet.inference.engines.description import METADATA_KEY, Description
-from encnet.inference.engines.engine import Precision, Scores, require_file
+from encnet.inference.engines.description import Description
+from encnet.inference.engines.engine import Precision, Scores
 from encnet.kernels.acceleration import accelerate_inference
 from encnet.kernels.folding import fold_batch_norm
 from encnet.system.errors import InputError, first_line
@@ -54,7 +50,7 @@ class PyTorchEngine:
     ) -> None:
         self.description: Description = Description.of(model)
         self._device = torch_device(device)
-        _check_precision(precision, self._device)
+        check_precision(precision, self._device)
         self.name: str = "compile" if compiled else "pytorch"
         self.device: str = str(self._device)
         self.precision: str = precision
@@ -105,42 +101,6 @@ class PyTorchEngine:
             ) from error
 
 
-class ExportedProgramEngine:
-    """Runs a .pt2 file of ``encnet export`` on the CPU.
-
-    Such a file is a program, and loading it executes code: load only files that you trust.
-
-    Args:
-        path: path of the file.
-        precision: "fp32"; or "bf16", by autocast.
-
-    Raises:
-        InputError: the file is missing, damaged or not written by encnet, or the precision is not available.
-    """
-
-    name = "torch.export"
-    device = "cpu"
-
-    def __init__(self, path: str | os.PathLike[str], precision: Precision = "fp32") -> None:
-        _check_precision(precision, torch.device("cpu"))
-        self.path: Path = require_file(path)
-        self.precision: str = precision
-        self.description: Description = Description.from_json(_metadata(self.path), path)
-        try:
-            self._program: Any = torch.export.load(path).module()
-        except Exception as error:
-            raise InputError(
-                f"{path} cannot be read by torch.export ({first_line(error)}); write it again with `encnet export`"
-            ) from error
-
-    def __call__(self, images: np.ndarray) -> Scores:
-        """Runs the network; see :class:`encnet.inference.engines.engine.Engine`. Returns tensors on the CPU."""
-        half = self.precision == "bf16"
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            outputs = self._program(tensor_of(images))
-        return Scores(outputs["logits"], outputs.get("presence"))
-
-
 def torch_device(name: str | torch.device) -> torch.device:
     """The device with a name; "auto" is the GPU if there is one.
 
@@ -151,7 +111,7 @@ def torch_device(name: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # fails on "meta", whose tensors have no values
     except (RuntimeError, AssertionError) as error:
         raise InputError(
             f"the device {str(name)!r} cannot be used ({first_line(error)}); choose auto, cpu or cuda", "device"
@@ -164,7 +124,8 @@ def tensor_of(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images if images.flags.writeable else images.copy())
 
 
-def _check_precision(precision: str, device: torch.device) -> None:
+def check_precision(precision: str, device: torch.device) -> None:
+    """Raises InputError if a device does not compute in a number format."""
     if precision == "fp16" and device.type == "cpu":
         raise InputError("the precision fp16 needs a GPU; choose bf16 or fp32", "precision")
 
@@ -182,13 +143,3 @@ def _store_in(network: EncNet, dtype: torch.dtype) -> None:
         elif isinstance(module, nn.Conv2d):
             module.to(dtype)
     network.backbone.register_forward_pre_hook(lambda module, inputs: (inputs[0].to(dtype),))
-
-
-def _metadata(path: Path) -> str:
-    """The metadata that `encnet export` wrote into a .pt2 file, a zip archive; read without PyTorch's reader."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.endswith(f"/extra/{METADATA_KEY}"):
-                    return archive.read(name).decode("utf-8", errors="replace")
-    raise InputError(f"{path} was not written by encnet; write it with `encnet export CHECKPOINT`")

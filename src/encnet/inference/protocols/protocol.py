@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
+from encnet.inference.image_memory import require_image_fits
+from encnet.inference.protocols.ranges import CHOICES, RANGES, Name
 from encnet.inference.protocols.tile_grid import ALIGNMENT
 from encnet.model.info import ModelInfo
 from encnet.system.checks import require
 from encnet.system.errors import InputError
+from encnet.system.rules import check_fields
 
-Name = Literal["plain", "tiled", "mmseg", "mmseg-ms", "mmseg-slide", "pytorch-encoding", "pytorch-encoding-single"]
-"""Names of protocols."""
 _OF_THE_MODEL = ("crop", "long_side", "short_side")  # fields that depend on the model, not on the protocol
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "name": get_args(Name),
-    "mode": ("whole", "sliding", "tiled"),
-    "edge": ("shift", "pad"),
-    "average": ("softmax", "exp"),
-    "resize": ("antialias", "bilinear", "model"),
-    "absent_classes": ("leave_out", "zero"),
-}
 
 TILE: tuple[int, int] = (1024, 1024)
 """Default height and width in pixels of shared-context tiles."""
@@ -77,17 +70,10 @@ class Protocol:
     """The protocol that these settings are, or differ from; as an argument, it sets all of them."""
 
     def __post_init__(self) -> None:
-        for field, values in _CHOICES.items():
+        for field, values in CHOICES.items():
             value = getattr(self, field)
             require(value in values, f"protocol.{field}", value, f"one of {', '.join(values)}")
-        positive = self.crop is None or (len(self.crop) == 2 and min(self.crop) >= 1)
-        require(positive, "protocol.crop", self.crop, "two positive numbers")
-        require(0 < self.stride <= 1, "protocol.stride", self.stride, "above 0 and at most 1")
-        positive = len(self.scales) > 0 and min(self.scales) > 0
-        require(positive, "protocol.scales", self.scales, "one or more positive numbers")
-        require(self.long_side is None or self.long_side >= 1, "protocol.long_side", self.long_side, "at least 1")
-        require(self.short_side is None or self.short_side >= 1, "protocol.short_side", self.short_side, "at least 1")
-        require(self.margin >= 0, "protocol.margin", self.margin, "at least 0")
+        check_fields(vars(self), RANGES, "protocol")
         if self.mode == "tiled":
             self._require_tiles()
 
@@ -163,6 +149,9 @@ class Protocol:
         With ``long_side`` L alone the long side is ⌈L · scale⌉ and the short one in proportion, as in PyTorch-Encoding.
         Otherwise, as in MMSegmentation, the image is as large as fits a long and a short side: ``long_side`` and
         ``short_side``, or the sides of the image if both are None, each times the scale and rounded.
+
+        Raises:
+            InputError: an image of this size does not fit into memory.
         """
         long, short = max(height, width), min(height, width)
         if self.long_side is not None and self.short_side is None:
@@ -172,7 +161,9 @@ class Protocol:
         else:
             sides = (long, short) if self.short_side is None else (self.long_side or long, self.short_side)
             target, source = min(_rounded(sides[0] * scale) / long, _rounded(sides[1] * scale) / short), 1
-        return max(1, _rounded(height * target / source)), max(1, _rounded(width * target / source))
+        size = max(1, _rounded(height * target / source)), max(1, _rounded(width * target / source))
+        require_image_fits(*size, "protocol.scales" if scale > 1 else "protocol.long_side")
+        return size
 
     def describe(self) -> str:
         """The protocol in one line."""

@@ -15,14 +15,13 @@ from torch import Tensor, nn
 
 from encnet.kernels.recompute import RecomputedStage
 from encnet.model.backbone import Backbone, Stages
+from encnet.model.backbones.timm_arguments import require_allowed
 from encnet.model.normalisation import IMAGENET, Normalisation
 from encnet.model.options import ModelOptions
 from encnet.model.pretrained import PACKAGE_NORMALISATION, load_pretrained
 from encnet.system.checks import require
 from encnet.system.errors import InputError, first_line
-
-_REFUSED: tuple[str, ...] = ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
-"""Arguments that make timm's constructor read or download other files, some of which can execute code."""
+from encnet.system.text import quoted
 
 
 class DilatedBackbone(Backbone):
@@ -35,7 +34,7 @@ class DilatedBackbone(Backbone):
         name: a timm model that supports ``features_only`` and ``output_stride``, "resnet50c" for example.
         output_stride: 8, 16 or 32.
         in_channels: channels of the images.
-        options: further arguments of the timm constructor.
+        options: further arguments of the timm constructor, of those in :data:`timm_arguments.ALLOWED`.
         dilations: dilations of stages 3 and 4 of a ResNet, which replace those that follow from ``output_stride``;
             strides stay. The first 3x3 convolution of a stage has the dilation of the stage before it.
         whole_stage_dilation: give the first block of a dilated ResNet stage the dilation of its other blocks, and a
@@ -67,20 +66,14 @@ class DilatedBackbone(Backbone):
     ) -> None:
         super().__init__()
         if not timm.is_model(name):
-            raise InputError(f"timm has no backbone {name!r}; `timm.list_models()` lists its models", "backbone")
-        for option in options or {}:
-            if option in _REFUSED:
-                raise InputError(
-                    f"backbone_options has {option!r}, which would let a checkpoint read other files; leave it out, "
-                    "and name pretrained weights by pretrained",
-                    "backbone_options",
-                )
+            raise InputError(f"timm has no backbone {quoted(name)}; `timm.list_models()` lists its models", "backbone")
+        require_allowed(options or {})
         require(output_stride in (8, 16, 32), "output_stride", output_stride, "8, 16 or 32")
         try:
             self.network: nn.Module = timm.create_model(
                 name, features_only=True, output_stride=output_stride, in_chans=in_channels, **(options or {})
             )
-        except (TypeError, NotImplementedError, RuntimeError, AssertionError) as error:
+        except Exception as error:  # timm has no error class of its own
             raise InputError(
                 f"backbone {name!r} cannot be built as a feature extractor with output_stride {output_stride} "
                 f"({first_line(error)}); choose one that timm can dilate, a ResNet for example",

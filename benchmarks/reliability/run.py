@@ -1,0 +1,136 @@
+"""Counts what becomes of hostile input of each kind, and writes docs/reliability.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.reliability.attempt import GIGABYTES, SECONDS
+from benchmarks.reliability.kinds import KINDS, kind
+from encnet.system.checks import require
+from encnet.system.files import write_text
+
+OUTCOMES: dict[str, str] = {
+    "tried": "tried",
+    "refused": "refused in one sentence",
+    "accepted": "accepted",
+    "traceback": "tracebacks",
+    "memory": f"over {GIGABYTES} GB of memory",
+    "died": "process died or hung",
+}
+"""What can become of a case -> the heading of its column."""
+
+
+def benchmark_reliability(
+    page: str | Path, kinds: Sequence[str] = KINDS, number: int | None = None, seed: int = 0
+) -> Path:
+    """Tries hostile input, and writes a page with the counts and a file KIND.json with each failure beside it.
+
+    Kinds that are not tried keep the counts that the folder beside the page has of them.
+
+    Args:
+        page: the Markdown file; the JSON goes to a folder of its name.
+        kinds: of :data:`benchmarks.reliability.kinds.KINDS`.
+        number: cases of each kind; None tries as many as each kind asks for.
+        seed: seed of the cases.
+
+    Raises:
+        InputError: there is no such kind, or ``number`` is not positive.
+    """
+    require(number is None or number >= 1, "number", number, "at least 1")
+    page = Path(page)
+    for name in kinds:
+        results = tried(name, seed, number or kind(name).NUMBER)
+        report = report_of(name, seed, results)
+        path = page.with_suffix("") / f"{name}.json"
+        write_text(path, json.dumps(report, indent=2) + "\n", recorded=False)
+        Console().print(f"{kind(name).TITLE}: {report['counts']}", highlight=False)
+        for failure in report["failures"]:
+            print(f"  {failure['index']} {failure['case']}: {failure['outcome']}: {failure['message']}")
+    write_text(page, page_of(page.with_suffix("")), recorded=False)
+    return page
+
+
+def tried(name: str, seed: int, number: int) -> list[dict[str, Any]]:
+    """What became of each case of a kind, run in processes of their own."""
+    with tempfile.TemporaryDirectory(prefix="reliability-") as temporary:
+        folder = Path(temporary)
+        (folder / "sound").mkdir()
+        kind(name).prepare(folder / "sound")
+        results: list[dict[str, Any]] = []
+        while len(results) < number:
+            words = [sys.executable, "-m", "benchmarks.reliability.attempt"]
+            arguments = [name, str(seed), str(len(results)), str(number), str(folder)]
+            done = subprocess.run(
+                [*words, *arguments],
+                env={**os.environ, "MALLOC_ARENA_MAX": "2"},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+            lines = folder / "results.jsonl"
+            written = lines.read_text(encoding="utf-8").splitlines() if lines.is_file() else []
+            results += [json.loads(line) for line in written]
+            lines.unlink(missing_ok=True)
+            if len(results) < number:
+                reason = f"status {done.returncode}: {done.stderr.decode(errors='replace')[-300:]}"
+                name_of_case = (folder / "case.txt").read_text(encoding="utf-8")
+                results.append({"index": len(results), "case": name_of_case, "outcome": "died", "message": reason})
+        return results
+
+
+def report_of(name: str, seed: int, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The counts of a kind, and the cases that failed."""
+    counts = Counter(result["outcome"] for result in results)
+    return {
+        "kind": name,
+        "seed": seed,
+        "counts": {outcome: len(results) if outcome == "tried" else counts[outcome] for outcome in OUTCOMES},
+        "failures": [result for result in results if result["outcome"] not in ("refused", "accepted")],
+    }
+
+
+def page_of(folder: Path) -> str:
+    """The page as Markdown, from the JSON files in a folder."""
+    reports = [
+        json.loads(path.read_text(encoding="utf-8")) for path in map(folder.joinpath, _files()) if path.is_file()
+    ]
+    headings = ["input", *OUTCOMES.values()]
+    rows = [[kind(report["kind"]).TITLE, *map(str, report["counts"].values())] for report in reports]
+    lines = [
+        "# Reliability",
+        "",
+        "Written by `python -m benchmarks reliability`. Each case is an input that is damaged or hostile in one place,",
+        f"made from a seed; it may take {GIGABYTES} GB of memory and {SECONDS} seconds. Wanted is one sentence that",
+        "says what is wrong, exit status 2, and no file left behind; some cases are odd but sound, and are accepted.",
+        "",
+        _row(headings),
+        _row(["---", *["--:"] * len(OUTCOMES)]),
+        *map(_row, rows),
+        "",
+    ]
+    for report in reports:
+        module = kind(report["kind"])
+        number, seed = report["counts"]["tried"], report["seed"]
+        lines += [
+            f"- {module.TITLE} (`python -m benchmarks reliability --kinds [{report['kind']}] --number {number} --seed"
+            f" {seed}`): {module.MEANING}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _files() -> list[str]:
+    return [f"{name}.json" for name in KINDS]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
