@@ -87,8 +87,8 @@ def writing_into(folder: Path, target: str | os.PathLike[str] | None = None) -> 
                 raise unwritable(shown, found) from error
             raise
         named = _named(told)
-        inside = named is None or folder in named.parents
-        raise unwritable(shown if inside else named, told) from error  # a folder for temporary files may be full
+        inside = named is None or folder in named.parents  # else a folder for temporary files
+        raise unwritable(shown if named is None or inside else named, told) from error
 
 
 def require_room(folder: Path, size: int) -> None:
