@@ -19,7 +19,6 @@ from scipy import ndimage
 
 from encnet.data.class_indices import NARROW_CLASSES, ignore_of
 from encnet.data.palette import Color
-from encnet.system.text import shown
 
 _PAPER, _INK, _FAINT = (255, 255, 255), (32, 32, 32), (120, 120, 120)
 # The colours of Okabe & Ito, distinguishable on white with any colour vision, each with its own line style.
@@ -257,7 +256,7 @@ def text_font(pixels: int) -> ImageFont.FreeTypeFont:
 
 
 def _shortened(name: str, letters: int = 28) -> str:
-    name = shown(name)
+    name = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)  # Pillow fails at line ends
     return name if len(name) <= letters else name[: letters - 1].rstrip() + "…"
 
 
