@@ -52,7 +52,13 @@ SLOW = {
 SERVED = "docs/deploying.md"
 """The page whose `encnet app` is run and asked; other pages have it with the same arguments, or without any."""
 
-EXTRAS = {"film.mp4": "av", "field.tif": "rasterio", "sentinel.tif": "rasterio", "app": "fastapi", "garden.onnx": "onnx"}
+EXTRAS = {
+    "film.mp4": "av",
+    "field.tif": "rasterio",
+    "sentinel.tif": "rasterio",
+    "app": "fastapi",
+    "garden.onnx": "onnx",
+}
 """Word of a command -> the module without which the command is skipped; `make install` installs all of them."""
 
 STEPS = ["--data.batch_size", "2", "--data.workers", "0", "--data.crop", "[32,32]", "--steps", "2"]
