@@ -91,6 +91,7 @@ def _forms(megabytes: float) -> dict[str, bytes]:
         "5000 headers of a part": post(
             b"--bound\r\n" + b"a: b\r\n" * 5000 + b"\r\nx\r\n--bound--\r\n", "/predict", _MULTIPART
         ),
+        "a header of a part with 100 000 parameters": _form(b"x", 'name="a"; filename="b"' + "; a=b" * 100_000),
         "a form in a form": _form(_form(b"x"), kind=_MULTIPART),
     }
 

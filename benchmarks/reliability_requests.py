@@ -124,7 +124,7 @@ def load(server: Server, requests: int = REQUESTS) -> dict[str, int | float]:
 def hostile(server: Server) -> dict[str, int | float]:
     """Hostile requests, the slow ones all at once, while a client sends good ones."""
     requests, content = hostile_requests(MEGAPIXELS, MEGABYTES), photograph()
-    server.predict(content)
+    refusals(server.port, [request for request in requests if request.name.startswith("file")])  # loads every decoder
     before, statuses, slowest, ended = server.memory(), [], 0.0, threading.Event()
 
     def good() -> None:

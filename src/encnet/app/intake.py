@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.types import Message
@@ -73,6 +74,8 @@ async def _in_form(request: Request) -> bytes:
                     return await value.read()
     except OSError as error:  # the form goes through a temporary file
         raise RefusedError("the server has no room for a form; send the image as the body", BUSY) from error
+    except FormParserError as error:
+        raise InputError("the form is damaged; send the image as the body of the request") from error
     raise InputError("the form has no file; send the image as its field `image`, or as the body of the request")
 
 

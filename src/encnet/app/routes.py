@@ -15,6 +15,7 @@ from encnet.app.intake import Intake
 from encnet.app.limits import BUSY, TOO_LARGE, TOO_LONG, TOO_SLOW
 from encnet.app.problems import WRONG
 from encnet.app.service import Service
+from encnet.app.upload import FORMATS
 
 
 class PredictOptions(BaseModel):
@@ -47,7 +48,8 @@ _BODY = {
     "required": True,
     "description": "A JPEG, PNG, WebP, BMP or TIFF file, as the body or as a field of a form.",
     "content": {
-        "image/*": {"schema": _FILE},
+        **{f"image/{kind.lower()}": {"schema": _FILE} for kind in FORMATS},
+        "application/octet-stream": {"schema": _FILE},
         "multipart/form-data": {
             "schema": {"type": "object", "properties": {"image": _FILE}, "required": ["image"]},
         },
