@@ -101,5 +101,5 @@ def _port(port: Any) -> Port:
     name = next((name for name in Scores._fields if name in names), next(iter(sorted(names)), ""))
     shape = port.partial_shape
     sides = None if shape.rank.is_dynamic else [None if side.is_dynamic else side.get_length() for side in shape]
-    dtype = port.element_type.get_type_name()
+    dtype = str(port.element_type.get_type_name())
     return Port(name, {"u8": "uint8", "f32": "float32"}.get(dtype, dtype), sides)
