@@ -21,7 +21,7 @@ MEANING = (
     " them, with values such as NaN, infinity, -1, 10¹², names of files that are missing, too long, folders or"
     " pictures, devices that do not exist, text, lists and nothing. A refused command must leave no folder behind."
 )
-NUMBER = 400
+NUMBER = 300
 
 _NUMBERS = (
     *(".nan", ".inf", "-.inf", "nan", "-1", "0", "1", "7", "0.5", "-0.5", "1e308", "1e30", "65536", "1000000"),

@@ -30,7 +30,7 @@ MEANING = (
     " for code; archives that unpack to gigabytes; bytes are cut off, exchanged or inserted. Each is given to `encnet"
     " convert`."
 )
-NUMBER = 250
+NUMBER = 200
 
 
 def prepare(folder: Path) -> None:

@@ -30,7 +30,7 @@ MEANING = (
     " classes, scores that are NaN; it stops while it runs; bytes are cut off, exchanged or inserted. Each is given to"
     " `encnet predict`."
 )
-NUMBER = 250
+NUMBER = 200
 
 _SUFFIXES = (".onnx", ".xml", ".pt2")
 

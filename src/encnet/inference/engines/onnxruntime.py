@@ -52,7 +52,7 @@ class OnnxRuntimeEngine:
         inputs, outputs = ([_port(node) for node in nodes] for nodes in (session.get_inputs(), session.get_outputs()))
         require_graph(path, inputs, outputs, self.description)
         self._session = session
-        self._input, self._shape = inputs[0].name, inputs[0].shape
+        self._input, self._shape = inputs[0].name, inputs[0].shape or ()
         self._outputs = [output.name for output in outputs if output.name in Scores._fields]
 
     def __call__(self, images: np.ndarray) -> Scores:
@@ -68,5 +68,5 @@ class OnnxRuntimeEngine:
 
 
 def _port(node: Any) -> Port:
-    dtype: str = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}.get(node.type) or str(node.type)
+    dtype = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}.get(node.type, str(node.type))
     return Port(node.name, dtype, node.shape if node.type.startswith("tensor") else None)
