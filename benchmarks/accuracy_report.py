@@ -12,7 +12,7 @@ from rich.table import Table
 
 from benchmarks.accuracy_networks import OURS
 from benchmarks.picture import COLORS
-from encnet.reports.pictures import figure_png
+from encnet.reports.figures import figure_png
 from encnet.system.files import replacing
 
 HEADINGS: tuple[str, ...] = (

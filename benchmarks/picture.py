@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from encnet.reports.pictures import figure_png
+from encnet.reports.figures import figure_png
 from encnet.system.files import replacing
 
 # Colours of Okabe and Ito, each with a pattern, so that no information is in colour alone.

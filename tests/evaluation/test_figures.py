@@ -13,7 +13,7 @@ from encnet.evaluation.figures import calibration_figure, disagreement_figure
 from encnet.evaluation.image_scores import ImageScore
 from encnet.metrics.disagreement import disagreement
 from encnet.metrics.presence import calibration
-from encnet.reports.pictures import figure_png
+from encnet.reports.figures import figure_png
 
 
 def points_of(axes: object) -> np.ndarray:

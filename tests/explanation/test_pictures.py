@@ -25,7 +25,7 @@ from encnet.explanation.pictures import (
     strongest_picture,
 )
 from encnet.explanation.result import Explanation
-from encnet.reports.pictures import figure_png
+from encnet.reports.figures import figure_png
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from encnet.reports.batches import batches_picture
 from encnet.reports.contact_sheet import choose_samples, labelled_thumbnail
 from encnet.reports.data_figures import raw_rows, target_text
 from encnet.reports.data_page import write_check_page
-from encnet.reports.pictures import colorize, confusion_figure, figure_png, overlay_with_legend
+from encnet.reports.figures import confusion_figure, figure_png
+from encnet.reports.pictures import colorize, overlay_with_legend
 
 NAMES = [f"class {c}" for c in range(300)]
 PALETTE = distinct_palette(300)

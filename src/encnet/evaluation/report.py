@@ -19,8 +19,8 @@ from encnet.evaluation.page import evaluation_page, presence_sentences, ranking_
 from encnet.inference.protocols.protocol import Protocol
 from encnet.metrics.presence import mean_of_defined
 from encnet.metrics.scores import Scores
+from encnet.reports.figures import confusion_figure, figure_png
 from encnet.reports.html import percent
-from encnet.reports.pictures import confusion_figure, figure_png
 from encnet.system.files import write_files
 from encnet.system.outputs import check_outputs
 from encnet.system.terminal import Terminal

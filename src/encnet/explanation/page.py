@@ -20,8 +20,8 @@ from encnet.explanation.pictures import (
 )
 from encnet.explanation.result import Exchange, Explanation
 from encnet.explanation.use import CodewordUse
+from encnet.reports.figures import figure_png
 from encnet.reports.html import css_color, figure, percent, picture, rendered
-from encnet.reports.pictures import figure_png
 
 _TRANSITIONS = 6
 """Upper bound on the transitions listed for an exchange."""

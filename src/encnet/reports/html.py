@@ -22,7 +22,7 @@ class Picture(NamedTuple):
 
 
 def figure(png: bytes, alternative: str) -> Picture:
-    """Makes a picture of a page from a PNG file, for example of :func:`encnet.reports.pictures.figure_png`."""
+    """Makes a picture of a page from a PNG file, for example of :func:`encnet.reports.figures.figure_png`."""
     return _data_url("image/png", png, alternative)
 
 

@@ -12,8 +12,8 @@ from encnet.data.formats import read_dataset
 from encnet.evaluation import EvaluationReport, evaluate
 from encnet.evaluation.examples import Example, example_values
 from encnet.evaluation.page import class_table, mean_rows
+from encnet.reports.figures import confusion_figure, curves_figure, figure_png
 from encnet.reports.html import figure, percent, render
-from encnet.reports.pictures import confusion_figure, curves_figure, figure_png
 from encnet.training.recipes import CONFIG_FILE, load_run_config
 
 REPORT: str = "report.html"
