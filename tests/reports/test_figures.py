@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.text import Text
 from PIL import Image
 
+from encnet.data.palette import distinct_palette
 from encnet.reports.figures import confusion_figure, curves_figure, figure_png
 from encnet.reports.pictures import legend
 
@@ -78,4 +79,4 @@ def test_figures_are_reproducible_png() -> None:
 def test_names_are_no_formulas_and_have_no_control_characters() -> None:
     names = ["$\\frac$", "$x^$", "a\nb\x1b"]
     assert figure_png(confusion_figure(np.eye(3, dtype=int), names))
-    assert legend(names, PALETTE[:3]).width > 0
+    assert legend(names, distinct_palette(3)).width > 0
