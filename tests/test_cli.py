@@ -101,7 +101,7 @@ def test_a_folder_of_images_becomes_a_model_scores_and_predictions(data: Path, t
         (["train", "nowhere"], "nowhere"),
         (["train", "DATA", "--epochs", "few"], "epochs"),
         (["train", "DATA", "--epochs", "0"], "epochs is 0; it must be a whole number from 1 to 2147483647 (--epochs)"),
-        (["train", "DATA", "--data.crop", "[8,8]"], "at least 16 pixels high and wide (--data.crop)"),
+        (["train", "DATA", "--data.crop", "[8,8]"], "each a whole number from 16 to 32768 (--data.crop)"),
         (["train", "DATA", "--optimizer.lr=-1"], "optimizer.lr is -1.0; it must be a number above 0"),
         (["train", "DATA", "--recipe", "nothing"], "there is no recipe 'nothing'"),
         (["train", "DATA", "--color", "red"], "--color"),

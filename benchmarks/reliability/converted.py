@@ -123,7 +123,7 @@ def _pdparams(rng: random.Random, folder: Path) -> tuple[str, str, bytes]:
     loop: list[Any] = []
     loop.append(loop)
     nested: Any = 0
-    for _ in range(500):
+    for _ in range(200):
         nested = [nested]
     global_name = rng.choice(("os system", "numpy load", "builtins getattr", "posix mkdir")).replace(" ", "\n").encode()
     huge = struct.pack("<I", 2**31 - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -47,10 +48,16 @@ def test_what_killed_runs_leave_is_removed_and_nothing_else(tmp_path: Path) -> N
     kept = [".best.safetensors", ".best.mine.safetensors", "best.safetensors", "notes.part", ".other.abcd_123.png"]
     for name in (*leftovers, *kept):
         (tmp_path / name).write_text("")
-    sockets = Path(tempfile.mkdtemp(prefix=_temporary_prefix(tmp_path)))
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    sockets = Path(tempfile.mkdtemp(prefix=f"{_temporary_prefix(tmp_path)}{process.pid}-"))
     (sockets / "listener").write_text("")
-    other = Path(tempfile.mkdtemp(prefix=_temporary_prefix(tmp_path / "other")))
+    others = [
+        Path(tempfile.mkdtemp(prefix=f"{_temporary_prefix(tmp_path)}{os.getpid()}-")),  # of a run in this process
+        Path(tempfile.mkdtemp(prefix=f"{_temporary_prefix(tmp_path / 'other')}{process.pid}-")),
+    ]
     remove_leftovers(tmp_path)
     assert visible(tmp_path) == sorted(kept)
-    assert (sockets.exists(), other.exists()) == (False, True)
-    other.rmdir()
+    assert not sockets.exists()
+    for folder in others:
+        folder.rmdir()

@@ -15,6 +15,9 @@ from encnet.system.errors import InputError, first_line
 EXAMPLE: tuple[int, int] = (97, 131)
 """Height and width of the images for tracing: not multiples of any stride, and different from each other."""
 
+TRACED: int = 2
+"""Number of images for tracing: with one, the graph would hold for one image alone."""
+
 
 def trace(wrapper: ExportWrapper, size: tuple[int, int] | None = None) -> ExportedProgram:
     """Traces a wrapper to one graph for any number of images.
@@ -27,7 +30,7 @@ def trace(wrapper: ExportWrapper, size: tuple[int, int] | None = None) -> Export
         InputError: a part of the model cannot be exported.
     """
     height, width = size or EXAMPLE
-    images = torch.zeros(2, height, width, len(wrapper.scale), dtype=torch.uint8)
+    images = torch.zeros(TRACED, height, width, len(wrapper.scale), dtype=torch.uint8)
     any_size = {} if size else {1: Dim.DYNAMIC, 2: Dim.DYNAMIC}
     try:
         with torch.no_grad():

@@ -18,10 +18,11 @@ from encnet.data.geo.window import Window
 from encnet.export.calibration import read_calibration_image
 from encnet.export.formats import FORMATS, Precision
 from encnet.export.parity import Parity, compare, noise_batches
-from encnet.export.program import trace
+from encnet.export.program import TRACED, trace
 from encnet.export.wrapper import ExportWrapper
 from encnet.inference.engines import open_engine
 from encnet.inference.engines.description import METADATA_KEY, Description
+from encnet.inference.image_memory import require_image_fits
 from encnet.inference.preprocessing import Preprocessing
 from encnet.model.info import ModelInfo
 from encnet.system.checks import require
@@ -173,6 +174,7 @@ def _check(format: str, precision: str, size: tuple[int, int] | None, calibratio
         )
     if size is not None:
         require(len(size) == 2 and min(size) >= 32, "size", size, "a height and a width of at least 32 pixels")
+        require_image_fits(*size, "size", images=TRACED)
     libraries = (*target.libraries, *(["nncf"] if precision == "int8" else []))
     missing = [library for library in libraries if find_spec(library) is None]
     if missing:

@@ -33,11 +33,18 @@ def keep_freed_memory() -> bool:
 def free_memory() -> int | None:
     """Bytes that this process can still take; None where the operating system does not say.
 
-    On Linux it is the memory that the kernel counts as available, or what the limit of the container leaves of it.
+    On Linux it is the memory that the kernel counts as available, or what the limit of the process (``ulimit -v``) or
+    of the container leaves of it.
     """
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         free = next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+        import resource  # Linux has it
+
+        most, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if most != resource.RLIM_INFINITY:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            free = min(free, max(0, most - pages * resource.getpagesize()))
     except (OSError, StopIteration, ValueError):
         return None
     try:

@@ -99,7 +99,8 @@ def remove_leftovers(folder: Path) -> None:
             leftover.unlink()
     (folder / PART).unlink(missing_ok=True)
     for left in Path(tempfile.gettempdir()).glob(f"{_temporary_prefix(folder)}*"):
-        shutil.rmtree(left, ignore_errors=True)
+        if not _lives(int(left.name.split("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def use_temporary_folder(folder: Path) -> None:
@@ -109,9 +110,23 @@ def use_temporary_folder(folder: Path) -> None:
     """
     process = multiprocessing.process.current_process()
     if process._config.get("tempdir") is None:  # pyright: ignore[reportAttributeAccessIssue]
-        name = tempfile.mkdtemp(prefix=_temporary_prefix(folder))  # short: the path of a socket has a limit
+        # Short, as the path of a socket has a limit; with the process, as others of this run have folders too.
+        name = tempfile.mkdtemp(prefix=f"{_temporary_prefix(folder)}{os.getpid()}-")
         multiprocessing.util.Finalize(None, shutil.rmtree, args=(name, True), exitpriority=-100)
         process._config["tempdir"] = name  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _lives(process: int) -> bool:
+    """Whether there is a process of this number; true where that cannot be asked."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 def _temporary_prefix(folder: Path) -> str:

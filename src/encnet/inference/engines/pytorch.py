@@ -16,6 +16,7 @@ from encnet.inference.engines.description import Description
 from encnet.inference.engines.engine import Precision, Scores
 from encnet.kernels.acceleration import accelerate_inference
 from encnet.kernels.folding import fold_batch_norm
+from encnet.system.checks import shown
 from encnet.system.errors import InputError, first_line
 
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -112,9 +113,9 @@ def torch_device(name: str | torch.device) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # fails on "meta", whose tensors have no values
-    except (RuntimeError, AssertionError) as error:
+    except Exception as error:  # of a device whose library is missing, ImportError too
         raise InputError(
-            f"the device {str(name)!r} cannot be used ({first_line(error)}); choose auto, cpu or cuda", "device"
+            f"the device {shown(name)} cannot be used ({first_line(error)}); choose auto, cpu or cuda", "device"
         ) from error
     return device
 
