@@ -198,7 +198,7 @@ def test_an_unreadable_file_is_one_sentence(model: EncNet, index: DatasetIndex, 
         ({"split": "test"}, "no split 'test'"),
         ({"limit": 0}, "limit is 0; it must be at least 1"),
         ({"batch_size": 0}, "batch_size is 0; it must be at least 1"),
-        ({"workers": -1}, "workers is -1; it must be at least 0"),
+        ({"workers": -1}, "workers is -1; it must be from 0 to 256"),
     ],
 )
 def test_wrong_settings_are_errors(model: EncNet, index: DatasetIndex, options: dict[str, Any], message: str) -> None:

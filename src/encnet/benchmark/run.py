@@ -28,6 +28,7 @@ from encnet.evaluation import evaluate
 from encnet.evaluation.run import require_same_classes
 from encnet.export.calibration import find_calibration
 from encnet.export.formats import FORMATS
+from encnet.inference.image_memory import require_image_fits
 from encnet.inference.predictor import Predictor
 from encnet.system.checks import require
 from encnet.system.errors import InputError
@@ -86,6 +87,8 @@ def benchmark_model(
     require(limit is None or limit >= 1, "limit", limit, "at least 1")
     sides = f"a height and a width of at least {LEAST_SIDE} pixels"
     require(size is None or (len(size) == 2 and min(size) >= LEAST_SIDE), "size", size, sides)
+    if size is not None:
+        require_image_fits(*size, "size", images=batch)
     if Path(checkpoint).suffix.lower() in {each.suffix for each in FORMATS.values()}:
         raise InputError(f"{checkpoint} is an exported model; give the checkpoint that it was exported from")
     model = load(checkpoint)

@@ -71,7 +71,7 @@ def evaluate(
             file cannot be read.
     """
     require(batch_size >= 1, "batch_size", batch_size, "at least 1")
-    require(workers >= 0, "workers", workers, "at least 0")
+    require(0 <= workers <= 256, "workers", workers, "from 0 to 256")
     require(limit is None or limit >= 1, "limit", limit, "at least 1")
     predictor = Predictor(model, protocol, device, precision, engine)
     require_same_classes(predictor, index)

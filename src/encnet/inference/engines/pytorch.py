@@ -16,8 +16,8 @@ from encnet.inference.engines.description import Description
 from encnet.inference.engines.engine import Precision, Scores
 from encnet.kernels.acceleration import accelerate_inference
 from encnet.kernels.folding import fold_batch_norm
-from encnet.system.checks import shown
 from encnet.system.errors import InputError, first_line
+from encnet.system.text import quoted
 
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -115,7 +115,7 @@ def torch_device(name: str | torch.device) -> torch.device:
         torch.zeros(1, device=device).item()  # fails on "meta", whose tensors have no values
     except Exception as error:  # of a device whose library is missing, ImportError too
         raise InputError(
-            f"the device {shown(name)} cannot be used ({first_line(error)}); choose auto, cpu or cuda", "device"
+            f"the device {quoted(name)} cannot be used ({first_line(error)}); choose auto, cpu or cuda", "device"
         ) from error
     return device
 
