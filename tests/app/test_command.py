@@ -31,12 +31,6 @@ def test_a_port_in_use_is_wrong_input(checkpoint: Path, capsys: pytest.CaptureFi
     ("arguments", "message"),
     [
         (["--timeout", "0"], "timeout is 0.0; it must be above 0 and at most 86400 (--timeout)"),
-<<<<<<< HEAD
-=======
-        (["--timeout", ".nan"], "timeout is nan; it must be"),
-        (["--max_megabytes", ".inf"], "max_megabytes is inf; it must be above 0 and at most 10000 (--max_megabytes)"),
-        (["--concurrency", "1000000"], "concurrency is 1000000; it must be from 1 to 1024 (--concurrency)"),
->>>>>>> files
         (
             ["--max_megapixels", "1000"],
             "max_megapixels is 1000.0; it must be above 0 and at most 178 (--max_megapixels)",

@@ -52,7 +52,6 @@ class Limits:
     max_megapixels: float = 24.0
     """Largest image, in millions of pixels, above 0 and at most 178."""
     max_megabytes: float = 20.0
-<<<<<<< HEAD
     """Largest file, in millions of bytes, above 0 and at most 2000."""
     timeout: float = 60.0
     """Longest time to receive a file, and then to answer it, waiting included; in seconds, above 0, at most a day."""
@@ -64,19 +63,6 @@ class Limits:
             value = getattr(self, name)
             require(0 < value <= largest, name, value, f"above 0 and at most {largest}")
         require(1 <= self.concurrency <= _AT_ONCE, "concurrency", self.concurrency, f"from 1 to {_AT_ONCE}")
-=======
-    """Largest file, in millions of bytes, above 0 and at most 10000."""
-    timeout: float = 60.0
-    """Longest time from a request to its answer, including waiting, in seconds, above 0 and at most a day."""
-    concurrency: int = 1
-    """Images predicted at the same time, 1 to 1024."""
-
-    def __post_init__(self) -> None:
-        require(0 < self.max_megapixels <= _PILLOWS_LIMIT, "max_megapixels", self.max_megapixels, _PIXELS)
-        require(0 < self.max_megabytes <= 10_000, "max_megabytes", self.max_megabytes, "above 0 and at most 10000")
-        require(0 < self.timeout <= 86_400, "timeout", self.timeout, "above 0 and at most 86400")
-        require(1 <= self.concurrency <= 1024, "concurrency", self.concurrency, "from 1 to 1024")
->>>>>>> files
 
     @property
     def max_bytes(self) -> int:
