@@ -193,6 +193,7 @@ def test_epochs_replace_the_steps_of_a_recipe(
         return Path("best.safetensors")
 
     monkeypatch.setattr("encnet.training.run.train", train)
+    monkeypatch.setattr("encnet.training.report.report_run", lambda folder: folder / "report.html")
     monkeypatch.setattr("encnet.commands.train._ledger", lambda folder: Ledger())
     assert main(["train", "data", "--recipe", "own_data_small", "--epochs", "5"]) == 0
     assert (trained[0].epochs, trained[0].steps) == (5, None)

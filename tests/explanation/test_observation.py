@@ -84,11 +84,12 @@ def test_exported_models_are_refused(tmp_path: Path) -> None:
         onnx.helper.make_tensor_value_info(name, kind, ["N", *size])
         for name, kind, size in (
             ("images", onnx.TensorProto.UINT8, ["H", "W", 3]),
-            ("logits", onnx.TensorProto.UINT8, [3, "H", "W"]),
+            ("logits", onnx.TensorProto.FLOAT, [3, "H", "W"]),
         )
     )
-    transpose = onnx.helper.make_node("Transpose", ["images"], ["logits"], perm=[0, 3, 1, 2])
-    graph = onnx.helper.make_graph([transpose], "toy", [pixels], [scores])
+    transpose = onnx.helper.make_node("Transpose", ["images"], ["planes"], perm=[0, 3, 1, 2])
+    cast = onnx.helper.make_node("Cast", ["planes"], ["logits"], to=onnx.TensorProto.FLOAT)
+    graph = onnx.helper.make_graph([transpose, cast], "toy", [pixels], [scores])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9)
     description = Description(ModelInfo("toy", {}, [0.0] * 3, [1.0] * 3), 3, presence=False, align_corners=False)
     onnx.helper.set_model_props(model, {METADATA_KEY: description.to_json()})

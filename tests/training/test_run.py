@@ -29,7 +29,7 @@ def test_a_run_writes_a_usable_model_logs_and_settings(squares: Path, settings: 
     assert model.info.training["dataset"] == "squares"
     assert set(visible(tmp_path / "run")) == {
         "batches.png", "best.safetensors", "check.html", "config.yaml", "csv", "last.ckpt", "last.safetensors",
-        "tensorboard",
+        "previous.ckpt", "tensorboard",
     }  # fmt: skip
     segmentation = encnet.Predictor(model)(squares / "images/val/0.png")
     truth = np.asarray(Image.open(squares / "labels/val/0.png"))

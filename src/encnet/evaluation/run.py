@@ -91,7 +91,8 @@ def evaluate(
         worker_init_fn=begin_reading,
     )
     names = index.labels.names
-    metrics = SegmentationMetrics(len(names), names, predictor.description.presence)
+    # All images are scored in this process, which may be one of a training run of several.
+    metrics = SegmentationMetrics(len(names), names, predictor.description.presence, gather=False)
     per_image: dict[int, ImageScore] = {}
     worst = WorstExamples(WORST)
     started = time.perf_counter()

@@ -21,18 +21,20 @@ MOST_CLASSES: int = 4096
 class SegmentationMetrics(nn.Module):
     """Accumulates predictions batch by batch and computes the :class:`Scores` of all of them.
 
-    As a submodule it moves to the device of its parent. ``compute`` gathers from all processes of a process group.
+    As a submodule it moves to the device of its parent.
 
     Args:
         num_classes: number of classes, at most :data:`MOST_CLASSES`.
         names: names of the classes.
         presence: whether ``update`` gets presence probabilities.
+        gather: whether ``compute`` gathers from all processes of a process group, if there is one; each of them must
+            then call it.
 
     Raises:
         InputError: the number of names is not the number of classes, or there are too many classes.
     """
 
-    def __init__(self, num_classes: int, names: Sequence[str], presence: bool) -> None:
+    def __init__(self, num_classes: int, names: Sequence[str], presence: bool, gather: bool = True) -> None:
         super().__init__()
         if len(names) != num_classes:
             raise InputError(
@@ -46,7 +48,7 @@ class SegmentationMetrics(nn.Module):
             )
         self.names: tuple[str, ...] = tuple(names)
         self.presence: bool = presence
-        self._records = _Records(num_classes)
+        self._records = _Records(num_classes, gather)
 
     @torch.no_grad()
     def update(self, predictions: Tensor, target: Tensor, presence_probabilities: Tensor | None = None) -> Tensor:
@@ -76,7 +78,7 @@ class SegmentationMetrics(nn.Module):
         return counts
 
     def compute(self) -> Scores:
-        """The scores of all predictions since the last ``reset``, over all processes."""
+        """The scores of all predictions since the last ``reset``."""
         confusion, records = self._records.compute()
         classes = len(self.names)
         probabilities, truth = records.reshape(-1, 2, classes).unbind(1)
@@ -98,8 +100,8 @@ class _Records(Metric):
     confusion: Tensor
     presence: list[Tensor]
 
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
+    def __init__(self, num_classes: int, gather: bool) -> None:
+        super().__init__(sync_on_compute=gather)
         self.add_state("confusion", torch.zeros(num_classes, num_classes, dtype=torch.int64), dist_reduce_fx="sum")
         # Flat (probabilities, truth) pairs, not (images, 2, classes), so that a process without images can gather too.
         self.add_state("presence", [], dist_reduce_fx="cat")
