@@ -20,23 +20,29 @@ def test_environment_sets_the_number_of_cores(
     assert cores in (expected or range(1, 10_000))
 
 
-def test_threads_of_the_command_line_wait_asleep() -> None:
+def test_threads_of_the_command_line_do_not_wait_awake() -> None:
     program = "from encnet.cli import main; main(['check', 'no-such-folder']); import torch; torch.ones(9).sum()"
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    own = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    environment = {name: value for name, value in os.environ.items() if name not in own}
     told = subprocess.run(
         [sys.executable, "-c", program],
-        env={**environment, "OMP_DISPLAY_ENV": "true"},
+        env={**environment, "OMP_DISPLAY_ENV": "verbose"},
         capture_output=True,
         text=True,
         check=True,
     ).stderr  # what OpenMP itself says when PyTorch loads it
-    policies = [line for line in told.splitlines() if "OMP_WAIT_POLICY" in line]
-    if not policies:
-        pytest.skip("this OpenMP does not display its settings")
-    assert all("PASSIVE" in line for line in policies)
+    counts = [line for line in told.splitlines() if "GOMP_SPINCOUNT" in line]
+    if not counts:
+        pytest.skip("this is not GNU's OpenMP")
+    assert all("'10000'" in line for line in counts)
 
 
-def test_a_policy_that_is_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     share_cores()
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    share_cores()
+    assert os.environ["GOMP_SPINCOUNT"] == "7"

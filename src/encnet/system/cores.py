@@ -20,10 +20,13 @@ def available_cores() -> int:
 
 
 def share_cores() -> None:
-    """Lets threads that wait for others sleep, unless ``OMP_WAIT_POLICY`` says otherwise. Call it before PyTorch is
-    imported; the commands do, since it holds for the whole process.
+    """Lets threads that wait for others sleep after some microseconds. Call it before PyTorch is imported; the commands
+    do, since it holds for the whole process.
 
-    OpenMP's threads run in a loop while they wait. Where another program takes a core, most of the other cores' time is
-    then spent waiting for the thread that was put aside, after each of the thousands of parallel parts of a step.
+    OpenMP's threads run in a loop while they wait, GNU's for milliseconds. Where another program takes a core, most of
+    the other cores' time is then spent waiting for the thread that was put aside, after each of the thousands of
+    parallel parts of a step. Threads that sleep at once would make steps slower where nothing else runs. What the user
+    has set, by ``OMP_WAIT_POLICY`` or ``GOMP_SPINCOUNT``, stays.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
