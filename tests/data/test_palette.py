@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from encnet.data.class_indices import MAX_CLASSES
-from encnet.data.palette import Color, distinct_palette
+from encnet.data.palette import Color, distinct_palette, is_color
 
 
 def littlecms_lab(colors: tuple[Color, ...]) -> np.ndarray:
@@ -31,3 +31,13 @@ def test_a_longer_palette_continues_a_shorter_one() -> None:
     longest = distinct_palette(MAX_CLASSES)
     assert len(set(longest)) == MAX_CLASSES
     assert all(distinct_palette(n) == longest[:n] for n in (0, 1, 2, 255, 256, 510, 511, 4000))
+
+
+@pytest.mark.parametrize("value", [(0, 0, 0), [255, 1, 2]])
+def test_three_integers_are_a_color(value: object) -> None:
+    assert is_color(value)
+
+
+@pytest.mark.parametrize("value", [(0, 0), (0, 0, 256), (-1, 0, 0), (True, 0, 0), (0.0, 0, 0), "abc", None, 7])
+def test_other_values_are_no_color(value: object) -> None:
+    assert not is_color(value)

@@ -14,7 +14,8 @@ import encnet
 from encnet.checkpoint.encnet import EncNet
 from encnet.cli import main
 from encnet.system.errors import InputError
-from encnet.weights.convert import MisfitError, convert_file
+from encnet.weights.convert import convert_file
+from encnet.weights.fitting import MisfitError
 from encnet.weights.sources import SOURCES, Answers, source
 
 AsMMSeg = Callable[[EncNet], dict[str, Tensor]]

@@ -13,7 +13,8 @@ from torch import Tensor
 import encnet
 from encnet.checkpoint.encnet import EncNet
 from encnet.system.errors import InputError
-from encnet.weights.convert import MisfitError, convert_file
+from encnet.weights.convert import convert_file
+from encnet.weights.fitting import MisfitError
 
 WIDTH = 32  # of head and JPU; published models have 512, with the same layout
 

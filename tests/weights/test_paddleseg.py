@@ -17,7 +17,8 @@ import encnet
 from encnet.checkpoint.create import build_encnet
 from encnet.checkpoint.encnet import EncNet
 from encnet.system.errors import InputError
-from encnet.weights.convert import MisfitError, convert_file
+from encnet.weights.convert import convert_file
+from encnet.weights.fitting import MisfitError
 
 WIDTH = 32  # of the head; published models have 512, with the same layout
 

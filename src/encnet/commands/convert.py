@@ -53,7 +53,8 @@ def run(arguments: Any) -> int:
     from rich.table import Table
 
     from encnet.system.terminal import Terminal
-    from encnet.weights.convert import MisfitError, convert_file
+    from encnet.weights.convert import convert_file
+    from encnet.weights.fitting import MisfitError
     from encnet.weights.sources import Answers
 
     answers = Answers(arguments.source, arguments.align_corners, arguments.mean, arguments.std)

@@ -19,7 +19,7 @@ from encnet.data.grey_depth import bits_of, full_scale, is_scaled
 from encnet.data.images import open_label_map
 from encnet.data.label_words import label_table, undeclared_message
 from encnet.data.matlab import MATLAB_SUFFIX, read_matlab_labels
-from encnet.data.palette import Color, distinct_palette
+from encnet.data.palette import Color, distinct_palette, is_color
 from encnet.data.raw_labels import (
     BYTE_MODES,
     pack_color,
@@ -62,8 +62,7 @@ class LabelSet:
         if not 1 <= self.num_classes <= MAX_CLASSES:
             raise InputError(f"a label set has 1 to {MAX_CLASSES} classes, not {self.num_classes}")
         for name in self.names:
-            reason = not_a_name(name)
-            if reason is not None:
+            if reason := not_a_name(name):
                 raise InputError(f"a class has the name {quoted(name)}, {reason}; rename the class")
         twice = sorted(name for name, number in Counter(self.names).items() if number > 1)
         if twice:
@@ -71,10 +70,10 @@ class LabelSet:
         if len(self.palette) != self.num_classes:
             raise InputError(f"{self.num_classes} classes need as many palette colours, not {len(self.palette)}")
         for color in self.palette:
-            if not _is_color(color):
+            if not is_color(color):
                 raise InputError(f"the palette colour {color} is not three integers in 0-255")
         for raw, target in self.raw.items():
-            if not (_is_color(raw) if self.encoding == "color" else _is_value(raw)):
+            if not (is_color(raw) if self.encoding == "color" else _is_value(raw)):
                 kind = "colour of three integers in 0-255" if self.encoding == "color" else "value in 0-65535"
                 raise InputError(f"the raw label {raw} is not a {kind}")
             if target != self.ignore and not 0 <= target < self.num_classes:
@@ -249,7 +248,3 @@ def _is_matlab(path: str | Path) -> bool:
 
 def _is_value(raw: object) -> bool:
     return isinstance(raw, int) and 0 <= raw < _RAW_LEVELS["value"]
-
-
-def _is_color(raw: object) -> bool:
-    return isinstance(raw, tuple) and len(raw) == 3 and all(isinstance(c, int) and 0 <= c <= 255 for c in raw)

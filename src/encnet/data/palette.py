@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from encnet.data.class_indices import MAX_CLASSES
+from encnet.system.rules import is_integer
 
 Color = tuple[int, int, int]
 """Red, green and blue in 0-255."""
@@ -65,3 +67,10 @@ def _lab(rgb: np.ndarray) -> np.ndarray:
     xyz = linear @ to_xyz.T / to_xyz.sum(axis=1)
     f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
     return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+def is_color(value: Any) -> bool:
+    """Whether a value is a colour: three integers in 0-255; true and false are none."""
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        return False
+    return all(is_integer(level) and 0 <= level <= 255 for level in value)

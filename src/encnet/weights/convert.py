@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from encnet.checkpoint.create import create_model
 from encnet.checkpoint.encnet import EncNet
@@ -17,30 +16,16 @@ from encnet.checkpoint.format import require_finite
 from encnet.data.formats import read_dataset
 from encnet.data.formats.dataset_yaml import read_dataset_yaml
 from encnet.data.labels import LabelSet
-from encnet.data.palette import distinct_palette
+from encnet.data.palette import distinct_palette, is_color
 from encnet.model.backbones.timm_backbone import DilatedBackbone
 from encnet.system.errors import InputError, first_line
 from encnet.system.outputs import check_outputs
-from encnet.system.rules import is_integer, is_text
-from encnet.system.text import shortened
+from encnet.system.rules import is_text
 from encnet.weights import timm_torchvision
 from encnet.weights.distance import refuse_positive_scale, refuse_squared_factor
+from encnet.weights.fitting import load_tensors, require_fit
 from encnet.weights.reading import read_foreign
 from encnet.weights.sources import SOURCES, Answers, Conversion, ForeignFile, Source, source
-
-
-class MisfitError(InputError):
-    """The tensors of a file do not fit the network.
-
-    Args:
-        message: the sentence for the user.
-        tensors: one line per tensor that does not fit: name, shape and reason.
-    """
-
-    def __init__(self, message: str, tensors: Sequence[str]) -> None:
-        super().__init__(message)
-        self.tensors: Sequence[str] = tensors
-        """One line per tensor that does not fit: name, shape and reason."""
 
 
 @dataclass(frozen=True)
@@ -125,45 +110,10 @@ def _fill(file: ForeignFile, conversion: Conversion) -> EncNet:
     """The network with these settings and the file's tensors, in eval mode."""
     options = {name: setting.value for name, setting in conversion.settings.items()}
     with torch.device("meta"):  # shapes without values: nothing is allocated for a file that does not fit
-        _require_fit(file, create_model(conversion.variant, **options), conversion.tensors, conversion.unknown)
+        require_fit(file, create_model(conversion.variant, **options), conversion.tensors, conversion.unknown)
     model = create_model(conversion.variant, **options)
-    _load(model, conversion.tensors)
+    load_tensors(model, conversion.tensors)
     return model.eval()
-
-
-def _load(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copies tensors into a network that they fit."""
-    places = network.state_dict()
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            places[name].copy_(tensor)
-
-
-def _require_fit(
-    file: ForeignFile, network: nn.Module, tensors: Mapping[str, Tensor], unknown: Mapping[str, Tensor]
-) -> None:
-    """Refuses tensors that are not those of a network.
-
-    Raises:
-        MisfitError: tensors are left over, missing, or have another shape.
-    """
-    places = network.state_dict()
-    left_over = {**unknown, **{name: tensor for name, tensor in tensors.items() if name not in places}}
-    lines = [
-        f"{shortened(name)} {tuple(tensor.shape)}: the network has no place for it"
-        for name, tensor in left_over.items()
-    ]
-    for name, place in places.items():
-        if name not in tensors and not name.endswith("num_batches_tracked"):  # PyTorch before 0.4.1 had none
-            lines.append(f"{name} {tuple(place.shape)}: not in the file")
-        elif name in tensors and tensors[name].shape != place.shape:
-            lines.append(f"{name} {tuple(place.shape)}: has the shape {tuple(tensors[name].shape)} in the file")
-    if lines:
-        raise MisfitError(
-            f"{file.path} does not fit: {len(lines)} tensors are left over, missing or of another shape, the first one "
-            f"{lines[0]}; convert the state dict of a whole, unchanged network",
-            lines,
-        )
 
 
 def _refuse_answers(file: ForeignFile, answers: Answers, classes: str | os.PathLike[str] | None) -> None:
@@ -182,8 +132,8 @@ def _convert_backbone(file: ForeignFile, out: Path) -> Converted:
     """Writes the ResNet in a file as initial weights."""
     name, tensors = timm_torchvision.backbone_weights(file.tensors)
     network = DilatedBackbone(name).network
-    _require_fit(file, network, tensors, {})
-    _load(network, tensors)
+    require_fit(file, network, tensors, {})
+    load_tensors(network, tensors)
     try:
         require_finite(tensors)
     except InputError as error:
@@ -215,7 +165,7 @@ def _name_classes(model: EncNet, conversion: Conversion, given: LabelSet | None)
             )
     if len(names) != n or not all(is_text(name, 1000) for name in names):
         names, palette, origin = [f"class_{i}" for i in range(n)], [], "convention"
-    if len(palette) != n or not all(_is_color(color) for color in palette):
+    if len(palette) != n or not all(is_color(color) for color in palette):
         palette = distinct_palette(n)
     model.info.classes, model.info.palette = names, [list(color) for color in palette]
     return origin
@@ -236,14 +186,6 @@ def _read_classes(path: Path, format: str | None) -> LabelSet:
             "classes",
         ) from error
     return LabelSet.plain([line.strip() for line in lines if line.strip()])
-
-
-def _is_color(color: object) -> bool:
-    return (
-        isinstance(color, list | tuple)
-        and len(color) == 3
-        and all(is_integer(level) and 0 <= level <= 255 for level in color)
-    )
 
 
 def _text(value: Any) -> str:
