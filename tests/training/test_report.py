@@ -18,6 +18,7 @@ def test_the_report_has_the_scores_of_the_best_model_and_loads_nothing(
     assert dataset is not None
     scores = evaluate(run / "best.safetensors", read_dataset(dataset[1]), progress=False, workers=0).scores
     assert f"{100 * scores.mean_iou:.1f} %" in html
+    assert "Every image has ground, square: whether their presence is right" in html  # which their dashes stand for
     assert html.count("<img") == 2 + 3 * 3  # curves, confusion; three examples of three pictures
     assert re.findall(r'(?:src|href)="(?!data:)', html) == []
 

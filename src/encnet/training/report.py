@@ -11,7 +11,7 @@ from encnet.checkpoint.hub import BEST_MODEL
 from encnet.data.formats import read_dataset
 from encnet.evaluation import EvaluationReport, evaluate
 from encnet.evaluation.examples import Example, example_values
-from encnet.evaluation.page import class_table, mean_rows
+from encnet.evaluation.page import class_table, mean_rows, presence_sentences
 from encnet.reports.figures import confusion_figure, curves_figure, figure_png
 from encnet.reports.html import figure, percent, render
 from encnet.training.recipes import CONFIG_FILE, load_run_config
@@ -100,6 +100,7 @@ def write_report(
             "Confusion matrix: rows are true classes, columns predicted ones",
         ),
         protocol=evaluation.protocol.describe(),
+        notes=presence_sentences(scores),
         columns=columns,
         classes=classes,
         means=mean_rows(scores),
