@@ -72,6 +72,7 @@ def page(tmp_path: Path) -> Any:
             "columns": ["class", "IoU"],
             "classes": [["brick", "50.0"], ["sky", None]],
             "means": [["mean", "50.0"]],
+            "notes": ["Every image has sky, so its presence says nothing."],
             "examples": [example],
         }
         render("report.html", tmp_path / "page.html", **values, **changes)
