@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from encnet.checkpoint.format import TensorType
 from encnet.model.network import Network
 from encnet.model.options import ModelOptions
 from encnet.system.errors import InputError
 from encnet.system.text import shortened
+
+RANDOM = ("normal_", "uniform_", "trunc_normal_")
+"""Methods of tensors, and functions of torch.nn.init, that draw random numbers."""
 
 
 def require_fit(
@@ -54,13 +59,25 @@ def network_tensors(path: str | os.PathLike[str], options: ModelOptions, num_cla
         InputError: there is no network with these options.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _NoInitialisation():
             network = Network.from_options(options, num_classes)
     except InputError as error:
         raise InputError(f"{path}: {error}", error.argument) from error
     except RuntimeError as error:  # a tensor of more bytes than 64 bits count
         raise InputError(f"{path} names a network that is too large to build; give another file") from error
     return {name: TensorType.of(tensor) for name, tensor in network.state_dict().items()}
+
+
+class _NoInitialisation(TorchFunctionMode):
+    """Draws no random numbers: on "meta" there is nothing to write them to, and PyTorch would import its compiler, which
+    takes seconds, to find their shape."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func.__name__ in RANDOM:
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _words(tensor: TensorType | None) -> str:

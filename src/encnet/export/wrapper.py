@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.layers.conv2d_same import Conv2dSame
-from timm.layers.pool2d_same import AvgPool2dSame
 from torch import Tensor, nn
 
 from encnet.checkpoint.encnet import EncNet
@@ -20,6 +18,7 @@ from encnet.kernels.acceleration import plain, use_winograd
 from encnet.kernels.exchange import Network, exchange, with_parameters_of
 from encnet.kernels.folding import fold_batch_norm
 from encnet.model.heads.fullres import FullResolutionHead
+from encnet.system.timm import AvgPool2dSame, Conv2dSame
 
 _EXPORTED: Mapping[type[nn.Module], Callable[[Any], nn.Module]] = {
     FullResolutionHead: UntiledHead,

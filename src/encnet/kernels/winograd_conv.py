@@ -45,7 +45,9 @@ class WinogradConv(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         kernels = self.weight if self.transformed else transform(self.weight)
-        return convolve(input, kernels, self.bias, self.dilation)
+        if torch.compiler.is_compiling():  # or exporting
+            return convolve(input, kernels, self.bias, self.dilation)
+        return winograd(input, kernels, self.bias, self.dilation)  # a custom operation would import the compiler
 
     def plain(self) -> nn.Conv2d:
         """Returns the plain convolution; if the kernels were stored transformed, its weight is equal up to rounding."""

@@ -6,14 +6,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import timm
 import torch
 from safetensors.torch import load_file
-from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from encnet.model.normalisation import Normalisation
 from encnet.system.errors import InputError, first_line
+from encnet.system.timm import adapt_input_conv, timm
 
 PACKAGE_NORMALISATION = Normalisation((127 / 255,) * 3, (128 / 255,) * 3, "the package of efficientnet_lite0")
 """The weights in the package expect inputs (x - 127) / 128 for bytes x; timm's expect (x - 127.5) / 127.5."""

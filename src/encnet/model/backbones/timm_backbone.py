@@ -7,10 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-import timm
-from timm.models import FeatureInfo
-from timm.models.efficientnet import EfficientNetFeatures
-from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import Tensor, nn
 
 from encnet.kernels.recompute import RecomputedStage
@@ -22,6 +18,7 @@ from encnet.model.pretrained import PACKAGE_NORMALISATION, load_pretrained
 from encnet.system.checks import require
 from encnet.system.errors import InputError, first_line
 from encnet.system.text import quoted
+from encnet.system.timm import EfficientNetFeatures, FeatureInfo, MobileNetV3Features, timm
 
 
 class DilatedBackbone(Backbone):
