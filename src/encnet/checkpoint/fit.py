@@ -69,8 +69,8 @@ def network_tensors(path: str | os.PathLike[str], options: ModelOptions, num_cla
 
 
 class _NoInitialisation(TorchFunctionMode):
-    """Draws no random numbers: on "meta" there is nothing to write them to, and PyTorch would import its compiler, which
-    takes seconds, to find their shape."""
+    """Draws no random numbers: on "meta" there is nothing to write them to, and PyTorch would import its compiler for
+    their shape, which takes seconds."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
