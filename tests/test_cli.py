@@ -87,10 +87,6 @@ def test_a_folder_of_images_becomes_a_model_scores_and_predictions(data: Path, t
     with Image.open(tmp_path / "out/train_0.png") as labels:
         assert labels.size == (40, 48)
 
-    again = encnet("train", data, "--out", "run", cwd=tmp_path)
-    assert again.returncode == 2
-    assert "holds a run already" in again.stderr
-
 
 @pytest.mark.parametrize(
     ("arguments", "message"),

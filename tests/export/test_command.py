@@ -11,6 +11,7 @@ from listing import visible
 from encnet.cli import main
 
 
+@pytest.mark.slow
 def test_export_to_int8_measures_the_loss_of_accuracy(
     trained: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import signal
 from collections.abc import Callable
@@ -60,10 +61,19 @@ def settings() -> TrainConfig:
 @pytest.fixture(scope="module")
 def complete_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a complete run with :func:`small_settings`, beside its data set; copy it before you change it."""
-    folder = tmp_path_factory.mktemp("complete")
+    return _run(tmp_path_factory.mktemp("complete"), small_settings())
+
+
+@pytest.fixture(scope="module")
+def run_of_one_epoch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As :func:`complete_run`, of one epoch."""
+    return _run(tmp_path_factory.mktemp("one_epoch"), dataclasses.replace(small_settings(), epochs=1))
+
+
+def _run(folder: Path, settings: TrainConfig) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        train(write_squares(folder / "squares"), small_settings(), folder / "run", quiet=True)
+        train(write_squares(folder / "squares"), settings, folder / "run", quiet=True)
     return folder / "run"
 
 

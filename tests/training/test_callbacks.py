@@ -21,8 +21,13 @@ from encnet.training.config import TrainConfig
 from encnet.training.run import resume, train
 
 
-@pytest.mark.parametrize("step", [1, 2, 4])  # mid-epoch, the last step of an epoch, mid-epoch again
-@pytest.mark.parametrize("ema", [0.0, 0.9])
+@pytest.mark.parametrize(
+    ("step", "ema"),
+    [  # mid-epoch, the last step of an epoch, mid-epoch again
+        *((1, 0.9), (2, 0.0)),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((1, 0.0), (2, 0.9), (4, 0.0), (4, 0.9))),
+    ],
+)
 def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
     squares: Path, settings: TrainConfig, tmp_path: Path, interrupt_at: Callable[[int], None], step: int, ema: float
 ) -> None:

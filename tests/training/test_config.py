@@ -61,20 +61,19 @@ from encnet.training.run import train
     ids=lambda change: next(iter(change)),
 )
 def test_every_setting_changes_the_result(
-    squares: Path, settings: TrainConfig, tmp_path: Path, change: dict[str, Any]
+    squares: Path, settings: TrainConfig, tmp_path: Path, run_of_one_epoch: Path, change: dict[str, Any]
 ) -> None:
     settings.epochs = 1
-    train(squares, settings, tmp_path / "before", quiet=True)
     for name, value in change.items():
         *path, last = name.split(".")
         target: Any = getattr(settings, path[0]) if path else settings
         if dataclasses.is_dataclass(target):
             setattr(target, last, value)
+    train(squares, settings, tmp_path / "run", quiet=True)
+    before, after = run_of_one_epoch / "last.safetensors", tmp_path / "run/last.safetensors"
     if "channels_last" in change:  # another layout is another order of sums, not another result
-        train(squares, settings, tmp_path / "after", quiet=True)
-        a, b = (load_file(tmp_path / run / "last.safetensors") for run in ("before", "after"))
+        a, b = load_file(before), load_file(after)
         for key in a:
             torch.testing.assert_close(a[key], b[key], rtol=1e-3, atol=1e-3)
         return
-    train(squares, settings, tmp_path / "after", quiet=True)
-    assert not same_weights(tmp_path / "before/last.safetensors", tmp_path / "after/last.safetensors")
+    assert not same_weights(before, after)

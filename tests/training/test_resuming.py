@@ -181,13 +181,13 @@ def test_the_steps_after_resuming_have_the_rates_of_the_longer_schedule(
 @pytest.mark.parametrize(
     ("first", "then", "ema"),
     [
-        ({"epochs": 1}, {"epochs": 2}, 0.0),
+        pytest.param({"epochs": 1}, {"epochs": 2}, 0.0, marks=pytest.mark.slow),
         ({"epochs": 3, "validate_every": 2}, {"epochs": 4}, 0.0),  # ends without a validation
         ({"epochs": 1, "validate_every": 2}, {"epochs": 2}, 0.9),
         ({"steps": 4}, {"steps": 7}, 0.9),  # ends within an epoch
-        ({"steps": 4}, {"epochs": 3}, 0.0),
+        pytest.param({"steps": 4}, {"epochs": 3}, 0.0, marks=pytest.mark.slow),
         ({"epochs": 1}, {"steps": 4}, 0.0),
-        ({"steps": 3}, {"steps": 4}, 0.0),
+        pytest.param({"steps": 3}, {"steps": 4}, 0.0, marks=pytest.mark.slow),
     ],
     ids=str,
 )

@@ -49,7 +49,10 @@ def convert(state: dict[str, Tensor], meta: dict[str, Any], **answers: Any) -> C
     ("variant", "classes", "options"),
     [
         ("encnet_resnet50", 19, {"lateral": True, "align_corners": False}),
-        ("encnet_resnet101", 150, {"lateral": False, "align_corners": True, "head_channels": 64}),
+        pytest.param(
+            *("encnet_resnet101", 150, {"lateral": False, "align_corners": True, "head_channels": 64}),
+            marks=pytest.mark.slow,
+        ),
         (
             "encnet_jpu_resnet50",
             150,

@@ -99,8 +99,8 @@ def written(path: Path, arrays: dict[str, Any], protocol: int = 4) -> Path:
     [
         ("resnet18d", {"lateral": True}),
         ("resnet50d", {"lateral": True}),
-        ("resnet50d", {"se": False}),
-        ("resnet101d", {}),
+        pytest.param("resnet50d", {"se": False}, marks=pytest.mark.slow),
+        pytest.param("resnet101d", {}, marks=pytest.mark.slow),
     ],
 )
 def test_a_round_trip_is_bitwise_exact(

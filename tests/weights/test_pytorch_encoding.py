@@ -23,7 +23,7 @@ AsPE = Callable[[EncNet], dict[str, Tensor]]
     ("variant", "classes", "options"),
     [
         ("encnet_resnet50s", 150, {"lateral": False}),
-        ("encnet_resnet101s", 59, {"lateral": True, "head_channels": 64}),
+        pytest.param("encnet_resnet101s", 59, {"lateral": True, "head_channels": 64}, marks=pytest.mark.slow),
     ],
 )
 def test_a_round_trip_is_bitwise_exact(

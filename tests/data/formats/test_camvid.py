@@ -154,6 +154,7 @@ def test_a_folder_without_a_layout_of_camvid_is_an_error(tmp_path: Path) -> None
         read_dataset(tmp_path, format="camvid")
 
 
+@pytest.mark.slow
 @needs_camvid
 def test_the_real_data_set_has_no_problems(tmp_path: Path) -> None:
     index = read_dataset(CAMVID)

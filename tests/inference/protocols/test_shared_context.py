@@ -99,7 +99,14 @@ def test_sums_of_the_first_pass_are_those_of_the_equations() -> None:
     close(found.mass[0].double(), mass, 1e-3)
 
 
-@pytest.mark.parametrize("variant", ["encnet_tiny", "encnet_lite0", "encnet_jpu_resnet50", "encnet_resnet50_fullres"])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        *("encnet_tiny", "encnet_lite0"),
+        pytest.param("encnet_jpu_resnet50", marks=pytest.mark.slow),
+        pytest.param("encnet_resnet50_fullres", marks=pytest.mark.slow),
+    ],
+)
 def test_tiles_work_with_every_head(variant: str) -> None:
     """Scores have the positions of those of the whole image; in one tile they are the same."""
     torch.manual_seed(0)

@@ -174,8 +174,8 @@ def test_tutorial_form_has_no_auxiliary_head_and_a_squared_presence_loss() -> No
     [
         (False, torch.float64, 1e-9),
         (True, torch.float64, 1e-9),
-        (False, torch.float32, 1e-5),
-        (True, torch.float32, 1e-4),
+        pytest.param(False, torch.float32, 1e-5, marks=pytest.mark.slow),
+        pytest.param(True, torch.float32, 1e-4, marks=pytest.mark.slow),
     ],
 )
 def test_network_equals_the_tutorial_form(training: bool, dtype: torch.dtype, tolerance: float) -> None:
