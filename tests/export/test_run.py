@@ -59,6 +59,7 @@ def assert_agreement(path: Path, model: EncNet) -> None:
     np.testing.assert_allclose(np.asarray(output.presence), presence, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_file_for_bf16_is_compared_in_bf16(model: EncNet, tmp_path: Path) -> None:
     exported = export_model(model, tmp_path / "model.pt2", precision="bf16")
     assert exported.parity.precision == "bf16"

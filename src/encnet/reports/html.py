@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,9 +78,16 @@ def rendered(template: str, **values: Any) -> str:
     Raises:
         jinja2.UndefinedError: the template names a value that is not given.
     """
-    pages = Environment(loader=PackageLoader("encnet.reports", "templates"), autoescape=True, undefined=StrictUndefined)
-    pages.filters["percent"] = percent
-    return pages.get_template(template).render(**values)
+    return _templates().get_template(template).render(**values)
+
+
+@cache  # it keeps the templates that it has compiled
+def _templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("encnet.reports", "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    templates.filters["percent"] = percent
+    return templates
 
 
 def _data_url(media_type: str, content: bytes, alternative: str) -> Picture:
