@@ -67,6 +67,7 @@ def without_export_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_export_libraries")
+@pytest.mark.slow
 def test_missing_libraries_are_named_with_what_to_install(checkpoint: Path) -> None:
     report = benchmark_model(checkpoint, repeats=1, device="cpu", progress=False)
     assert {form.engine for form in report.forms} == {"pytorch"}

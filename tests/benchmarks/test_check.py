@@ -15,6 +15,7 @@ from encnet.data.formats import read_dataset
 from encnet.system.errors import InputError
 
 
+@pytest.mark.slow
 def test_benchmark_writes_what_it_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = benchmark_check(tmp_path, photographs=12, size=(120, 160), counts=[6])
     record = json.loads(path.read_text())

@@ -126,7 +126,7 @@ def write(draw: Any, root: Path, kind: str) -> tuple[RandomPhotographs, dict[Pat
 READ: list[bool] = []
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def random_data_set(kind: str, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:

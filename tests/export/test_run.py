@@ -27,7 +27,7 @@ def model(network: Callable[..., EncNet]) -> EncNet:
     return network("encnet_tiny")
 
 
-@pytest.mark.parametrize("name", ["model.xml", "model.pt2"])
+@pytest.mark.parametrize("name", ["model.xml", pytest.param("model.pt2", marks=pytest.mark.slow)])
 def test_the_file_agrees_with_the_model(model: EncNet, tmp_path: Path, name: str) -> None:
     model.save(tmp_path / "model.safetensors")
     exported = export_model(tmp_path / "model.safetensors", tmp_path / "out" / name)
@@ -74,6 +74,7 @@ class FixedHeight(torch.nn.Module):
         return torch.cat([row * (index % 3) for index, row in enumerate(features.split(1, dim=2))], dim=2)
 
 
+@pytest.mark.slow
 def test_a_network_for_one_size_is_exported_for_that_size(network: Callable[..., EncNet], tmp_path: Path) -> None:
     model = network("encnet_tiny").train()
     assert isinstance(model.head.conv_in, torch.nn.Sequential)

@@ -40,7 +40,8 @@ def test_equals_the_convolution(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, nn.Sequential(*convs)(images).numpy(), rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("winograd", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("winograd", [True, False])
 def test_an_exported_network_has_it_if_wanted(network: Callable[..., EncNet], winograd: bool, tmp_path: Path) -> None:
     wide = network("encnet_tiny", head_channels=512)
     export_model(wide, tmp_path / "model.onnx", winograd=winograd)  # raises if it says something else than the model

@@ -100,6 +100,7 @@ def test_the_run_keeps_the_resolution_and_learns_from_all_bands(way: Path) -> No
     assert max(highs[:3]) < 1500 < 3500 < highs[3]
 
 
+@pytest.mark.slow
 def test_the_raster_is_predicted_alike_in_pytorch_and_onnx(way: Path) -> None:
     checkpoint, raster = way / "run/best.safetensors", way / "data/scenes/north.tif"
     assert main(["evaluate", str(checkpoint), str(way / "data"), "--out", str(way / "scores"), "--workers", "0"]) == 0

@@ -132,7 +132,7 @@ def test_a_complete_run_says_so_and_is_not_touched(run: Path, capsys: pytest.Cap
     assert contents(run) == before
 
 
-@pytest.mark.parametrize("resumed_by", ["command", "function"])
+@pytest.mark.parametrize("resumed_by", ["command", pytest.param("function", marks=pytest.mark.slow)])
 def test_a_complete_run_goes_on_with_more_epochs(
     resumed_by: str, run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,7 +183,7 @@ def test_the_steps_after_resuming_have_the_rates_of_the_longer_schedule(
     [
         pytest.param({"epochs": 1}, {"epochs": 2}, 0.0, marks=pytest.mark.slow),
         ({"epochs": 3, "validate_every": 2}, {"epochs": 4}, 0.0),  # ends without a validation
-        ({"epochs": 1, "validate_every": 2}, {"epochs": 2}, 0.9),
+        pytest.param({"epochs": 1, "validate_every": 2}, {"epochs": 2}, 0.9, marks=pytest.mark.slow),
         ({"steps": 4}, {"steps": 7}, 0.9),  # ends within an epoch
         pytest.param({"steps": 4}, {"epochs": 3}, 0.0, marks=pytest.mark.slow),
         ({"epochs": 1}, {"steps": 4}, 0.0),
@@ -223,7 +223,11 @@ def test_a_run_without_patience_left_goes_on_with_more(
 
 @pytest.mark.parametrize(
     ("changes", "differs"),
-    [({"precision": "bf16"}, True), ({"validate_every": 2}, False), ({"data": {"workers": 1}}, False)],
+    [
+        ({"precision": "bf16"}, True),
+        pytest.param({"validate_every": 2}, False, marks=pytest.mark.slow),
+        pytest.param({"data": {"workers": 1}}, False, marks=pytest.mark.slow),
+    ],
     ids=str,
 )
 def test_what_computes_may_change(changes: dict[str, Any], differs: bool, run: Path, tmp_path: Path) -> None:

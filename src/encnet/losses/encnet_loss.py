@@ -12,6 +12,7 @@ from encnet.data.class_indices import ignore_of
 from encnet.kernels.pixel_scores import pixel_scores, weighted_nll
 from encnet.losses.loss import Loss, LossTerms
 from encnet.losses.options import LossOptions
+from encnet.losses.processes import mean_over_processes, training_processes
 from encnet.losses.terms import HardPixels, presence_targets, soft_jaccard_loss
 from encnet.model.network import Network
 from encnet.model.output import EncNetOutput
@@ -28,6 +29,9 @@ class EncNetLoss(Loss):
     cross-entropy, or the mean squared error, between presence and :func:`presence_targets`, averaged over classes and
     over the images with a labelled pixel. J is :func:`soft_jaccard_loss`, optional. If nothing is labelled, every term
     is zero, with a gradient of zero, not NaN. Everything is computed in float32.
+
+    Where several processes train together, the means are over the pixels and images of all of them, and each calls the
+    loss once a step; only ``hard_pixels`` are chosen in each process by itself.
 
     Logits of another size than the labels are interpolated to it block by block, without a tensor of classes x H x W
     (:mod:`encnet.kernels.pixel_scores`). So pass the logits of ``model(images, full_size=False)``.
@@ -120,11 +124,11 @@ class EncNetLoss(Loss):
             return cross_entropy + self.jaccard_weight * soft_jaccard_loss(nll, predicted, labels)
 
     def _weights(self, labels: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the weight of each pixel's loss in the mean, (B, H, W), and the sum of these weights."""
+        """Returns the weight of each pixel's loss in the mean, (B, H, W), and what to divide by."""
         weights = counts.float()
         if self.class_weights is not None:
             weights = weights * self.class_weights[labels.masked_fill(~counts, 0)]
-        return weights, weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+        return weights, mean_over_processes(weights.sum()).clamp(min=torch.finfo(weights.dtype).tiny)
 
     def _presence(self, stages: Sequence[Tensor | None], labels: Tensor, like: Tensor) -> Tensor:
         """Returns the sum of the SE-losses of the stages that have presence, (B, classes); a scalar."""
@@ -136,4 +140,5 @@ class EncNetLoss(Loss):
         compare = F.binary_cross_entropy_with_logits if self.presence_loss == "bce" else F.mse_loss
         with torch.autocast(labels.device.type, enabled=False):
             losses = [(compare(stage.float(), targets, reduction="none") * labelled).sum() for stage in present]
-        return torch.stack(losses).sum() / (labelled.sum() * self.num_classes).clamp(min=1)
+        images = mean_over_processes(labelled.sum()).clamp(min=1 / training_processes())
+        return torch.stack(losses).sum() / (images * self.num_classes)

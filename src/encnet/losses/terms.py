@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from encnet.data.class_indices import ignore_of
+from encnet.losses.processes import sum_over_processes
 
 
 def presence_targets(labels: Tensor, num_classes: int) -> Tensor:
@@ -34,9 +35,9 @@ def soft_jaccard_loss(nll: Tensor, predicted: Tensor, labels: Tensor) -> Tensor:
 
         J = 1 - mean_c  Σ_i p_ic y_ic / Σ_i (p_ic + y_ic - p_ic y_ic)
 
-    over the labelled pixels i of the whole batch and the classes c that occur in it. Cross-entropy weighs pixels
-    equally, this loss weighs classes equally: thin and rare classes count as much as the road. For decisions (0 or 1)
-    it is one minus the mean IoU.
+    over the labelled pixels i of the whole batch, of all training processes, and the classes c that occur in it.
+    Cross-entropy weighs pixels equally, this loss weighs classes equally: thin and rare classes count as much as the
+    road. For decisions (0 or 1) it is one minus the mean IoU.
 
     It needs only the probabilities of the true classes and the sum over each class; see
     :func:`encnet.kernels.pixel_scores.pixel_scores`.
@@ -55,6 +56,7 @@ def soft_jaccard_loss(nll: Tensor, predicted: Tensor, labels: Tensor) -> Tensor:
     zeros = torch.zeros_like(predicted)
     intersection = zeros.index_add(0, known, true_class)
     labelled = zeros.index_add(0, known, valid.flatten().to(zeros.dtype))
+    intersection, predicted, labelled = sum_over_processes(torch.stack((intersection, predicted, labelled)))
     occurs = labelled > 0
     iou = intersection / (predicted + labelled - intersection).clamp(min=torch.finfo(zeros.dtype).tiny)
     return ((1 - iou) * occurs).sum() / occurs.sum().clamp(min=1)

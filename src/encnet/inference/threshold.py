@@ -1,0 +1,90 @@
+"""Two classes told apart at another probability than one half: better a crack too many than one that is missed."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from encnet.inference.engines.engine import Engine, Scores
+from encnet.system.checks import require
+from encnet.system.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def with_threshold(engine: Engine, threshold: float) -> Engine:
+    """An engine whose second class has the higher score where its probability is at least a threshold t::
+
+        p₁ ≥ t  ⇔  z₁ - log(t / (1 - t)) ≥ z₀,   p = softmax(z)
+
+    So everything that compares scores, in tiles, rasters and videos too, decides by the threshold. A protocol that sees
+    the image more than once averages the probabilities of these scores.
+
+    Args:
+        engine: an engine of two classes; the network of one that holds a network is changed.
+        threshold: probability of the second class, above 0 and below 1.
+
+    Raises:
+        InputError: there are not two classes, the threshold is not between 0 and 1, or the head ends in another layer
+            than a convolution with a bias.
+    """
+    require(0 < threshold < 1, "threshold", threshold, "a probability above 0 and below 1")
+    names = engine.description.names
+    if len(names) != 2:
+        raise InputError(
+            f"a threshold tells two classes apart, and the model has {len(names)}; leave it out", "threshold"
+        )
+    if engine.name not in ("pytorch", "compile"):
+        return _Shifted(engine, _shift(threshold))
+    network: Any = engine
+    bias = getattr(getattr(network.network.head, "classifier", None), "bias", None)
+    if bias is None:
+        raise InputError("the head of this model has no classifier with a bias; leave out the threshold", "threshold")
+    bias.data[1] -= _shift(threshold)
+    return engine
+
+
+def decided(probabilities: Tensor, threshold: float | None) -> tuple[Tensor, Tensor]:
+    """The class of each pixel, and the probability that it has.
+
+    Args:
+        probabilities: (B, classes, H, W) from the scores of an engine, by :func:`with_threshold` if there is one.
+        threshold: that of the engine.
+
+    Returns:
+        Class indices (B, H, W), int64; and their probabilities (B, H, W), 0-1, of which the shift of the scores is
+        taken back: with a threshold below one half, a pixel can get a class that is the less probable one.
+    """
+    highest, labels = probabilities.max(dim=1)
+    if threshold is None:
+        return labels, highest
+    second = (probabilities[:, 1].logit(eps=1e-7) + _shift(threshold)).sigmoid()
+    return labels, second.where(labels == 1, 1 - second)
+
+
+def confidence_levels(confidence: np.ndarray) -> np.ndarray:
+    """Probabilities, 0-1, as grey levels: 255 times the probability, rounded."""
+    return np.rint(255 * confidence).astype(np.uint8)
+
+
+def _shift(threshold: float) -> float:
+    return math.log(threshold / (1 - threshold))
+
+
+class _Shifted:
+    """An engine of an exported model whose second class has lower scores, by ``shift``."""
+
+    def __init__(self, engine: Engine, shift: float) -> None:
+        self.engine, self.shift = engine, shift
+        self.name, self.precision, self.device = engine.name, engine.precision, engine.device
+        self.description = engine.description
+
+    def __call__(self, images: np.ndarray) -> Scores:
+        scores = self.engine(images)
+        logits: Any = scores.logits
+        logits = logits.copy() if isinstance(logits, np.ndarray) else logits.clone()
+        logits[:, 1] -= self.shift
+        return Scores(logits, scores.presence)
