@@ -120,7 +120,8 @@ class TrainingData(pl.LightningDataModule):
         samples, source, fill = self.index.split(self.config.val), self.index.source, fill_of(self.info.mean)
         dataset = SegmentationDataset(samples, self.index.labels, transform, source=source, fill=fill)
         rank, processes = self._rank_and_processes()
-        share = Subset(dataset, range(rank, len(dataset), processes))
+        # With more processes than images, the others predict an image too, so that all take part; it does not count.
+        share = Subset(dataset, range(rank, len(dataset), processes) or range(1))
         return DataLoader(
             share,
             batch_size=1,

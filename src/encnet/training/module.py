@@ -15,6 +15,7 @@ from encnet.checkpoint.encnet import EncNet
 from encnet.inference.argmax import most_probable
 from encnet.inference.preprocessing import Preprocessing
 from encnet.losses.loss import Loss
+from encnet.losses.processes import mean_over_processes
 from encnet.metrics.pixels import SegmentationMetrics
 from encnet.training.config import OptimizerConfig
 
@@ -66,10 +67,14 @@ class TrainingModule(pl.LightningModule):
         images = images.contiguous(memory_format=self.memory_format)
         terms = self.loss(self.model(images, full_size=False), labels)
         self.log("learning_rate", self.optimizers().param_groups[-1]["lr"])  # pyright: ignore[reportAttributeAccessIssue]
-        self.log_dict({f"train/{name}_loss": value.detach() for name, value in terms._asdict().items()})
+        # The terms of one process have no meaning by themselves: it divides by the labelled pixels of all.
+        values = mean_over_processes(torch.stack([value.detach() for value in terms]))
+        self.log_dict({f"train/{name}_loss": value for name, value in zip(terms._fields, values, strict=True)})
         return terms.total
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        counts = self.global_rank < data.validation_images
         images, labels = batch
         image_size, size = images.shape[-2:], labels.shape[-2:]  # they differ if data.long_side resized the image
         filling = Preprocessing.of(self.model.info, self.model.align_corners).filling(image_size, size)
@@ -78,7 +83,8 @@ class TrainingModule(pl.LightningModule):
         output = self.model(images.contiguous(memory_format=self.memory_format), full_size=False)
         predictions = most_probable(output.logits, filling.covered, self.model.align_corners)[:, : size[0], : size[1]]
         presence = None if output.presence is None else self.model.presence_probabilities(output.presence)
-        self.metrics.update(predictions, labels, presence)
+        if counts:
+            self.metrics.update(predictions, labels, presence)
 
     def _frozen_stages(self) -> list[nn.Module]:
         # Asked for each time, because synchronised batch norm replaces modules before the run begins.
