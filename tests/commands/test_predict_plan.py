@@ -23,6 +23,7 @@ GIVEN: dict[str, Any] = {
     "frames": True,
     "context_memory": 0.9,
     "rank": True,
+    "confidence": True,
     "areas": True,
     "batch_size": 8,
 }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "segments photographs, videos and rasters"
 
-FLAGS = ("--out", "--bands", "--value_range", "--raster", "--context_memory")
+FLAGS = ("--out", "--bands", "--value_range", "--raster", "--context_memory", "--threshold")
 """The flags whose arguments can be wrong for one file, and right for the next."""
 
 
@@ -51,6 +51,18 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=bool,
         default=False,
         help="also write areas.csv: pixels, share and square metres of each class in each photograph and raster",
+    )
+    parser.add_argument(
+        "--confidence",
+        type=bool,
+        default=False,
+        help="photographs: also write the probability of each pixel's class, as grey levels from 0 to 255",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.5,
+        help="models of two classes: the probability from which a pixel has the second class",
     )
     parser.add_argument("--batch_size", type=int, default=4, help="images of equal size that are predicted together")
     parser.add_argument(
@@ -120,6 +132,8 @@ def run(arguments: Any) -> int:
             arguments.precision,
             arguments.engine,
             image_source=source,
+            threshold=None if arguments.threshold == 0.5 else arguments.threshold,
+            confidence=arguments.confidence,
         )
 
     plan = make_plan(arguments, lambda: opened().preprocessing.source)

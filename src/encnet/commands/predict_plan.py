@@ -41,6 +41,7 @@ LIMITED: dict[str, Limited] = {
     "frames": Limited(False, ("video",), "give a video"),
     "context_memory": Limited(0.0, ("video",), "give a video"),
     "rank": Limited(False, ("image",), "give photographs"),
+    "confidence": Limited(False, ("image",), "give photographs"),
     "areas": Limited(False, ("image", "raster"), "give photographs or rasters"),
     "batch_size": Limited(4, ("image", "video"), "give photographs or videos"),
 }
@@ -173,5 +174,5 @@ def _results(arguments: Any, kinds: dict[Path, Kind], stems: dict[Path, str]) ->
         elif kind == "raster":
             files += raster.result_files(out, stems[path], arguments.overlay)
         else:
-            files += result_files(out, stems[path], arguments.overlay)
+            files += result_files(out, stems[path], arguments.overlay, arguments.confidence)
     return files

@@ -205,7 +205,7 @@ def choose_prior(
             truth = opened.masked(upright_label(sample, truth, opened.facts, index.source))
             height, width = truth.shape
             network.info.presence_prior = 0.0
-            pixels, covered = predictor.filled(pixels_of([opened.seen]), (height, width))
+            pixels, covered = predictor.preprocessing.filled(pixels_of([opened.seen]), (height, width))
             output = network(engine.normalised(pixels), full_size=False)
             for strength, metrics in zip(strengths, halves[place >= middle], strict=True):
                 network.info.presence_prior = strength

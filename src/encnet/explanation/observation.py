@@ -75,7 +75,7 @@ class Observer:
         """Observes an image, which must have the size at which the network takes it."""
         network, semantics = self.network, self.context.semantics
         with self.engine.computing():
-            pixels, _ = self.predictor.filled(pixels_of([seen]), size_of(seen)[::-1])
+            pixels, _ = self.predictor.preprocessing.filled(pixels_of([seen]), size_of(seen)[::-1])
             features = network.prepare(self.engine.normalised(pixels))
             X = features.features
             A = semantics.encoding.assign(semantics.projection(X).permute(0, 2, 3, 1).flatten(1, 2))

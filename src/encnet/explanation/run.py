@@ -59,7 +59,7 @@ def explain(
     observed = observer(opened.seen)
     size = (opened.image.height, opened.image.width)
     features, (gamma, presence) = observed.features, observed.scene
-    _, covered = predictor.filled(pixels_of([opened.seen]), size)
+    _, covered = predictor.preprocessing.filled(pixels_of([opened.seen]), size)
 
     def labels(scene: Scene) -> np.ndarray:
         filled = most_probable(observer.logits(features, scene), covered, observer.network.align_corners)

@@ -16,10 +16,11 @@ from encnet.data.palette import Color
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.inference.argmax import most_probable
 from encnet.inference.engines import Description, Engine, EngineName, Precision, open_engine
-from encnet.inference.engines.network_engine import network_engine
+from encnet.inference.engines.network_engine import context_engine, network_engine
 from encnet.inference.preprocessing import ImageInput, OpenedImage, Preprocessing, pixels_of
 from encnet.inference.protocols.protocol import Protocol, named_protocol
 from encnet.inference.segmentation import Segmentation
+from encnet.inference.threshold import labels_and_confidences, with_threshold
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,13 +45,14 @@ class Predictor:
         engine: "pytorch", "compile" (PyTorch's compiler), "onnxruntime", "openvino", or "auto", by the type of the
             file: see :func:`encnet.inference.engines.open_engine`.
         image_source: bands and range of values of image files, where they differ from those of the training.
+        threshold: of two classes, the probability, 0-1, from which a pixel has the second; None is one half.
+        confidence: whether segmentations have a confidence; it needs PyTorch and a checkpoint.
 
     Raises:
         InputError: the model, protocol, device, precision, engine or source cannot be used.
 
     Attributes:
         source: path or name of the model; None for a model in memory.
-        once: whether the network sees each image once: whole, or in shared-context tiles.
     """
 
     def __init__(
@@ -61,19 +63,24 @@ class Predictor:
         precision: Precision = "fp32",
         engine: EngineName = "auto",
         image_source: ImageSource = PHOTOGRAPHS,
+        threshold: float | None = None,
+        confidence: bool = False,
     ) -> None:
         self.source: str | None = str(model) if isinstance(model, str | os.PathLike) else None
         protocol = named_protocol(protocol) if isinstance(protocol, str) else protocol
-        self.engine: Engine = open_engine(model, engine, device, precision)
+        self.engine: Engine = with_threshold(open_engine(model, engine, device, precision), threshold)
+        self.threshold, self.confidence = threshold, confidence
         self.description: Description = self.engine.description
         self.protocol: Protocol = protocol.for_model(self.description.info)
         if not self.protocol.single_pass:
             self.require_pytorch(f"the protocol {self.protocol.name} with these settings takes")
+        if confidence:
+            self.require_pytorch("a confidence takes", "leave it out")
         preprocessing = Preprocessing.of(self.description.info, self.description.align_corners).reading(image_source)
         if self.protocol.long_side is not None or self.protocol.short_side is not None:
             preprocessing = replace(preprocessing, long_side=None)  # the protocol resizes the image itself
         self.preprocessing: Preprocessing = preprocessing if self.protocol.fill else replace(preprocessing, multiple=1)
-        self.once: bool = self.protocol.single_pass or self.protocol.mode == "tiled"
+        self.once: bool = self.protocol.once
         self._tile = self.protocol.crop if self.protocol.mode == "tiled" else None
         self._tiles: SharedContextTiles | None = None
         self.names: tuple[str, ...] = self.description.names
@@ -147,13 +154,7 @@ class Predictor:
         Raises:
             InputError: there is no context encoding or no PyTorch, or the protocol sees the image more than once.
         """
-        engine = self.require_pytorch("a context beyond that of a single image takes", "leave out the context memory")
-        if engine.network.head.context is None:
-            raise InputError(f"{self.description.info.variant} has no context encoding; take a model that has one")
-        if not self.once:
-            name = self.protocol.name
-            raise InputError(f"the protocol {name} has several contexts per image; take plain or tiled", "protocol")
-        return engine
+        return context_engine(self.engine, self.source, self.protocol)
 
     def probabilities(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Class probabilities of the pixels of images of one size, by the protocol: 4 bytes per class and pixel.
@@ -169,10 +170,6 @@ class Predictor:
         """
         pixels = images.permute(0, 2, 3, 1).cpu().numpy()
         return self._probabilities(self.preprocessing.resized_array(pixels), pixels.shape[1:3])
-
-    def filled(self, seen: np.ndarray, size: Sequence[int]) -> tuple[np.ndarray, tuple[int, int]]:
-        """Images filled as the protocol says, and the size that their scores cover: :meth:`Preprocessing.filled`."""
-        return self.preprocessing.filled(seen, size)
 
     def tiles(self, size: Sequence[int]) -> SharedContextTiles:
         """The tiles of the protocol, or else one tile, for images of a size (height, width); the last are cached.
@@ -200,7 +197,7 @@ class Predictor:
             probabilities, presence = self._probabilities(seen, size)
             labels = _array(probabilities.argmax(dim=1)).astype(label_dtype(probabilities.shape[1]))
             return labels, None if presence is None else _array(presence)
-        pixels, covered = self.filled(seen, size)
+        pixels, covered = self.preprocessing.filled(seen, size)
         if memory is not None or self.splits(pixels):
             from encnet.inference.protocols.shared_context_images import labels_in_tiles
 
@@ -218,17 +215,22 @@ class Predictor:
         if not self.once:
             with engine.computing():
                 return segment(engine.network, engine.normalised(seen), self.protocol, (size[0], size[1]))
-        pixels, covered = self.filled(seen, size)
+        pixels, covered = self.preprocessing.filled(seen, size)
         tiles = self.tiles(pixels.shape[1:3]) if self.splits(pixels) else None
         return class_probabilities(engine, tiles, pixels, covered, size)
 
     def _predict(self, opened: Sequence[OpenedImage]) -> list[Segmentation]:
         """Predicts images of one size."""
-        labels, presence = self._labels(pixels_of([image.seen for image in opened]), opened[0].image.size[::-1])
-        presences = [None] * len(opened) if presence is None else presence
+        seen, size = pixels_of([image.seen for image in opened]), opened[0].image.size[::-1]
+        if self.confidence:
+            probabilities, presence = self._probabilities(seen, size)
+            labels, confidences = labels_and_confidences(probabilities, self.threshold)
+        else:
+            (labels, presence), confidences = self._labels(seen, size), [None] * len(opened)
+        presences = [None] * len(opened) if presence is None else _array(presence)
         return [
-            Segmentation(image.masked(image_labels), image_presence, self.names, self.palette, image.image, image.path)
-            for image_labels, image_presence, image in zip(labels, presences, opened, strict=True)
+            Segmentation(image.masked(of_pixels), of_image, self.names, self.palette, image.image, image.path, certain)
+            for of_pixels, of_image, certain, image in zip(labels, presences, confidences, opened, strict=True)
         ]
 
     def require_pytorch(self, what: str, instead: str = "take the protocol plain") -> PyTorchEngine:

@@ -23,6 +23,9 @@ from encnet.system.errors import InputError
 from encnet.system.files import encoded, replacing_together
 from encnet.system.outputs import check_outputs
 
+CONFIDENCE = "_confidence"
+"""What the name of a map of confidences has beside the stem."""
+
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
@@ -41,6 +44,8 @@ class Segmentation:
     """The image as an RGB picture: of other bands the first three, or the first in grey."""
     path: ImageFile | None = None
     """The file of the image; None if it was in memory."""
+    confidence: np.ndarray | None = None
+    """(H, W) float32 probability, 0-1, of the class that each pixel has; None if it was not computed."""
 
     def shares(self) -> dict[str, float]:
         """Share of the pixels, 0-1, by class name, for the classes that occur; largest first."""
@@ -113,7 +118,8 @@ class Segmentation:
         overwrite: bool = False,
         clear: Sequence[str] = (),
     ) -> list[Path]:
-        """Writes the label map ``<stem>.png``, ``<stem>_overlay.png`` and ``<stem>.json`` into a folder, all or none.
+        """Writes the label map ``<stem>.png``, ``<stem>_overlay.png`` and ``<stem>.json`` into a folder, all or none;
+        and, if there is a confidence, ``<stem>_confidence.png``: grey levels, 255 times the probability.
 
         The label map is a palette PNG: its values are class indices, its colours are class colours. With more than 255
         classes, it is a grey PNG of 16 bits.
@@ -134,9 +140,11 @@ class Segmentation:
                 write, the opacity is not in 0-1, or there is no class of a name.
         """
         stem = stem or (self.path.stem if self.path else "image")
-        files = result_files(folder, stem, overlay)
+        files = result_files(folder, stem, overlay, self.confidence is not None)
         check_outputs(files, [] if self.path is None else files_of(self.path), overwrite, "folder")
         pictures = [self.label_map(), *([self.overlay(opacity, clear)] if overlay else [])]
+        if self.confidence is not None:
+            pictures.append(Image.fromarray(np.rint(255 * self.confidence).astype(np.uint8)))
         with replacing_together(files) as temporaries:
             for picture, temporary in zip(pictures, temporaries, strict=False):
                 picture.save(temporary)
@@ -148,9 +156,15 @@ class Segmentation:
         return np.bincount(self.labels.ravel(), minlength=len(self.names))[: len(self.names)].tolist()
 
 
-def result_files(folder: str | os.PathLike[str], stem: str, overlay: bool = True) -> list[Path]:
-    """The files that :meth:`Segmentation.save` writes: label map, overlay if any, and JSON."""
-    endings = (".png", *(["_overlay.png"] if overlay else []), ".json")
+def result_files(
+    folder: str | os.PathLike[str], stem: str, overlay: bool = True, confidence: bool = False
+) -> list[Path]:
+    """The files that :meth:`Segmentation.save` writes: label map, overlay and confidence if any, and JSON."""
+    endings = (
+        *(".png", *(["_overlay.png"] if overlay else [])),
+        *([f"{CONFIDENCE}.png"] if confidence else []),
+        ".json",
+    )
     return [Path(folder, f"{stem}{ending}") for ending in endings]
 
 

@@ -41,4 +41,4 @@ def renamed_note(stems: Mapping[Path, str]) -> str | None:
 
 def _files(stem: str) -> set[str]:
     # Some file systems ignore case; and "x_overlay" can be both the overlay of x and the name of an image.
-    return {stem.casefold(), f"{stem}_overlay".casefold()}
+    return {stem.casefold(), f"{stem}_overlay".casefold(), f"{stem}_confidence".casefold()}

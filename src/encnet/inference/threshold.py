@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from encnet.data.class_indices import label_dtype
 from encnet.inference.engines.engine import Engine, Scores
 from encnet.system.checks import require
 from encnet.system.errors import InputError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def with_threshold(engine: Engine, threshold: float) -> Engine:
+def with_threshold(engine: Engine, threshold: float | None) -> Engine:
     """An engine whose second class has the higher score where its probability is at least a threshold t::
 
         p₁ ≥ t  ⇔  z₁ - log(t / (1 - t)) ≥ z₀,   p = softmax(z)
@@ -25,12 +26,14 @@ def with_threshold(engine: Engine, threshold: float) -> Engine:
 
     Args:
         engine: an engine of two classes; the network of one that holds a network is changed.
-        threshold: probability of the second class, above 0 and below 1.
+        threshold: probability of the second class, above 0 and below 1; None changes nothing.
 
     Raises:
         InputError: there are not two classes, the threshold is not between 0 and 1, or the head ends in another layer
             than a convolution with a bias.
     """
+    if threshold is None:
+        return engine
     require(0 < threshold < 1, "threshold", threshold, "a probability above 0 and below 1")
     names = engine.description.names
     if len(names) != 2:
@@ -47,27 +50,24 @@ def with_threshold(engine: Engine, threshold: float) -> Engine:
     return engine
 
 
-def decided(probabilities: Tensor, threshold: float | None) -> tuple[Tensor, Tensor]:
-    """The class of each pixel, and the probability that it has.
+def labels_and_confidences(probabilities: Tensor, threshold: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """The class of each pixel, and the probability that the pixel has it.
 
     Args:
-        probabilities: (B, classes, H, W) from the scores of an engine, by :func:`with_threshold` if there is one.
+        probabilities: (B, classes, H, W) from the scores of an engine, that of :func:`with_threshold` if there is a
+            threshold.
         threshold: that of the engine.
 
     Returns:
-        Class indices (B, H, W), int64; and their probabilities (B, H, W), 0-1, of which the shift of the scores is
-        taken back: with a threshold below one half, a pixel can get a class that is the less probable one.
+        Class indices (B, H, W), uint8, or uint16 with more than 255 classes; and their probabilities (B, H, W),
+        float32, 0-1, of which the shift of the scores is taken back: with a threshold below one half, a pixel can have
+        the less probable class.
     """
-    highest, labels = probabilities.max(dim=1)
-    if threshold is None:
-        return labels, highest
-    second = (probabilities[:, 1].logit(eps=1e-7) + _shift(threshold)).sigmoid()
-    return labels, second.where(labels == 1, 1 - second)
-
-
-def confidence_levels(confidence: np.ndarray) -> np.ndarray:
-    """Probabilities, 0-1, as grey levels: 255 times the probability, rounded."""
-    return np.rint(255 * confidence).astype(np.uint8)
+    confidences, labels = probabilities.max(dim=1)
+    if threshold is not None:
+        second = (probabilities[:, 1].logit(eps=1e-7) + _shift(threshold)).sigmoid()
+        confidences = second.where(labels == 1, 1 - second)
+    return labels.cpu().numpy().astype(label_dtype(probabilities.shape[1])), confidences.float().cpu().numpy()
 
 
 def _shift(threshold: float) -> float:

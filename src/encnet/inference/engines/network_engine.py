@@ -9,6 +9,7 @@ from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     from encnet.inference.engines.pytorch import PyTorchEngine
+    from encnet.inference.protocols.protocol import Protocol
 
 
 def network_engine(engine: Engine, source: str | None, what: str, instead: str) -> PyTorchEngine:
@@ -29,3 +30,19 @@ def network_engine(engine: Engine, source: str | None, what: str, instead: str) 
             f" exported from, or {instead}"
         )
     return cast("PyTorchEngine", engine)
+
+
+def context_engine(engine: Engine, source: str | None, protocol: Protocol) -> PyTorchEngine:
+    """The engine, if the context of an image can be replaced under a protocol.
+
+    Raises:
+        InputError: there is no context encoding or no PyTorch, or the protocol sees the image more than once.
+    """
+    what, instead = "a context beyond that of a single image takes", "leave out the context memory"
+    found = network_engine(engine, source, what, instead)
+    if found.network.head.context is None:
+        raise InputError(f"{engine.description.info.variant} has no context encoding; take a model that has one")
+    if not protocol.once:
+        name = protocol.name
+        raise InputError(f"the protocol {name} has several contexts per image; take plain or tiled", "protocol")
+    return found

@@ -15,7 +15,6 @@ from encnet.system.errors import InputError
 from encnet.system.rules import check_fields
 
 _OF_THE_MODEL = ("crop", "long_side", "short_side")  # fields that depend on the model, not on the protocol
-
 TILE: tuple[int, int] = (1024, 1024)
 """Default height and width in pixels of shared-context tiles."""
 
@@ -102,14 +101,18 @@ class Protocol:
         if self.crop is None:
             return None
         # The constant handles fractions such as 513 / 769, whose product with the crop can be just below an integer.
-        rows, columns = (max(1, int(side * self.stride + 1e-6)) for side in self.crop)
-        return rows, columns
+        return max(1, int(self.crop[0] * self.stride + 1e-6)), max(1, int(self.crop[1] * self.stride + 1e-6))
 
     @property
     def single_pass(self) -> bool:
         """Whether the network sees each image once, as a whole, and nothing is averaged; any engine can do that."""
-        resized = self.long_side is not None or self.short_side is not None or self.scales != (1.0,)
+        resized = (self.long_side, self.short_side, self.scales) != (None, None, (1.0,))
         return self.mode == "whole" and self.average == "softmax" and not (resized or self.flip)
+
+    @property
+    def once(self) -> bool:
+        """Whether the network sees each place of an image once: whole, or in shared-context tiles."""
+        return self.single_pass or self.mode == "tiled"
 
     def for_model(self, info: ModelInfo) -> Protocol:
         """The protocol completed for a model: the crop is that of the training, or :data:`TILE` in tiled mode.
