@@ -69,7 +69,7 @@ class Predictor:
         self.source: str | None = str(model) if isinstance(model, str | os.PathLike) else None
         protocol = named_protocol(protocol) if isinstance(protocol, str) else protocol
         self.engine: Engine = with_threshold(open_engine(model, engine, device, precision), threshold)
-        self.threshold, self.confidence = threshold, confidence
+        self._threshold, self._confidence = threshold, confidence
         self.description: Description = self.engine.description
         self.protocol: Protocol = protocol.for_model(self.description.info)
         if not self.protocol.single_pass:
@@ -222,9 +222,9 @@ class Predictor:
     def _predict(self, opened: Sequence[OpenedImage]) -> list[Segmentation]:
         """Predicts images of one size."""
         seen, size = pixels_of([image.seen for image in opened]), opened[0].image.size[::-1]
-        if self.confidence:
+        if self._confidence:
             probabilities, presence = self._probabilities(seen, size)
-            labels, confidences = labels_and_confidences(probabilities, self.threshold)
+            labels, confidences = labels_and_confidences(probabilities, self._threshold)
         else:
             (labels, presence), confidences = self._labels(seen, size), [None] * len(opened)
         presences = [None] * len(opened) if presence is None else _array(presence)
