@@ -28,9 +28,9 @@ import torch._dynamo.utils
 assert hasattr(torch._dynamo.utils, "counters"), "the true module comes after the deferred one"
 
 assert torch.compiler.disable.__module__ == "torch.compiler"
-from encnet.system.timm import _disable
+from encnet.system.timm import _disabled_when_called
 
-@_disable
+@_disabled_when_called
 def shifted(numbers, by=1):
     assert not torch.compiler.is_compiling(), "a function that was kept from the compiler is compiled"
     return numbers + by
@@ -38,6 +38,25 @@ def shifted(numbers, by=1):
 assert shifted(torch.zeros(2), by=3).eq(3).all()
 assert torch.compile(lambda numbers: shifted(numbers.cos()), backend="eager")(torch.zeros(2)).eq(2).all()
 """
+
+
+WANTS_MORE = """
+import sys
+import torch
+from encnet.system.timm import compiler_on_demand
+assert "torch._dynamo" not in sys.modules
+with compiler_on_demand():
+    from torch._dynamo.utils import counters, is_compile_supported
+    inner = torch.compiler.disable(recursive=False)(lambda: torch.compiler.is_compiling())
+import torch._dynamo
+assert torch._dynamo.utils.counters is counters
+assert inner() is False
+"""
+
+
+def test_libraries_that_want_more_of_the_compiler_get_the_true_one() -> None:
+    run = subprocess.run([sys.executable, "-c", WANTS_MORE], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 def test_a_prediction_needs_no_compiler_and_what_it_defers_works_later(tmp_path: Path) -> None:

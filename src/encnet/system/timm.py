@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -41,9 +42,15 @@ def compiler_on_demand() -> Iterator[None]:
         return
     disable = torch.compiler.disable
     utilities = ModuleType(f"{COMPILER}.utils")
-    utilities.__dict__["is_compile_supported"] = _is_compile_supported
+    utilities.__dict__.update(is_compile_supported=_is_compile_supported, __getattr__=_of_the_compiler)
     sys.modules[utilities.__name__] = utilities
-    torch.compiler.disable = _disable
+
+    def disabled(function: Any = None, *arguments: Any, **options: Any) -> Any:
+        if function is None or arguments or options:
+            return disable(function, *arguments, **options)
+        return _disabled_when_called(function)
+
+    torch.compiler.disable = disabled
     try:
         yield
     finally:
@@ -52,13 +59,21 @@ def compiler_on_demand() -> Iterator[None]:
             del sys.modules[utilities.__name__]
 
 
+def _of_the_compiler(name: str) -> Any:
+    """Any other name of the module is that of the true one: other versions of the libraries may want more of it."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    sys.modules.pop(f"{COMPILER}.utils", None)
+    return getattr(import_module(f"{COMPILER}.utils"), name)
+
+
 def _is_compile_supported(device_type: str) -> bool:
     from torch._dynamo.utils import is_compile_supported
 
     return is_compile_supported(device_type)
 
 
-def _disable(function: Callable[..., Any]) -> Callable[..., Any]:
+def _disabled_when_called(function: Callable[..., Any]) -> Callable[..., Any]:
     """What ``torch.compiler.disable`` returns, made at the first call."""
     disabled: list[Callable[..., Any]] = []
 
