@@ -95,3 +95,21 @@ def test_the_flag_that_was_meant_is_named(flag: str, meant: str, capsys: pytest.
 
 def test_other_messages_name_no_flag() -> None:
     assert nearest("--out: expected one argument", ["--out", "--output"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train", ".", "--epochs", "few"], "--epochs is few; it must be a whole number"),
+        (["train", ".", "--minutes", "nan"], "--minutes is nan; it must be a finite number"),
+        (["predict", "a", "b", "--opacity", "inf"], "--opacity is inf; it must be a finite number"),
+        (["predict", "a", "b", "--bands", "red"], "--bands is red; it must be numbers with commas between them"),
+        (["train", ".", "--optimizer.name", "lamb"], "--optimizer.name is lamb; it must be one of sgd, adamw"),
+    ],
+    ids=str,
+)
+def test_a_value_of_a_wrong_type_is_a_sentence(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"encnet: {sentence} (`encnet {words[0]} --help` lists the arguments)\n"

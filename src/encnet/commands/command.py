@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from encnet.commands.unused import UNUSED_PROTOCOL, given_values, refuse_unused
-from encnet.commands.words import nearest, spelled_out, value_first, with_underscores
+from encnet.commands.words import in_plain_words, nearest, spelled_out, value_first, with_underscores
 from encnet.system.errors import InputError, first_line
 from encnet.system.processes import ProcessDied
 from encnet.system.signals import Stopped, is_first_process, raising
@@ -143,7 +143,7 @@ def make_parser(program: str, command: Command) -> ArgumentParser:
 
     class Parser(jsonargparse.ArgumentParser):
         def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-            message = " ".join(message.split())
+            message = in_plain_words(" ".join(message.split()))
             renamed = [f"{flag} was renamed: {new}" for flag, new in RENAMED.items() if flag in message]
             meant = nearest(message, [flag for action in self._actions for flag in action.option_strings])
             raise InputError(

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 _NUMBERS = re.compile(r"[-+.\de]+(,[-+.\de]+)+", re.IGNORECASE)
+_WRONG_VALUE = re.compile(
+    r'Parser key "([\w.]+)": (?:Does not validate .*?)?Expected a '
+    r"(?:<class '(float|int|bool|tuple)'>|typing\.Literal\[([^]]*)\]).*?(?:Got|Given) value: (.*)"
+)
+_WANTED = {
+    "float": "a finite number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "tuple": "numbers with commas between them",
+}
 _BOOLEANS = ("true", "false", "null", "none", "yes", "no", "on", "off", "1", "0")
 
 
@@ -88,6 +98,16 @@ def nearest(message: str, flags: Iterable[str]) -> str:
     if wrong and not close:  # a setting of a group, without the group
         close = [flag for flag in flags if flag.endswith(f".{wrong[1].removeprefix('--')}")]
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def in_plain_words(message: str) -> str:
+    """The parser's message about a value of a wrong type as a sentence; another message stays as it is."""
+    found = _WRONG_VALUE.fullmatch(message)
+    if found is None:
+        return message
+    name, kind, choices, value = found.groups()
+    wanted = _WANTED[kind] if kind else "one of " + choices.replace("'", "")
+    return f"--{name} is {value}; it must be {wanted}"
 
 
 def _negated(name: str) -> str:
