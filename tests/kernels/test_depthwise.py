@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 from encnet.checkpoint.create import create_model
-from encnet.kernels.acceleration import accelerate, accelerate_inference
-from encnet.kernels.depthwise import DilatedDepthwise, SubGridConv
+from encnet.kernels.acceleration import accelerate, accelerate_inference, plain
+from encnet.kernels.depthwise import (
+    DilatedDepthwise,
+    Float32Depthwise,
+    Float32DepthwiseSame,
+    SubGridConv,
+    is_slow_in_half,
+)
+from encnet.system.timm import Conv2dSame
 
 
 @settings(max_examples=40, deadline=None)
@@ -69,3 +76,39 @@ def test_sub_grids_replace_large_paddings_in_prediction(kernel: int, dilation: i
 
 def test_encnet_lite0_trains_with_it() -> None:
     assert any(isinstance(module, DilatedDepthwise) for module in create_model("encnet_lite0", 2).backbone.modules())
+
+
+@pytest.mark.parametrize(
+    ("conv", "kind"),
+    [
+        (nn.Conv2d(16, 16, 5, padding=2, groups=16), Float32Depthwise),
+        (nn.Conv2d(16, 16, 3, stride=2, padding=1, groups=16), Float32Depthwise),
+        (Conv2dSame(16, 16, 5, stride=2, groups=16, bias=False), Float32DepthwiseSame),
+        (nn.Conv2d(16, 16, 5, padding=4, dilation=2, groups=16), DilatedDepthwise),
+    ],
+)
+def test_slow_depthwise_convolutions_are_trained_in_float32_under_autocast(conv: nn.Conv2d, kind: type) -> None:
+    torch.manual_seed(0)
+    before = type(conv)
+    network = accelerate(nn.Sequential(conv)).train()
+    assert type(network[0]) is kind
+    images = torch.randn(2, 16, 11, 14).to(torch.bfloat16).requires_grad_()
+    exact = conv(images.float())
+    grad_output, inputs = torch.randn_like(exact), [images, *conv.parameters()]
+    with torch.autocast("cpu", torch.bfloat16):
+        output = network(images)
+    gradients = torch.autograd.grad(output.float(), inputs, grad_output)
+    assert output.dtype == torch.bfloat16
+    torch.testing.assert_close(output, exact.to(torch.bfloat16))  # rounded once, at the end
+    expected = torch.autograd.grad(exact, inputs, grad_output.to(torch.bfloat16).float())
+    torch.testing.assert_close(gradients, expected, rtol=0.01, atol=1e-4)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):  # prediction stays in half precision
+        torch.testing.assert_close(network.eval()(images), conv(images))
+    assert type(plain(network)[0]) is before
+
+
+def test_encnet_lite0_trains_its_strided_and_wide_depthwise_convolutions_in_float32() -> None:
+    layers = [layer for layer in create_model("encnet_lite0", 2).modules() if isinstance(layer, nn.Conv2d)]
+    kinds = (Float32Depthwise, DilatedDepthwise)
+    assert all(isinstance(layer, kinds) for layer in layers if is_slow_in_half(layer))
+    assert any(type(layer) is Float32DepthwiseSame for layer in layers)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import encnet
 from encnet.checkpoint.create import create_model
@@ -88,3 +89,24 @@ def test_random_stages_cannot_be_frozen(squares: Path, settings: TrainConfig, tm
     with pytest.raises(InputError, match="frozen_stages is 1, but the backbone starts from random weights"):
         train(squares, settings, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("name", "precision"), [("adamw", "bf16"), ("sgd", "fp32")])
+def test_the_norm_of_the_gradient_is_clipped_before_a_fused_step(
+    squares: Path, settings: TrainConfig, tmp_path: Path, name: Any, precision: Any
+) -> None:
+    norms: list[float] = []
+
+    def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        assert optimizer.defaults["fused"]
+        norms.append(float(torch.nn.utils.get_total_norm(gradients)))
+
+    settings.steps, settings.precision, settings.optimizer.name = 2, precision, name
+    settings.optimizer.clip_norm, settings.optimizer.lr = 0.01, 1e-4
+    watch = register_optimizer_step_post_hook(note)
+    try:
+        train(squares, settings, tmp_path / "run", quiet=True)
+    finally:
+        watch.remove()
+    assert norms == pytest.approx([0.01] * 2, rel=1e-3)

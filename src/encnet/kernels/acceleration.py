@@ -11,10 +11,18 @@ import os
 
 from torch import nn
 
-from encnet.kernels.depthwise import DilatedDepthwise, SubGridConv, is_dilated_depthwise
+from encnet.kernels.depthwise import (
+    DilatedDepthwise,
+    Float32Depthwise,
+    Float32DepthwiseSame,
+    SubGridConv,
+    is_dilated_depthwise,
+    is_slow_in_half,
+)
 from encnet.kernels.exchange import Network, exchange, with_parameters_of
 from encnet.kernels.wide_conv import WideConv, is_wide
 from encnet.kernels.winograd_conv import WinogradConv, is_for_winograd
+from encnet.system.timm import Conv2dSame
 
 SWITCH = "ENCNET_ACCELERATION"
 """Environment variable: 0 turns acceleration off."""
@@ -33,7 +41,8 @@ def accelerate(network: Network) -> Network:
     """Exchanges convolutions for forms that train faster on a CPU and compute the same everywhere else.
 
     Convolutions with many channels become :class:`encnet.kernels.wide_conv.WideConv`, dilated depthwise convolutions
-    :class:`encnet.kernels.depthwise.DilatedDepthwise`.
+    :class:`encnet.kernels.depthwise.DilatedDepthwise`, strided and wide ones
+    :class:`encnet.kernels.depthwise.Float32Depthwise`.
 
     Args:
         network: a network of plain layers, changed in place; its parameters and their names stay.
@@ -47,6 +56,10 @@ def accelerate(network: Network) -> Network:
             return with_parameters_of(layer, WideConv)
         if type(layer) is nn.Conv2d and is_dilated_depthwise(layer):
             return with_parameters_of(layer, DilatedDepthwise)
+        if type(layer) is nn.Conv2d and is_slow_in_half(layer):
+            return with_parameters_of(layer, Float32Depthwise)
+        if isinstance(layer, nn.Conv2d) and type(layer) is Conv2dSame and is_slow_in_half(layer):
+            return with_parameters_of(layer, Float32DepthwiseSame)
         return None
 
     return exchange(network, rule) if is_on() else network
@@ -98,7 +111,9 @@ def plain(network: Network) -> Network:
     """Undoes :func:`accelerate` and :func:`accelerate_inference` in place, and returns the network."""
 
     def rule(layer: nn.Module) -> nn.Module | None:
-        if isinstance(layer, WideConv | DilatedDepthwise):
+        if isinstance(layer, Float32DepthwiseSame):
+            return with_parameters_of(layer, Conv2dSame)  # pyright: ignore[reportArgumentType]  # timm's decorator
+        if isinstance(layer, WideConv | DilatedDepthwise | Float32Depthwise):
             return with_parameters_of(layer)
         return layer.plain() if isinstance(layer, WinogradConv) else None
 

@@ -55,8 +55,8 @@ def with_parameters_of(layer: nn.Conv2d, kind: type[nn.Conv2d] = nn.Conv2d) -> n
         layer.dilation,  # pyright: ignore[reportArgumentType]
         layer.groups,
         layer.bias is not None,
-        layer.padding_mode,
         device="meta",  # draws no weights
     )
+    conv.padding_mode = layer.padding_mode  # not every class has it as an argument
     conv.weight, conv.bias = layer.weight, layer.bias
     return conv

@@ -90,6 +90,17 @@ class TrainingModule(pl.LightningModule):
         # Asked for each time, because synchronised batch norm replaces modules before the run begins.
         return self.model.backbone.first_stages(self.optimizer_config.frozen_stages)
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips the norm of the gradient. Lightning refuses to with fused optimisers, for the sake of fp16."""
+        if gradient_clip_val:
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         config = self.optimizer_config
         backbone = [p for p in self.model.backbone.parameters() if p.requires_grad]
@@ -99,10 +110,12 @@ class TrainingModule(pl.LightningModule):
         backbone_lr = config.lr * (images_per_step / config.lr_batch if config.lr_batch else 1.0)
         rates = [backbone_lr, backbone_lr * config.head_lr_factor]
         groups = [{"params": params, "lr": rate} for params, rate in zip((backbone, head), rates, strict=True)]
+        # On a CPU the many small tensors are updated in one call. A scaler of gradients (fp16 on a GPU) forbids that.
+        fused = self.device.type == "cpu"
         optimizer = (
-            torch.optim.SGD(groups, momentum=0.9, weight_decay=config.weight_decay)
+            torch.optim.SGD(groups, momentum=0.9, weight_decay=config.weight_decay, fused=fused)
             if config.name == "sgd"
-            else torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+            else torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=fused)
         )
         steps = int(self.trainer.estimated_stepping_batches)
 

@@ -44,7 +44,7 @@ def trial_step(
     images = torch.stack([image for image, _ in pairs]).to(device).contiguous(memory_format=module.memory_format)
     labels = torch.stack([label for _, label in pairs]).to(device)
     parameters = [parameter for parameter in module.model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=0.0)
+    optimizer = torch.optim.AdamW(parameters, lr=0.0, fused=device.type == "cpu")
     precision = resolve_precision(config.precision, config.accelerator)
     half_float = torch.float16 if precision == "fp16" else torch.bfloat16
 
