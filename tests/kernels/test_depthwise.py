@@ -107,6 +107,16 @@ def test_slow_depthwise_convolutions_are_trained_in_float32_under_autocast(conv:
     assert type(plain(network)[0]) is before
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_weights_of_another_type_are_trained_as_without_it(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(8, 8, 5, padding=2, groups=8, dtype=dtype)
+    images = torch.randn(1, 8, 9, 9, dtype=dtype)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = conv(images)
+        torch.testing.assert_close(accelerate(nn.Sequential(conv)).train()(images), expected, rtol=0, atol=0)
+
+
 def test_encnet_lite0_trains_its_strided_and_wide_depthwise_convolutions_in_float32() -> None:
     layers = [layer for layer in create_model("encnet_lite0", 2).modules() if isinstance(layer, nn.Conv2d)]
     kinds = (Float32Depthwise, DilatedDepthwise)

@@ -84,9 +84,10 @@ def is_slow_in_half(conv: nn.Conv2d) -> bool:
 
 
 def is_trained_under_autocast(conv: nn.Conv2d, input: Tensor) -> bool:
-    """Returns True if a convolution is computed on the CPU under autocast, and will be differentiated."""
+    """Returns True if a convolution of float32 weights is computed on the CPU under autocast, and differentiated."""
     differentiated = torch.is_grad_enabled() and (input.requires_grad or conv.weight.requires_grad)
-    return conv.training and differentiated and input.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    autocast = torch.is_autocast_enabled("cpu") and input.device.type == "cpu" and conv.weight.dtype == torch.float32
+    return conv.training and differentiated and autocast
 
 
 def is_dilated_depthwise(conv: nn.Conv2d) -> bool:
