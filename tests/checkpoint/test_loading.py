@@ -24,13 +24,16 @@ def test_files_that_are_no_checkpoint_are_named(saved: Path, tmp_path: Path) -> 
     (tmp_path / "text.safetensors").write_text("nothing of the kind")
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "demo" / "train").mkdir(parents=True)
+    (tmp_path / "demo" / "train" / "best.safetensors").write_bytes(saved.read_bytes())
     (tmp_path / "cut.safetensors").write_bytes(saved.read_bytes()[:5000])
     for name, message in (
         ("missing.safetensors", "there is no checkpoint"),
         ("text.safetensors", "not a readable safetensors file"),
         ("cut.safetensors", "not a readable safetensors file"),
         ("other.safetensors", "not a checkpoint of encnet"),
-        ("folder", "there is no checkpoint .*folder/model.safetensors"),
+        ("folder", "there is no checkpoint in the folder .*folder, which has .* give the path"),
+        ("demo", r"there is no checkpoint in the folder .*demo, which has .* did you mean .*demo/train\?"),
     ):
         with pytest.raises(InputError, match=message):
             encnet.load(tmp_path / name)

@@ -16,7 +16,7 @@ from typing_extensions import Self
 from encnet.checkpoint.card import WRITTEN_BY_ENCNET, model_card
 from encnet.checkpoint.fit import require_fit
 from encnet.checkpoint.format import read_header, read_tensors, write_checkpoint
-from encnet.checkpoint.hub import BEST_MODEL, CARD_FILE, CONFIG_FILE, MODEL_FILE, download, pulling, pushing
+from encnet.checkpoint.hub import CARD_FILE, CONFIG_FILE, MODEL_FILE, download, model_in, pulling, pushing
 from encnet.model.network import Network
 from encnet.model.options import ModelOptions
 from encnet.model.schema import check_classes
@@ -148,8 +148,7 @@ class EncNet(
         """
         path = Path(pretrained_model_name_or_path)
         if path.is_dir():
-            best_of_run = (path / BEST_MODEL).is_file() and not (path / MODEL_FILE).exists()
-            return cls.from_file(path / (BEST_MODEL if best_of_run else MODEL_FILE))
+            return cls.from_file(model_in(path))
         if path.exists():
             return cls.from_file(path)
         repository = str(pretrained_model_name_or_path)

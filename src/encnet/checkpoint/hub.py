@@ -75,3 +75,19 @@ def download(
     options: dict[str, Any] = {"revision": revision, "token": token, "force_download": force_download}
     cache = None if cache_dir is None else Path(cache_dir)
     return Path(hf_hub_download(repository, MODEL_FILE, cache_dir=cache, local_files_only=local_files_only, **options))
+
+
+def model_in(folder: Path) -> Path:
+    """Returns the path of the model in a folder: that of a saved model, else the best one of a run.
+
+    Raises:
+        InputError: the folder has neither.
+    """
+    for name in (MODEL_FILE, BEST_MODEL):
+        if (folder / name).is_file():
+            return folder / name
+    below = [path for name in (MODEL_FILE, BEST_MODEL) for path in sorted(folder.glob(f"*/{name}"))]
+    raise InputError(
+        f"there is no checkpoint in the folder {folder}, which has neither {MODEL_FILE} nor {BEST_MODEL}; "
+        + (f"did you mean {below[0].parent}?" if below else "give the path of a .safetensors file that encnet wrote")
+    )
