@@ -55,3 +55,13 @@ def test_half_the_resolution_shows_the_same_area(squares: Path, settings: TrainC
     label = label.numpy()
     assert set(np.unique(label)) <= {0, 1, 255}
     assert all(label[y, x] in truth[2 * y : 2 * y + 2, 2 * x : 2 * x + 2] for y in range(24) for x in range(32))
+
+
+def test_reading_processes_share_the_room(squares: Path, settings: TrainConfig) -> None:
+    settings.data.kept_megabytes = 600
+    info = ModelInfo("custom", {}, mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 1.0])
+    for workers, room in ((0, 600e6), (1, 600e6), (2, 300e6)):
+        settings.data.workers = workers
+        dataset = TrainingData(read_dataset(squares), settings, info).train_dataloader().dataset
+        assert isinstance(dataset, SegmentationDataset)
+        assert dataset.kept.room == room

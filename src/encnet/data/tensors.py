@@ -15,9 +15,11 @@ from torchvision.transforms.v2 import functional
 
 from encnet.data.class_indices import for_torch
 from encnet.data.dataset import Sample
+from encnet.data.decoded import DecodedSamples
 from encnet.data.geo.window import Window
 from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.labels import LabelSet
+from encnet.data.pixels import Pixels
 from encnet.data.samples import read_sample
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.system.errors import InputError
@@ -49,6 +51,8 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         fill: byte of each band for pixels without data; they are ignored in the label map. None is 0.
         moving: whether windows of rasters are moved at random, anew in each epoch.
         half: the transform of samples that are wanted at half the resolution; None if no key asks for it.
+        kept_megabytes: memory in which decoded samples are kept, other than windows that move; 0 decodes each anew.
+            Transforms must not change their inputs in place.
 
     Raises:
         InputError: a sample has no label map.
@@ -65,6 +69,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         fill: Sequence[int] | None = None,
         moving: bool = False,
         half: Callable[[Any, tv_tensors.Mask], tuple[Any, Any]] | None = None,
+        kept_megabytes: float = 0.0,
     ) -> None:
         for sample in samples:
             if sample.label is None:
@@ -78,6 +83,7 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         self.fill = fill
         self.moving = moving
         self.half = half
+        self.kept = DecodedSamples(kept_megabytes)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -97,10 +103,18 @@ class SegmentationDataset(Dataset[tuple[Any, Any]]):
         with torch.random.fork_rng(devices=[]):
             # torch.manual_seed would also reseed the GPUs' generators, which dropout draws from.
             torch.default_generator.manual_seed(_sample_seed(self.seed, epoch, index))
-            sample = moved(self.samples[index]) if self.moving else self.samples[index]
-            image, label = _tensors(sample, self.labels, self.source, self.fill)
+            image, label = _tensors(*self._decoded(index))
             image = functional.to_image(image) if isinstance(image, Image.Image) and not self.pillow else image
-            return (image, label) if transform is None else transform(image, label)
+            if transform is not None:
+                return transform(image, label)
+            # The caller may change what it gets; the sample that is kept stays as it is.
+            return image.copy() if isinstance(image, Image.Image) else image.clone(), label.clone()
+
+    def _decoded(self, index: int) -> tuple[Pixels, np.ndarray]:
+        sample = self.samples[index]
+        if self.moving and isinstance(sample.image, Window):
+            return read_sample(moved(sample), self.labels, self.source, self.fill)
+        return self.kept.sample(index, lambda: read_sample(sample, self.labels, self.source, self.fill))
 
 
 def moved(sample: Sample) -> Sample:
@@ -119,18 +133,16 @@ def load_sample(
     Raises:
         InputError: a file is missing or damaged, a label is undeclared, or the sizes differ.
     """
-    image, label = _tensors(sample, labels, source, None)
+    image, label = _tensors(*read_sample(sample, labels, source))
     return functional.to_image(image) if isinstance(image, Image.Image) else image, label
 
 
-def _tensors(
-    sample: Sample, labels: LabelSet, source: ImageSource, fill: Sequence[int] | None
-) -> tuple[Image.Image | tv_tensors.Image, tv_tensors.Mask]:
-    """As :func:`load_sample`, but with an image of three bands as a Pillow RGB image."""
-    pixels, label = read_sample(sample, labels, source, fill)
-    if isinstance(pixels, np.ndarray):
-        pixels = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))))
-    return pixels, tv_tensors.Mask(torch.from_numpy(for_torch(label)))
+def _tensors(pixels: Pixels, label: np.ndarray) -> tuple[Image.Image | tv_tensors.Image, tv_tensors.Mask]:
+    """What was read as tensors, but an image of three bands as the Pillow RGB image that it is."""
+    mask = tv_tensors.Mask(torch.from_numpy(for_torch(label)))
+    if isinstance(pixels, Image.Image):
+        return pixels, mask
+    return tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))), mask
 
 
 def _sample_seed(seed: int, epoch: int, index: int) -> int:

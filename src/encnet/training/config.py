@@ -18,6 +18,7 @@ _LENGTH = optional(integer(16, 32768))
 _DATA: dict[str, Rule] = {
     "batch_size": integer(1, 65536),
     "workers": optional(integer(0, 256)),
+    "kept_megabytes": integer(0, 2**31 - 1),
     "crop": many(integer(16, 32768), 2, 2),
     "scale": many(number(0, 100, above=True), 2, 2),
     "base_size": _LENGTH,
@@ -100,6 +101,9 @@ class DataConfig:
     """Images per batch and device."""
     workers: int | None = None
     """Processes that read images for each device; none is one per core, less one for training, at most eight."""
+    kept_megabytes: int = 1000
+    """Memory in which each device's processes together keep decoded images for the next epoch, and a quarter of what
+    is free at most; 0 reads files in every epoch."""
     crop: tuple[int, int] = (480, 480)
     """Height and width of training crops, in pixels."""
     scale: tuple[float, float] = (0.5, 2.0)

@@ -53,6 +53,7 @@ class TrainingData(pl.LightningDataModule):
             fill,
             moving=True,
             half=self._transform(0.5),
+            kept_megabytes=config.kept_megabytes / max(1, self._workers()),
         )
         rank, processes = self._rank_and_processes()
         batches = EpochBatches(len(dataset), config.batch_size, self.seed, rank, processes)

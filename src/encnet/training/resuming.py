@@ -31,6 +31,7 @@ CHANGEABLE: tuple[str, ...] = (
     "nodes",
     "accelerator",
     "data.workers",
+    "data.kept_megabytes",
     "precision",
     "compile",
 )
