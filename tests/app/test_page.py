@@ -225,10 +225,11 @@ def test_the_button_shows_the_codewords(result: Any, server: SimpleNamespace, sc
     result.get_by_role("button", name="Show the codewords").click()
     figures = result.locator("#codewords figure")
     figures.last.wait_for()
-    order = np.argsort(-explanation.usage, kind="stable")
-    assert figures.count() == len(order) - len(explanation.unused) + 1
-    for i, k in enumerate(order[: figures.count() - 1]):
-        assert figures.nth(i).inner_text().strip().startswith(f"{k}: {100 * explanation.usage[k]:.1f} %")
+    groups = explanation.alike()
+    assert figures.count() == len(groups) + 1
+    for i, group in enumerate(groups):
+        numbers, share = ", ".join(map(str, group)), 100 * explanation.usage[group].sum()
+        assert figures.nth(i).inner_text().strip().startswith(f"{numbers}: {share:.1f} %")
     assert figures.locator("img").evaluate_all(
         "all => all.every(one => one.complete && one.naturalWidth > 0 && one.alt)"
     )

@@ -50,6 +50,15 @@ def test_the_viewer_holds_the_whole_prediction(presence: list[float] | None) -> 
     assert (">presence<" in text) == (presence is not None)
 
 
+def test_presence_of_a_class_that_every_training_image_has_is_said_to_say_nothing() -> None:
+    shown = segmentation(100, 160, [0.9, 0.1, 0.8])
+    assert "says nothing" not in viewer(shown)
+    assert "That of sky says nothing: every training image has it, so the model" in viewer(shown, ["sky"])
+    text = viewer(shown, ["sky", "<i>road</i>", "car", "a", "b", "c", "d"])
+    assert "That of sky, &lt;i&gt;road&lt;/i&gt;, car, a, b and 2 more says nothing: every training image has" in text
+    assert "says nothing" not in viewer(segmentation(100, 160, None), ["sky"])
+
+
 def test_contradictory_classes_have_a_note() -> None:
     text = viewer(segmentation(100, 160, [0.9, 0.1, 0.8]))
     rows = {

@@ -24,6 +24,7 @@ GIVEN: dict[str, Any] = {
     "context_memory": 0.9,
     "rank": True,
     "confidence": True,
+    "probabilities": True,
     "areas": True,
     "batch_size": 8,
 }

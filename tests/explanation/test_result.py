@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from listing import visible
 from PIL import Image
 
-from encnet.explanation.result import Exchange, Explanation
+from encnet.explanation.result import ALIKE, Exchange, Explanation
 from encnet.explanation.use import CodewordUse
 from encnet.system.errors import InputError
 
@@ -95,6 +96,30 @@ def test_class_contributions_equal_loops(explanation: Explanation) -> None:
             assert at_class[c] == pytest.approx(sums[c] / pixels[c], abs=1e-4)
         else:
             assert np.isnan(at_class[c])
+
+
+@given(explanations())
+@settings(max_examples=40)
+def test_codewords_that_look_the_same_are_together(explanation: Explanation) -> None:
+    maps = [a / a.max() if a.max() else a for a in explanation.assignment.astype(np.float64)]
+    used = [k for k in np.argsort(-explanation.usage, kind="stable").tolist() if k not in explanation.unused]
+    groups = explanation.alike()
+    assert sorted(sum(groups, [])) == sorted(used)
+    assert [group[0] for group in groups] == [k for k in used if k in {group[0] for group in groups}]
+    for number, group in enumerate(groups):
+        assert group == [k for k in used if k in group]
+        for k in group:
+            differences = [math.sqrt(((maps[k] - maps[other[0]]) ** 2).mean()) for other in groups[: number + 1]]
+            assert differences[-1] <= ALIKE + 1e-6
+            assert all(difference > ALIKE - 1e-6 for difference in differences[:-1])
+
+
+@given(explanations())
+@settings(max_examples=1)
+def test_equal_maps_of_other_strength_look_the_same(explanation: Explanation) -> None:
+    pattern = np.array([[0.1, 0.2, 0.4]], np.float32)
+    assignment = np.stack([0.3 * pattern, 0.7 * pattern, 0.7 - pattern, np.full((1, 3), 0.3, np.float32)])
+    assert replace(explanation, assignment=assignment).alike() == [[2], [3], [1, 0]]
 
 
 @given(explanations())

@@ -1,7 +1,8 @@
-"""A threshold between two classes, and the confidence of each pixel."""
+"""A threshold between two classes, and the confidence and the probabilities of each pixel."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from encnet.inference.protocols.protocol import Protocol
 from encnet.system.errors import InputError
 
 THRESHOLD = 0.2
+MAPS = ("--confidence", "--probabilities")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,19 @@ def test_confidence_is_the_probability_of_the_class_that_a_pixel_has(
     assert (found.labels == plain.labels).mean() > 0.999
 
 
-def test_the_command_writes_both_and_exported_models_have_a_threshold(
+@pytest.mark.parametrize("threshold", [None, THRESHOLD])
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_probabilities_are_those_of_the_network_whatever_the_threshold(
+    name: str, threshold: float | None, model: EncNet, photograph: np.ndarray
+) -> None:
+    expected = second(model, PROTOCOLS[name], photograph)
+    found = Predictor(model, PROTOCOLS[name], device="cpu", threshold=threshold, probabilities=True)(photograph)
+    assert found.probabilities is not None and found.probabilities.dtype == np.float32
+    np.testing.assert_allclose(found.probabilities, [1 - expected, expected], atol=1e-5)
+    assert found.confidence is None and found.threshold == threshold
+
+
+def test_the_command_writes_all_and_exported_models_have_a_threshold(
     model: EncNet, photograph: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnxruntime")
@@ -90,7 +104,7 @@ def test_the_command_writes_both_and_exported_models_have_a_threshold(
     model.save("m.safetensors")
     Image.fromarray(photograph).save("photograph.png")
     words = ["photograph.png", "--threshold", str(THRESHOLD)]
-    assert main(["predict", "m.safetensors", *words, "--confidence", "--device", "cpu", "--out", "ours"]) == 0
+    assert main(["predict", "m.safetensors", *words, *MAPS, "--device", "cpu", "--out", "ours"]) == 0
     assert main(["export", "m.safetensors", "--format", "onnx", "--out", "m.onnx"]) == 0
     assert main(["predict", "m.onnx", *words, "--out", "exported"]) == 0
     ours, exported = (np.asarray(Image.open(f"{folder}/photograph.png")) for folder in ("ours", "exported"))
@@ -100,7 +114,38 @@ def test_the_command_writes_both_and_exported_models_have_a_threshold(
     levels = np.asarray(Image.open("ours/photograph_confidence.png")).astype(float)
     assert levels.shape == ours.shape
     np.testing.assert_allclose(levels / 255, np.where(ours == 1, probability, 1 - probability), atol=0.0021)
-    assert not Path("exported/photograph_confidence.png").exists()
+    with np.load("ours/photograph_probabilities.npz") as arrays:
+        assert arrays["classes"].tolist() == ["road", "crack"]
+        assert arrays["probabilities"].dtype == np.float16
+        np.testing.assert_allclose(arrays["probabilities"], [1 - probability, probability], atol=0.0005)
+    for folder in ("ours", "exported"):
+        assert json.loads(Path(folder, "photograph.json").read_text("utf-8"))["threshold"] == THRESHOLD
+    written = {path.name for path in Path("exported").iterdir() if not path.name.startswith(".")}
+    assert written == {"photograph.png", "photograph_overlay.png", "photograph.json"}
+
+
+def test_a_model_is_scored_with_a_threshold(
+    model: EncNet, photograph: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model.save("m.safetensors")
+    truth = np.random.default_rng(1).integers(0, 2, photograph.shape[:2], np.uint8)
+    for folder, picture in (("images", photograph), ("labels", truth)):
+        Path("data", folder, "val").mkdir(parents=True)
+        Image.fromarray(picture).save(f"data/{folder}/val/a.png")
+    Path("data/dataset.yaml").write_text("classes: [road, crack]\n", encoding="utf-8")
+    words = ["evaluate", "m.safetensors", "data", "--device", "cpu", "--workers", "0"]
+    found = {}
+    for threshold in ("0.5", str(THRESHOLD)):
+        assert main([*words, "--threshold", threshold, "--out", threshold]) == 0
+        found[threshold] = json.loads(Path(threshold, "evaluation.json").read_text("utf-8"))
+        predicted = second(model, Protocol(), photograph) >= float(threshold)
+        crack = (predicted & (truth == 1)).sum() / (predicted | (truth == 1)).sum()
+        assert found[threshold]["scores"]["iou"]["crack"] == pytest.approx(crack, abs=1e-3)
+    assert [report["threshold"] for report in found.values()] == [None, THRESHOLD]
+    assert "threshold 0.2" in Path(str(THRESHOLD), "evaluation.html").read_text("utf-8")
+    assert "threshold" not in Path("0.5", "evaluation.txt").read_text("utf-8")
+    assert main([*words, "--threshold", "1.5"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def test_a_run_writes_a_usable_model_logs_and_settings(squares: Path, settings: 
     model = encnet.load(best)
     assert model.info.classes == ["ground", "square"]
     assert model.info.training["dataset"] == "squares"
+    assert model.info.training["everywhere"] == ["ground", "square"]
     assert set(visible(tmp_path / "run")) == {
         "batches.png", "best.safetensors", "check.html", "config.yaml", "csv", "last.ckpt", "last.safetensors",
         "previous.ckpt", "tensorboard",

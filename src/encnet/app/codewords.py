@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from encnet.explanation.pictures import LARGE, assignment_picture, entropy_picture
 from encnet.reports.html import picture, rendered
 
@@ -17,6 +15,8 @@ if TYPE_CHECKING:
 def codewords(explanation: Explanation) -> str:
     """Returns the HTML of the assignment maps: one picture per codeword that the image uses, the most used first.
 
+    Codewords whose maps look the same share a picture, and their shares of the image are added.
+
     Args:
         explanation: of the image, as :func:`encnet.explain` returns it.
     """
@@ -24,25 +24,25 @@ def codewords(explanation: Explanation) -> str:
     image.thumbnail((LARGE, LARGE))  # once, instead of for each picture
     explanation = replace(explanation, image=image)
     usage, classes = explanation.usage, explanation.codeword_classes()
-    unused = set(explanation.unused.tolist())
-    rows = []
-    for k in np.argsort(-usage, kind="stable").tolist():
-        if k in unused:
-            continue
+    groups, rows = explanation.alike(), []
+    for group in groups:
+        k, numbers = group[0], ", ".join(map(str, group))
         main_class = explanation.names[int(classes[k].argmax())]
-        alternative = f"the pixels of codeword {k}, mostly {main_class}"
+        alternative = f"the pixels of codeword {numbers}, mostly {main_class}"
         rows.append(
             {
-                "number": k,
+                "numbers": numbers,
                 "picture": picture(assignment_picture(explanation, k), alternative, photograph=True),
-                "share": float(usage[k]),
+                "share": float(usage[group].sum()),
                 "main_class": main_class,
             }
         )
     return rendered(
         "app_codewords.html",
         rows=rows,
-        unused=len(unused),
+        codes=len(usage),
+        unused=len(explanation.unused),
+        alike=len(groups) < sum(map(len, groups)),
         entropy=picture(entropy_picture(explanation), "entropy of the assignment of each pixel", photograph=True),
         highest=float(explanation.entropy.max()),
     )

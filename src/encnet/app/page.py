@@ -25,6 +25,7 @@ def add_page(app: FastAPI, service: Service, intake: Intake) -> None:
         service: runs the model.
         intake: receives the photographs.
     """
+    everywhere = service.predictor.description.info.training.get("everywhere", ())
     page = rendered(
         "app.html",
         names=service.predictor.names,
@@ -42,7 +43,7 @@ def add_page(app: FastAPI, service: Service, intake: Intake) -> None:
 
     @app.post("/viewer", include_in_schema=False)
     async def show(request: Request) -> HTMLResponse:
-        return await answer(request, lambda content: viewer(service.segment(content)))
+        return await answer(request, lambda content: viewer(service.segment(content), everywhere))
 
     if service.explains:
         from encnet.app.codewords import codewords  # needs PyTorch

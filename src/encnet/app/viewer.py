@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ LONG_SIDE: int = 1600
 """Largest long side, in pixels, of pictures on the page; downloads have the size of the image."""
 
 
-def viewer(segmentation: Segmentation) -> str:
+def viewer(segmentation: Segmentation, everywhere: Sequence[str] = ()) -> str:
     """Returns the HTML of a segmentation.
 
     The photograph, the colours and the class indices are three pictures of equal size. The browser lays the second over
@@ -26,6 +27,7 @@ def viewer(segmentation: Segmentation) -> str:
 
     Args:
         segmentation: the segmentation to show.
+        everywhere: names of classes that every training image has, whose presence therefore says nothing.
     """
     height, width = segmentation.labels.shape
     scale = min(1.0, LONG_SIDE / max(height, width))
@@ -47,6 +49,7 @@ def viewer(segmentation: Segmentation) -> str:
         shown=shown,
         others=[row for row in rows if row not in shown],
         has_presence=segmentation.presence is not None,
+        everywhere=everywhere,
         label_map=base64.b64encode(label_png(segmentation)).decode("ascii"),
         json=Prediction.of(segmentation).model_dump_json(indent=2, exclude_unset=True),
     )

@@ -33,7 +33,7 @@ UNUSED = (
             "with --choose_prior, which runs the network once over whole images, in PyTorch and fp32, in one process",
             "leave out --choose_prior",
         )
-        for name in ("protocol", "engine", "precision", "workers")
+        for name in ("protocol", "engine", "precision", "workers", "threshold")
     ),
 )
 
@@ -55,6 +55,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_overwrite(parser)
     parser.add_argument("--workers", type=int, default=2, help="processes that read images")
     parser.add_argument("--limit", type=int | None, default=None, help="evaluate only this many images")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.5,
+        help="models of two classes: the probability from which a pixel has the second class",
+    )
     parser.add_argument(
         "--choose_prior",
         type=bool,
@@ -100,6 +106,7 @@ def run(arguments: Any) -> int:
         workers=arguments.workers,
         limit=arguments.limit,
         engine=arguments.engine,
+        threshold=None if arguments.threshold == 0.5 else arguments.threshold,
     )
     Terminal().print(report.table())
     if arguments.out is not None:

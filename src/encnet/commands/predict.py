@@ -59,6 +59,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="photographs: also write the probability of each pixel's class, as grey levels from 0 to 255",
     )
     parser.add_argument(
+        "--probabilities",
+        type=bool,
+        default=False,
+        help="photographs: also write the probabilities of all classes, as arrays for NumPy",
+    )
+    parser.add_argument(
         "--threshold",
         type=float,
         default=0.5,
@@ -134,6 +140,7 @@ def run(arguments: Any) -> int:
             image_source=source,
             threshold=None if arguments.threshold == 0.5 else arguments.threshold,
             confidence=arguments.confidence,
+            probabilities=arguments.probabilities,
         )
 
     plan = make_plan(arguments, lambda: opened().preprocessing.source)

@@ -42,6 +42,7 @@ LIMITED: dict[str, Limited] = {
     "context_memory": Limited(0.0, ("video",), "give a video"),
     "rank": Limited(False, ("image",), "give photographs"),
     "confidence": Limited(False, ("image",), "give photographs"),
+    "probabilities": Limited(False, ("image",), "give photographs"),
     "areas": Limited(False, ("image", "raster"), "give photographs or rasters"),
     "batch_size": Limited(4, ("image", "video"), "give photographs or videos"),
 }
@@ -174,5 +175,5 @@ def _results(arguments: Any, kinds: dict[Path, Kind], stems: dict[Path, str]) ->
         elif kind == "raster":
             files += raster.result_files(out, stems[path], arguments.overlay)
         else:
-            files += result_files(out, stems[path], arguments.overlay, arguments.confidence)
+            files += result_files(out, stems[path], arguments.overlay, arguments.confidence, arguments.probabilities)
     return files

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from encnet.evaluation.examples import Example
@@ -56,6 +57,8 @@ class EvaluationReport:
     """Scores of each image, in the order of the split."""
     worst: tuple[tuple[ImageScore, Example], ...] = ()
     """The images with the lowest mean IoU, the worst first, each with its prediction and truth."""
+    threshold: float | None = None
+    """Of two classes, the probability from which a pixel has the second; None is one half."""
 
     @property
     def images_per_second(self) -> float:
@@ -78,6 +81,7 @@ class EvaluationReport:
             "split": self.split,
             "images": self.images,
             "protocol": self.protocol.to_dict(),
+            "threshold": self.threshold,
             "mean_iou": None if math.isnan(self.mean_iou) else self.mean_iou,
             "engine": self.engine,
             "device": self.device,
@@ -97,13 +101,19 @@ class EvaluationReport:
         """Variant, data set, split and number of images in one line."""
         return f"{self.variant} on {self.dataset}, {self.split}: {self.images} images"
 
+    @property
+    def how(self) -> str:
+        """The protocol in words, with the threshold if there is one."""
+        described = self.protocol.describe()
+        return described if self.threshold is None else f"{described}; threshold {self.threshold:g}"
+
     def table(self) -> Table:
         """A table of the scores by class and their means, in percent."""
         quality = ranking_quality(self.per_image)
         return scores_table(
             self.scores,
             self.title,
-            f"{self.protocol.describe()}\n{self.images_per_second:.2f} images/s in {self.engine} on {self.device}, "
+            f"{self.how}\n{self.images_per_second:.2f} images/s in {self.engine} on {self.device}, "
             f"{self.precision}; scores in %\nmean IoU by this protocol: {percent(self.mean_iou, 2)}"
             + ("" if quality is None else f"\n{ranking_sentence(quality)}")
             + "".join(f"\n{sentence}" for sentence in presence_sentences(self.scores)),
@@ -135,7 +145,7 @@ class EvaluationReport:
         page = evaluation_page(
             self.title,
             self._facts(),
-            self.protocol.describe(),
+            self.how,
             self.scores,
             self.per_image,
             self.worst,
@@ -178,7 +188,7 @@ def scores_table(scores: Scores, title: str, caption: str | None = None) -> Tabl
         title: title of the table.
         caption: text below the table, if any.
     """
-    table = Table(title=title, caption=caption)
+    table = Table(title=title, caption=caption, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     columns = {
         "IoU": (scores.iou, scores.mean_iou),
         "accuracy": (scores.accuracy, scores.mean_accuracy),
@@ -192,9 +202,10 @@ def scores_table(scores: Scores, title: str, caption: str | None = None) -> Tabl
             "presence F1": (presence.f1, mean_of_defined(presence.f1)),
             "presence ECE": (presence.calibration.error, mean_of_defined(presence.calibration.error)),
         }
-    table.add_column("class")
+    table.add_column("class", overflow="fold")
     for name in columns:
-        table.add_column(name, justify="right")
+        # In a narrow terminal the names of classes are broken, not words: "presence AP" takes two lines.
+        table.add_column(name, justify="right", min_width=max(map(len, name.split())))
     for i, name in enumerate(scores.names):
         table.add_row(name, *(percent(values[i], 2) for values, _ in columns.values()))
     table.add_section()

@@ -50,6 +50,7 @@ def evaluate(
     limit: int | None = None,
     progress: bool = True,
     engine: EngineName = "auto",
+    threshold: float | None = None,
 ) -> EvaluationReport:
     """Scores a model on a split, at the size of the label maps.
 
@@ -65,6 +66,7 @@ def evaluate(
         limit: scores only the first ``limit`` images; None scores all.
         progress: shows a progress bar on stderr.
         engine: as for :class:`Predictor`.
+        threshold: as for :class:`Predictor`.
 
     Raises:
         InputError: the classes differ, the split has no images or no label maps, a number is out of its range, or a
@@ -73,7 +75,7 @@ def evaluate(
     require(batch_size >= 1, "batch_size", batch_size, "at least 1")
     require(0 <= workers <= 256, "workers", workers, "from 0 to 256")
     require(limit is None or limit >= 1, "limit", limit, "at least 1")
-    predictor = Predictor(model, protocol, device, precision, engine)
+    predictor = Predictor(model, protocol, device, precision, engine, threshold=threshold)
     require_same_classes(predictor, index)
     index = read_as_trained(predictor, index)
     samples = index.split(split)[:limit]
@@ -131,6 +133,7 @@ def evaluate(
         seconds=time.perf_counter() - started,
         per_image=tuple(per_image[place] for place in range(len(samples))),
         worst=worst.kept,
+        threshold=threshold,
     )
 
 

@@ -79,11 +79,10 @@ def _use(use: CodewordUse) -> dict[str, Any]:
 def _image(explanation: Explanation) -> dict[str, Any]:
     """The values for the section of an image."""
     name = explanation.path.name if explanation.path else "image"
-    usage, entropy, codes = explanation.usage, explanation.entropy, len(explanation.assignment)
-    in_use = [k for k in np.argsort(-usage, kind="stable").tolist() if k not in explanation.unused]
+    entropy, codes = explanation.entropy, len(explanation.assignment)
     first = explanation.exchanges[0]
     facts = {
-        "codewords in use": f"{len(in_use)} of {codes}",
+        "codewords in use": f"{codes - len(explanation.unused)} of {codes}",
         "effective number of codewords": f"{explanation.effective_codewords:.1f}",
         "mean entropy of the assignment": f"{entropy.mean():.2f} of 1",
         "γ, lowest to highest": f"{explanation.gamma.min():.2f} to {explanation.gamma.max():.2f}",
@@ -104,8 +103,8 @@ def _image(explanation: Explanation) -> dict[str, Any]:
             photograph=True,
         ),
         "greatest_entropy": f"{entropy.max():.2f}",
-        "codewords": [_codeword(explanation, k, name) for k in in_use],
-        "unused": [_codeword(explanation, k, name) for k in explanation.unused.tolist()],
+        "codewords": [_codewords(explanation, group, name) for group in explanation.alike()],
+        "unused": [_codewords(explanation, [k], name) for k in explanation.unused.tolist()],
         "gamma": figure(
             figure_png(gamma_figure(explanation)),
             f"{name}: γ by channel, {explanation.gamma.min():.2f} to {explanation.gamma.max():.2f}, and the "
@@ -117,8 +116,9 @@ def _image(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _codeword(explanation: Explanation, codeword: int, name: str) -> dict[str, Any]:
-    """Picture, colour and caption of a codeword's assignment map."""
+def _codewords(explanation: Explanation, group: list[int], name: str) -> dict[str, Any]:
+    """Picture, colour and caption of a codeword's assignment map; the caption names those that look the same."""
+    codeword, *others = group
     class_shares = explanation.codeword_classes()[codeword]
     classes = ", ".join(
         f"{explanation.names[c]} {percent(class_shares[c], 0)} %"
@@ -133,6 +133,9 @@ def _codeword(explanation: Explanation, codeword: int, name: str) -> dict[str, A
         parts.append(f"{_share(float(explanation.use.share[codeword]))} % over {explanation.use.name}")
     semantics_share = explanation.semantics_by_codeword[codeword].sum() / max(float(explanation.semantics.sum()), 1e-12)
     parts += [f"on {classes}", f"{percent(semantics_share)} % of e"]
+    alike = [f"codeword {k}: {_share(explanation.usage[k])} % of the pixels" for k in others]
+    if alike:
+        parts.append(f"these look the same: {', '.join(alike)}")
     return {
         "picture": picture(
             assignment_picture(explanation, codeword),

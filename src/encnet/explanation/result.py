@@ -17,6 +17,10 @@ from encnet.system.files import replacing
 from encnet.system.outputs import check_outputs
 
 
+ALIKE = 0.03
+"""Assignment maps, each divided by its maximum, look the same up to this difference."""
+
+
 @dataclass(frozen=True, eq=False)
 class Exchange:
     """The prediction for the image with a context other than its own."""
@@ -92,6 +96,24 @@ class Explanation:
     def unused(self) -> np.ndarray:
         """Indices of the codewords that get less than a tenth of an equal share, 0.1/K, of this image's pixels."""
         return np.flatnonzero(self.usage < LEAST_USE / len(self.assignment))
+
+    def alike(self) -> list[list[int]]:
+        """The codewords in use, the most used first, in groups whose assignment maps look the same.
+
+        A codeword joins the first group whose most used codeword differs from it by at most :data:`ALIKE`: the root of
+        the mean over the pixels of (a_ik / max a_k - a_ij / max a_j)².
+        """
+        unused = set(self.unused.tolist())
+        groups: dict[int, list[int]] = {}
+        for k in np.argsort(-self.usage, kind="stable").tolist():
+            if k not in unused:
+                scaled = self._scaled(k)
+                first = (j for j in groups if float(((scaled - self._scaled(j)) ** 2).mean()) <= ALIKE**2)
+                groups.setdefault(next(first, k), []).append(k)
+        return list(groups.values())
+
+    def _scaled(self, codeword: int) -> np.ndarray:
+        return self.assignment[codeword] / max(float(self.assignment[codeword].max()), 1e-12)
 
     @property
     def entropy(self) -> np.ndarray:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encnet.data.class_indices import for_numpy, label_dtype
+from encnet.data.class_indices import for_numpy
 from encnet.data.palette import Color
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.inference.argmax import most_probable
 from encnet.inference.engines import Description, Engine, EngineName, Precision, open_engine
+from encnet.inference.engines.engine import in_numpy
 from encnet.inference.engines.network_engine import context_engine, network_engine
 from encnet.inference.preprocessing import ImageInput, OpenedImage, Preprocessing, pixels_of
 from encnet.inference.protocols.protocol import Protocol, named_protocol
 from encnet.inference.segmentation import Segmentation
-from encnet.inference.threshold import labels_and_confidences, with_threshold
+from encnet.inference.threshold import PixelMaps, pixel_maps, with_threshold
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Predictor:
         image_source: bands and range of values of image files, where they differ from those of the training.
         threshold: of two classes, the probability, 0-1, from which a pixel has the second; None is one half.
         confidence: whether segmentations have a confidence; it needs PyTorch and a checkpoint.
+        probabilities: whether segmentations have the probabilities of all classes; they need the same.
 
     Raises:
         InputError: the model, protocol, device, precision, engine or source cannot be used.
@@ -65,22 +67,23 @@ class Predictor:
         image_source: ImageSource = PHOTOGRAPHS,
         threshold: float | None = None,
         confidence: bool = False,
+        probabilities: bool = False,
     ) -> None:
         self.source: str | None = str(model) if isinstance(model, str | os.PathLike) else None
         protocol = named_protocol(protocol) if isinstance(protocol, str) else protocol
         self.engine: Engine = with_threshold(open_engine(model, engine, device, precision), threshold)
-        self._threshold, self._confidence = threshold, confidence
+        self.threshold: float | None = threshold
+        self._wanted = confidence, probabilities
         self.description: Description = self.engine.description
         self.protocol: Protocol = protocol.for_model(self.description.info)
         if not self.protocol.single_pass:
             self.require_pytorch(f"the protocol {self.protocol.name} with these settings takes")
-        if confidence:
-            self.require_pytorch("a confidence takes", "leave it out")
+        if any(self._wanted):
+            self.require_pytorch("a confidence takes" if confidence else "probabilities take", "leave it out")
         preprocessing = Preprocessing.of(self.description.info, self.description.align_corners).reading(image_source)
         if self.protocol.long_side is not None or self.protocol.short_side is not None:
             preprocessing = replace(preprocessing, long_side=None)  # the protocol resizes the image itself
         self.preprocessing: Preprocessing = preprocessing if self.protocol.fill else replace(preprocessing, multiple=1)
-        self.once: bool = self.protocol.once
         self._tile = self.protocol.crop if self.protocol.mode == "tiled" else None
         self._tiles: SharedContextTiles | None = None
         self.names: tuple[str, ...] = self.description.names
@@ -185,52 +188,53 @@ class Predictor:
             self._tiles = SharedContextTiles(engine, image, self._tile or image, self.protocol.margin)
         return self._tiles
 
-    def splits(self, pixels: np.ndarray) -> bool:
-        """Whether images, (B, h, w, C), are predicted in several tiles."""
+    def _splits(self, pixels: np.ndarray) -> bool:
         return self._tile is not None and (pixels.shape[1] > self._tile[0] or pixels.shape[2] > self._tile[1])
 
     def _labels(
         self, seen: np.ndarray, size: tuple[int, ...], memory: ContextMemory | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """:meth:`labels` of a size, (H, W), from images that are already resized for the network."""
-        if not self.once and memory is None:
+        if not self.protocol.once and memory is None:
             probabilities, presence = self._probabilities(seen, size)
-            labels = _array(probabilities.argmax(dim=1)).astype(label_dtype(probabilities.shape[1]))
-            return labels, None if presence is None else _array(presence)
+            labels = pixel_maps(probabilities, None, False, False).labels
+            return labels, None if presence is None else in_numpy(presence)
         pixels, covered = self.preprocessing.filled(seen, size)
-        if memory is not None or self.splits(pixels):
+        if memory is not None or self._splits(pixels):
             from encnet.inference.protocols.shared_context_images import labels_in_tiles
 
             labels, presence = labels_in_tiles(self.tiles(pixels.shape[1:3]), pixels, covered, memory)
         else:
             logits, presence = self.engine(pixels)
             labels = most_probable(logits, covered, self.description.align_corners)
-        return for_numpy(_array(labels[:, : size[0], : size[1]])), None if presence is None else _array(presence)
+        return for_numpy(in_numpy(labels[:, : size[0], : size[1]])), None if presence is None else in_numpy(presence)
 
     def _probabilities(self, seen: np.ndarray, size: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
         from encnet.inference.protocols.probabilities import class_probabilities
         from encnet.inference.protocols.sliding_window import segment
 
         engine = self.require_pytorch("class probabilities take")
-        if not self.once:
+        if not self.protocol.once:
             with engine.computing():
                 return segment(engine.network, engine.normalised(seen), self.protocol, (size[0], size[1]))
         pixels, covered = self.preprocessing.filled(seen, size)
-        tiles = self.tiles(pixels.shape[1:3]) if self.splits(pixels) else None
+        tiles = self.tiles(pixels.shape[1:3]) if self._splits(pixels) else None
         return class_probabilities(engine, tiles, pixels, covered, size)
 
     def _predict(self, opened: Sequence[OpenedImage]) -> list[Segmentation]:
         """Predicts images of one size."""
         seen, size = pixels_of([image.seen for image in opened]), opened[0].image.size[::-1]
-        if self._confidence:
+        if any(self._wanted):
             probabilities, presence = self._probabilities(seen, size)
-            labels, confidences = labels_and_confidences(probabilities, self._threshold)
+            maps = pixel_maps(probabilities, self.threshold, *self._wanted)
         else:
-            (labels, presence), confidences = self._labels(seen, size), [None] * len(opened)
-        presences = [None] * len(opened) if presence is None else _array(presence)
+            labels, presence = self._labels(seen, size)
+            maps = PixelMaps(labels, [None] * len(opened), [None] * len(opened))
+        presences = [None] * len(opened) if presence is None else in_numpy(presence)
+        more = zip(maps.confidences, maps.probabilities, [self.threshold] * len(opened), strict=True)
         return [
-            Segmentation(image.masked(of_pixels), of_image, self.names, self.palette, image.image, image.path, certain)
-            for of_pixels, of_image, certain, image in zip(labels, presences, confidences, opened, strict=True)
+            Segmentation(image.masked(labels), present, self.names, self.palette, image.image, image.path, *rest)
+            for labels, present, image, rest in zip(maps.labels, presences, opened, more, strict=True)
         ]
 
     def require_pytorch(self, what: str, instead: str = "take the protocol plain") -> PyTorchEngine:
@@ -244,7 +248,3 @@ class Predictor:
             InputError: the engine is another one.
         """
         return network_engine(self.engine, self.source, what, instead)
-
-
-def _array(values: np.ndarray | Tensor) -> np.ndarray:
-    return np.ascontiguousarray(values if isinstance(values, np.ndarray) else values.cpu().numpy())

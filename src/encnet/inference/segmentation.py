@@ -25,6 +25,8 @@ from encnet.system.outputs import check_outputs
 
 CONFIDENCE = "_confidence"
 """What the name of a map of confidences has beside the stem."""
+PROBABILITIES = "_probabilities"
+"""What the name of a file of the probabilities of all classes has beside the stem."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,10 @@ class Segmentation:
     """The file of the image; None if it was in memory."""
     confidence: np.ndarray | None = None
     """(H, W) float32 probability, 0-1, of the class that each pixel has; None if it was not computed."""
+    probabilities: np.ndarray | None = None
+    """(classes, H, W) float32 probabilities, 0-1, of all classes; None if they are not wanted."""
+    threshold: float | None = None
+    """Of two classes, the probability from which a pixel has the second; None is one half."""
 
     def shares(self) -> dict[str, float]:
         """Share of the pixels, 0-1, by class name, for the classes that occur; largest first."""
@@ -91,8 +97,8 @@ class Segmentation:
         return label_image(self.labels, self.palette)
 
     def to_dict(self) -> dict[str, Any]:
-        """The file, the size in pixels, presence and shares by class name, highest first, the pixels of each class, and
-        the score of :meth:`disagreement`, as JSON types.
+        """The file, the size in pixels, presence and shares by class name, highest first, the pixels of each class, the
+        score of :meth:`disagreement`, and the threshold if there is one, as JSON types.
         """
         presence = None
         if self.presence is not None:
@@ -107,6 +113,7 @@ class Segmentation:
             "shares": self.shares(),
             "pixels": {name: n for name, n in zip(self.names, self._pixels(), strict=True) if n},
             "disagreement": None if disagreement is None else round(disagreement.score, 6),
+            **({} if self.threshold is None else {"threshold": self.threshold}),
         }
 
     def save(
@@ -119,7 +126,9 @@ class Segmentation:
         clear: Sequence[str] = (),
     ) -> list[Path]:
         """Writes the label map ``<stem>.png``, ``<stem>_overlay.png`` and ``<stem>.json`` into a folder, all or none;
-        and, if there is a confidence, ``<stem>_confidence.png``: grey levels, 255 times the probability.
+        if there is a confidence, ``<stem>_confidence.png``: grey levels, 255 times the probability; and if there are
+        probabilities, ``<stem>_probabilities.npz`` for NumPy: ``probabilities``, float16 (classes, H, W), and their
+        names, ``classes``.
 
         The label map is a palette PNG: its values are class indices, its colours are class colours. With more than 255
         classes, it is a grey PNG of 16 bits.
@@ -140,7 +149,7 @@ class Segmentation:
                 write, the opacity is not in 0-1, or there is no class of a name.
         """
         stem = stem or (self.path.stem if self.path else "image")
-        files = result_files(folder, stem, overlay, self.confidence is not None)
+        files = result_files(folder, stem, overlay, self.confidence is not None, self.probabilities is not None)
         check_outputs(files, [] if self.path is None else files_of(self.path), overwrite, "folder")
         pictures = [self.label_map(), *([self.overlay(opacity, clear)] if overlay else [])]
         if self.confidence is not None:
@@ -148,6 +157,10 @@ class Segmentation:
         with replacing_together(files) as temporaries:
             for picture, temporary in zip(pictures, temporaries, strict=False):
                 picture.save(temporary)
+            if self.probabilities is not None:
+                with temporaries[-2].open("wb") as file:  # savez would add a suffix to a name
+                    arrays = {"probabilities": self.probabilities.astype(np.float16), "classes": np.array(self.names)}
+                    np.savez_compressed(file, **arrays)
             temporaries[-1].write_bytes(encoded(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"))
         return files
 
@@ -157,12 +170,17 @@ class Segmentation:
 
 
 def result_files(
-    folder: str | os.PathLike[str], stem: str, overlay: bool = True, confidence: bool = False
+    folder: str | os.PathLike[str],
+    stem: str,
+    overlay: bool = True,
+    confidence: bool = False,
+    probabilities: bool = False,
 ) -> list[Path]:
-    """The files that :meth:`Segmentation.save` writes: label map, overlay and confidence if any, and JSON."""
+    """The files that :meth:`Segmentation.save` writes: label map; overlay, confidence, probabilities if any; JSON."""
     endings = (
         *(".png", *(["_overlay.png"] if overlay else [])),
         *([f"{CONFIDENCE}.png"] if confidence else []),
+        *([f"{PROBABILITIES}.npz"] if probabilities else []),
         ".json",
     )
     return [Path(folder, f"{stem}{ending}") for ending in endings]

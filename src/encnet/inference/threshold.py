@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -50,24 +51,36 @@ def with_threshold(engine: Engine, threshold: float | None) -> Engine:
     return engine
 
 
-def labels_and_confidences(probabilities: Tensor, threshold: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """The class of each pixel, and the probability that the pixel has it.
+class PixelMaps(NamedTuple):
+    """What is known of the pixels of images of one size."""
+
+    labels: np.ndarray  #: class indices (B, H, W), uint8, or uint16 with more than 255 classes
+    confidences: Sequence[np.ndarray | None]  #: B times the probability (H, W) of the pixel's class, float32, 0-1
+    probabilities: Sequence[np.ndarray | None]  #: B times the probabilities (classes, H, W), float32, 0-1
+
+
+def pixel_maps(probabilities: Tensor, threshold: float | None, confidence: bool, all_classes: bool) -> PixelMaps:
+    """The class of each pixel, and what is wanted beside it.
 
     Args:
         probabilities: (B, classes, H, W) from the scores of an engine, that of :func:`with_threshold` if there is a
-            threshold.
+            threshold. The shift of the scores is taken back in what is returned: with a threshold below one half, a
+            pixel can have the less probable class.
         threshold: that of the engine.
-
-    Returns:
-        Class indices (B, H, W), uint8, or uint16 with more than 255 classes; and their probabilities (B, H, W),
-        float32, 0-1, of which the shift of the scores is taken back: with a threshold below one half, a pixel can have
-        the less probable class.
+        confidence: whether the probability of the pixel's class is wanted; else it is None for each image.
+        all_classes: whether the probabilities of all classes are; else they are None.
     """
-    confidences, labels = probabilities.max(dim=1)
+    labels = probabilities.argmax(dim=1, keepdim=True)
     if threshold is not None:
-        second = (probabilities[:, 1].logit(eps=1e-7) + _shift(threshold)).sigmoid()
-        confidences = second.where(labels == 1, 1 - second)
-    return labels.cpu().numpy().astype(label_dtype(probabilities.shape[1])), confidences.float().cpu().numpy()
+        second = (probabilities[:, 1:].logit(eps=1e-7) + _shift(threshold)).sigmoid()
+        probabilities = second.new_empty(probabilities.shape)
+        probabilities[:, :1], probabilities[:, 1:] = 1 - second, second
+    nothing = [None] * len(labels)
+    return PixelMaps(
+        labels[:, 0].cpu().numpy().astype(label_dtype(probabilities.shape[1])),
+        [*probabilities.gather(1, labels)[:, 0].float().cpu().numpy()] if confidence else nothing,
+        [*probabilities.float().cpu().numpy()] if all_classes else nothing,
+    )
 
 
 def _shift(threshold: float) -> float:

@@ -87,8 +87,9 @@ TRAINING: dict[str, Rule] = {
     "crop": many(_SIDE, 2, 2),
     "base_size": optional(_SIDE),
     "base_side": one_of("long", "short"),
+    "everywhere": many(text(10_000), 0, 65535),
 }
-"""Entry of the training's summary that is read again, for a protocol or a card -> its rule."""
+"""Entry of the training's summary that is read again, for a protocol, a card or the page -> its rule."""
 
 _PAIR = many(number(-1e300, 1e300), 2, 2)
 SOURCE: dict[str, Rule] = {

@@ -170,6 +170,7 @@ def _prepare_and_train(
         model, anew = build_model(index, dataclasses.replace(config, initial=str(folder / LAST_MODEL)))
     else:
         model, anew = build_model(index, config)
+    model.info.training["everywhere"] = list(report.everywhere)
     power, pixels = config.loss.class_weight_power, report.class_pixels[config.data.train]
     loss = build_loss(config.loss, model, class_weights(pixels, power) if power else None)
     if reasons:

@@ -118,6 +118,30 @@ def test_images_and_label_maps_may_share_a_folder(root: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("photograph", "label", "apart"),
+    [("_rgb", "_gt", True), ("_rgb", "", True), ("_rgb", "_gt", False), ("_rgb", "", False)],
+)
+def test_names_of_photographs_may_have_a_suffix_too(root: Path, photograph: str, label: str, apart: bool) -> None:
+    labels = "labels" if apart else "images"
+    for path in (root / "images").iterdir():
+        path.rename(path.with_stem(path.stem + photograph))
+    for path in (root / "labels").iterdir():
+        path.rename(root / labels / path.name.replace("_gt", label))
+    stems = "abcd" if apart or label else "abc"
+    if len(stems) == 4:  # other bands, and a photograph without a label map
+        for name in ("a_nir", "d_rgb"):
+            (root / f"images/{name}.jpg").write_bytes((root / "images/a_rgb.jpg").read_bytes())
+    document = {
+        "classes": [{"name": "a"}],
+        "image_suffix": photograph,
+        **({"label_suffix": label} if label else {}),
+        "splits": {"train": {"images": "images", "labels": labels}},
+    }
+    expected = [(root / f"images/{stem}_rgb.jpg", root / labels / f"{stem}{label}.png") for stem in stems]
+    assert list(read(root, document).splits["train"]) == expected
+
+
 def test_a_dataset_yaml_takes_precedence_over_every_layout(root: Path) -> None:
     for folder in ("train", "trainannot"):
         (root / folder).mkdir()

@@ -10,7 +10,7 @@ classes:                          # default: the values or colours in the label 
 ignore: [255]                     # values or colours; beside `classes`, 255 is always ignored unless a class has it;
                                   # 65535 in its place beside more than 255 classes
 undeclared: sky                   # the class of all labels not named here, or `ignore`; without it they are an error
-label_suffix: _gt                 # the label map of a.jpg is a_gt.png
+label_suffix: _gt                 # the label map of a.jpg is a_gt.png; with `image_suffix: _rgb`, that of a_rgb.jpg
 unpaired: leave_out               # photographs without label maps, and label maps without photographs, are left out
 splits:                           # default: the folders whose names say photographs, label maps, train, val and test
   train: {images: images/train, labels: labels/train}
@@ -71,8 +71,8 @@ class _DatasetYaml(YamlReader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        optional = {"name", "labels", "classes", "ignore", "undeclared", "label_suffix", "unpaired", "splits"}
-        optional |= {"rasters", "outside", *KEYS}
+        optional = {"name", "labels", "classes", "ignore", "undeclared", "label_suffix", "image_suffix", "unpaired"}
+        optional |= {"splits", "rasters", "outside", *KEYS}
         self.document = self.mapping(load_yaml(path), "", required=set(), optional=optional)
         self.notes: list[str] = []
         self.ledger = Ledger()
@@ -197,15 +197,18 @@ class _DatasetYaml(YamlReader):
 
     def split(self, entry: Any, key: str) -> tuple[Sample, ...]:
         entry = self.mapping(entry, key, required={"images"}, optional={"labels", "list"})
-        suffix = self.text(self.document["label_suffix"], "label_suffix") if "label_suffix" in self.document else ""
+        label_suffix, image_suffix = (
+            self.text(self.document[name], name) if name in self.document else ""
+            for name in ("label_suffix", "image_suffix")
+        )
         images = self.folder(entry["images"], f"{key}.images")
         if self.masks is not None and "labels" in entry:
             samples = self.masks.samples(images, entry["labels"], f"{key}.labels")
         else:
             labels = self.folder(entry["labels"], f"{key}.labels") if "labels" in entry else None
-            if images == labels and not suffix:
+            if images == labels and label_suffix == image_suffix:
                 raise self.mistake(f"{key}.labels", "is the folder of the images; this needs a `label_suffix`")
-            samples = pair(images, labels, suffix, nested=True)
+            samples = pair(images, labels, label_suffix, nested=True, image_suffix=image_suffix)
         if "list" not in entry:
             return samples
         try:

@@ -37,7 +37,7 @@ from encnet.system.ledger import Ledger
 MASK_PER_CLASS = "mask_per_class"
 """The value of the key `labels`."""
 
-_OTHER_LABELS = ("ignore", "undeclared", "label_suffix")
+_OTHER_LABELS = ("ignore", "undeclared", "label_suffix", "image_suffix")
 _NAMED = 20  # classes that a message names
 
 

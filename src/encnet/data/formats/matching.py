@@ -26,7 +26,12 @@ _Keys = dict[Path, _Key]
 
 
 def match(
-    images: Found, labels: Found, image_folder: Path, label_folder: Path, label_suffix: str = ""
+    images: Found,
+    labels: Found,
+    image_folder: Path,
+    label_folder: Path,
+    label_suffix: str = "",
+    image_suffix: str = "",
 ) -> tuple[tuple[Sample, ...], str | None]:
     """Matches photographs and label maps.
 
@@ -39,7 +44,8 @@ def match(
         labels: the label maps.
         image_folder: folder in which a missing photograph is expected.
         label_folder: folder in which a missing label map is expected.
-        label_suffix: what the stems of all label maps add to those of the photographs, if it is known.
+        label_suffix: what the stems of all label maps have and those of the photographs have not, if it is known.
+        image_suffix: the reverse.
 
     Returns:
         The samples, sorted by the stem of the photograph, and a sentence on how names match; None if stems are equal.
@@ -49,10 +55,11 @@ def match(
     """
     if not {rest for rest, _ in images} & {rest for rest, _ in labels}:  # only one side has inner folders
         images, labels = [((), path) for _, path in images], [((), path) for _, path in labels]
-    image_keys = {path: (rest, path.stem) for rest, path in images}
+    image_keys = {path: (rest, path.stem.removesuffix(image_suffix)) for rest, path in images}
     label_keys = {path: (rest, path.stem.removesuffix(label_suffix)) for rest, path in labels}
     note = None
-    if image_keys and label_keys and not label_suffix and not set(image_keys.values()) & set(label_keys.values()):
+    known = bool(label_suffix or image_suffix)
+    if image_keys and label_keys and not known and not set(image_keys.values()) & set(label_keys.values()):
         differing = _without_words(images, labels) or _with_affix(images, labels)
         if differing is not None:
             image_keys, label_keys = differing
@@ -60,11 +67,12 @@ def match(
     maps = _by_key(label_keys)
     samples = []
     for path, key in image_keys.items():
-        samples.append(Sample(path, maps.get(key, label_folder / f"{path.stem}{label_suffix}.png")))
+        stem = path.stem.removesuffix(image_suffix)
+        samples.append(Sample(path, maps.get(key, label_folder / f"{stem}{label_suffix}.png")))
     missing = maps.keys() - set(image_keys.values())
     suffix = Counter(path.suffix for path in image_keys).most_common(1)[0][0] if image_keys else ".png"
     for path in (maps[key] for key in missing):
-        samples.append(Sample(image_folder / f"{path.stem.removesuffix(label_suffix)}{suffix}", path))
+        samples.append(Sample(image_folder / f"{path.stem.removesuffix(label_suffix)}{image_suffix}{suffix}", path))
     return tuple(sorted(samples, key=lambda sample: (sample.image.stem, str(sample.image)))), note
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from encnet.data.dataset import Sample
@@ -24,32 +24,40 @@ def files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     return [path for path in entries if path.suffix.lower() in suffixes and not path.name.startswith(".")]
 
 
-def pair(images: Path, labels: Path | None, label_suffix: str = "", nested: bool = False) -> tuple[Sample, ...]:
+def pair(
+    images: Path, labels: Path | None, label_suffix: str = "", nested: bool = False, image_suffix: str = ""
+) -> tuple[Sample, ...]:
     """The samples of two folders, sorted by stem.
 
-    The label map of image ``<stem>.*`` is ``<stem><label_suffix>.*``. Label maps without the suffix are ignored (some
-    data sets store several maps per image). Without a suffix, names may also differ as
+    The label map of image ``<stem><image_suffix>.*`` is ``<stem><label_suffix>.*``. Label maps and photographs without
+    their suffix are ignored (some data sets store several of them per scene). Without a suffix, names may also differ as
     :func:`encnet.data.formats.matching.match` says. No sample is left out: an image without a label map, or a label map
     without an image, becomes a sample whose other path says where the partner was expected. Without a folder of labels,
     all samples have the label None.
 
     Args:
         images: folder of the photographs.
-        labels: folder of the label maps; may be that of the photographs if there is a suffix.
+        labels: folder of the label maps; may be that of the photographs if one of them has a suffix.
         label_suffix: what the stem of a label map adds to that of its image.
         nested: whether inner folders are read too.
+        image_suffix: what the stem of a photograph has and that of its label map has not, ``_rgb`` for example.
 
     Raises:
         InputError: a folder is missing, or two label maps fit one photograph.
     """
-    photographs = found_in(images, IMAGE_SUFFIXES, nested, labels)
+    photographs = _ending(image_suffix, found_in(images, IMAGE_SUFFIXES, nested, labels))
     if labels is None:
         return tuple(Sample(path, None) for _, path in photographs)
-    maps = [each for each in found_in(labels, LABEL_SUFFIXES, nested) if each[1].stem.endswith(label_suffix)]
-    if images == labels:
-        named = {path for _, path in maps}
-        photographs = [each for each in photographs if each[1] not in named]
-    return match(photographs, maps, images, labels, label_suffix)[0]
+    maps = _ending(label_suffix, found_in(labels, LABEL_SUFFIXES, nested))
+    if images == labels and label_suffix:
+        photographs = [each for each in photographs if each not in set(maps)]
+    elif images == labels:
+        maps = [each for each in maps if each not in set(photographs)]
+    return match(photographs, maps, images, labels, label_suffix, image_suffix)[0]
+
+
+def _ending(suffix: str, found: Sequence[tuple[tuple[str, ...], Path]]) -> list[tuple[tuple[str, ...], Path]]:
+    return [each for each in found if each[1].stem.endswith(suffix)]
 
 
 def found_in(

@@ -82,7 +82,7 @@ class _RastersYaml(YamlReader):
         self.notes: list[str] = []
 
     def read(self) -> Rasters:
-        for key in ("label_suffix", "unpaired", "orientation"):
+        for key in ("label_suffix", "image_suffix", "unpaired", "orientation"):
             if key in self.document:
                 raise self.mistake(key, "is for photographs, and has no effect beside `rasters`; leave it out")
         self.refuse_other_keys()

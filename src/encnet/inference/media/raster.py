@@ -54,7 +54,7 @@ def predict_raster(
     - ``<stem>_labels.tif``: the label map with the raster's georeference; see
       :class:`encnet.inference.media.raster_files.LabelRaster`;
     - ``<stem>.json``: presence of each class, shares of the pixels with data, numbers of pixels and the area of one,
-      bands, coordinate system, and whether tiles share one context;
+      bands, coordinate system, whether tiles share one context, and the predictor's threshold if it has one;
     - ``<stem>_overlay.png``: an overview, at most :data:`OVERVIEW` pixels long.
 
     Args:
@@ -106,6 +106,8 @@ def predict_raster(
             _overview(raster, temporaries[0], predictor, presence).overlay(opacity, clear).save(temporaries[2])
         report = _report(raster, predictor.names, presence, pixels)
         report["shared_context"] = tiles.passes == 2
+        if predictor.threshold is not None:
+            report["threshold"] = predictor.threshold
         temporaries[1].write_bytes(encoded(json.dumps(report, indent=2, ensure_ascii=False) + "\n"))
     return written
 

@@ -135,7 +135,17 @@ def _segmentations(
         presences = [None] * len(batch) if presence is None else presence
         for frame, frame_labels, frame_presence in zip(batch, labels, presences, strict=True):
             image = Image.fromarray(frame.pixels)
-            yield frame, Segmentation(frame_labels, frame_presence, predictor.names, predictor.palette, image)
+            yield (
+                frame,
+                Segmentation(
+                    frame_labels,
+                    frame_presence,
+                    predictor.names,
+                    predictor.palette,
+                    image,
+                    threshold=predictor.threshold,
+                ),
+            )
 
 
 def _line(number: int, frame: VideoFrame, segmentation: Segmentation) -> dict[str, Any]:
