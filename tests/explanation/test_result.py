@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_codewords_that_look_the_same_are_together(explanation: Explanation) -> 
     maps = [a / a.max() if a.max() else a for a in explanation.assignment.astype(np.float64)]
     used = [k for k in np.argsort(-explanation.usage, kind="stable").tolist() if k not in explanation.unused]
     groups = explanation.alike()
-    assert sorted(sum(groups, [])) == sorted(used)
+    assert sorted(chain(*groups)) == sorted(used)
     assert [group[0] for group in groups] == [k for k in used if k in {group[0] for group in groups}]
     for number, group in enumerate(groups):
         assert group == [k for k in used if k in group]
