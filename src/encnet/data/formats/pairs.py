@@ -30,8 +30,8 @@ def pair(
     """The samples of two folders, sorted by stem.
 
     The label map of image ``<stem><image_suffix>.*`` is ``<stem><label_suffix>.*``. Label maps and photographs without
-    their suffix are ignored: some data sets have several per scene. Without suffixes, names may
-    also differ as :func:`encnet.data.formats.matching.match` says. No sample is left out: an image without a label map, or a label map
+    their suffix are ignored: some data sets have several per scene. Without suffixes, names may also differ as
+    :func:`encnet.data.formats.matching.match` says. No sample is left out: an image without a label map, or a label map
     without an image, becomes a sample whose other path says where the partner was expected. Without a folder of labels,
     all samples have the label None.
 
