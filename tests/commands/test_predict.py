@@ -106,9 +106,9 @@ def test_results_among_the_inputs_are_not_predicted_again(place: Path, capsys: p
     assert predict("photos", "--out", "photos") == 0
     assert contents("photos") == first
     assert capsys.readouterr().out.splitlines() == [
-        "files: 5 found; used: 1 photographs",
-        "left out: 4 files (.encnet, b.json, b.png, ...): encnet wrote them; give the files themselves to use them as"
-        " inputs",
+        "files: 6 found; used: 1 photographs",
+        "left out: 5 files (.encnet, .encnet-predict, b.json, ...): encnet wrote them; give the files themselves to"
+        " use them as inputs",
         "wrote 1 prediction to photos",
     ]
 

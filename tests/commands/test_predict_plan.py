@@ -39,6 +39,7 @@ def no_model() -> ImageSource:
 def options(**changes: Any) -> Namespace:
     """The arguments of `encnet predict` after parsing."""
     settings = {"checkpoint": "m.onnx", "images": [], "out": "out", "overlay": True, "opacity": 0.5, "overwrite": False}
+    settings |= {"resume": False, "share": None}
     return Namespace(**{**settings, **UNSET, **changes, "given": changes})
 
 

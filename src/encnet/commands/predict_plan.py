@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from encnet.commands.predict_part import FILES, in_share, predicted_before, share_of
 from encnet.data.source import ImageSource
 from encnet.inference.areas import AREAS
 from encnet.inference.inputs import expand_inputs
@@ -65,10 +66,20 @@ class Plan:
     """File -> number of its pages or frames after the first, which are not predicted."""
     bands: dict[Path, tuple[int, int, int]] = field(default_factory=dict)
     """Photograph that is predicted as a raster, because Pillow refuses its number of pixels -> bands to use."""
+    results: dict[Path, list[Path]] = field(default_factory=dict)
+    """File -> the files that its prediction writes."""
+    others: set[Path] = field(default_factory=set)
+    """Files of other shares, which other processes predict."""
+    before: set[Path] = field(default_factory=set)
+    """Files of this share that have their results already."""
 
     def of_kind(self, *kinds: Kind) -> list[Path]:
-        """The files of some kinds."""
+        """The files of some kinds, of all shares."""
         return [path for path, kind in self.kinds.items() if kind in kinds]
+
+    def to_predict(self, *kinds: Kind) -> list[Path]:
+        """The files of some kinds that this process predicts."""
+        return [path for path in self.of_kind(*kinds) if path not in self.others and path not in self.before]
 
     def notes(self) -> list[str]:
         """What the user might not expect, one sentence each."""
@@ -85,7 +96,10 @@ class Plan:
         predicted = set(predicted)
         for kind, plural in PLURALS.items():
             self.ledger.use(plural, sum(path in predicted for path in self.of_kind(kind)))
-        failed = [str(path) for path in self.kinds if path not in predicted]
+            self.ledger.use(f"{plural} predicted before", sum(path in self.before for path in self.of_kind(kind)))
+        others = [str(path) for path in self.kinds if path in self.others]
+        self.ledger.leave_out("they are of other shares", *others, meant=False)
+        failed = [str(path) for path in self.to_predict(*PLURALS) if path not in predicted]
         self.ledger.leave_out("they cannot be predicted; the errors above say why", *failed)
         lines = self.ledger.lines()
         if self.pages:
@@ -95,6 +109,10 @@ class Plan:
                 " predicted; save each as a file of its own"
             )
         return lines
+
+    def fate(self, path: Path, done: Collection[Path]) -> str:
+        """What became of a file, in a word or two, if the files ``done`` have their results."""
+        return "predicted" if path in done else "of another share, not yet" if path in self.others else "failed"
 
     @property
     def complete(self) -> bool:
@@ -119,8 +137,16 @@ def make_plan(arguments: Any, source: Callable[[], ImageSource]) -> Plan:
     kinds: dict[Path, Kind] = {path: _kind(path, arguments, source) for path in paths}
     refuse_ignored(arguments, set(kinds.values()))
     stems = dict(zip(paths, output_stems(paths, [RANKING] if arguments.rank else ()), strict=True))
-    check_outputs(_results(arguments, kinds, stems), [arguments.checkpoint, *paths], arguments.overwrite)
-    plan = Plan(kinds, stems, ledger)
+    share = share_of(arguments.share)
+    results = {path: _results(arguments, kind, stems[path]) for path, kind in kinds.items()}
+    plan = Plan(kinds, stems, ledger, results=results)
+    plan.others = set(paths) - in_share(paths, share)
+    plan.before = predicted_before(Path(arguments.out), results) - plan.others if arguments.resume else set()
+    tables = [f"{RANKING}.json"] * arguments.rank + [AREAS] * arguments.areas
+    tables += [FILES] * (arguments.resume or share is not None)
+    written = [Path(arguments.out, name) for name in tables]
+    written += [result for path in plan.to_predict(*PLURALS) for result in results[path]]
+    check_outputs(written, [arguments.checkpoint, *paths], arguments.overwrite)
     for path in plan.of_kind("image", "raster"):
         pages = further_pages(path)
         if pages:
@@ -150,6 +176,10 @@ def refuse_ignored(arguments: Any, kinds: set[Kind]) -> None:
         if given and kinds.isdisjoint(using):
             used_by = " and ".join(PLURALS[kind] for kind in using)
             raise InputError(f"--{name} is for {used_by}, and none is given; leave it out, or {way_out}", name)
+    for name, flag in (("rank", "resume"), ("rank", "share"), ("areas", "share")):
+        if getattr(arguments, name) and getattr(arguments, flag):
+            also = f"; a last run with --resume and without --share writes {AREAS}" if name == "areas" else ""
+            raise InputError(f"--{name} needs the predictions of one run over all files, without --{flag}{also}", name)
     for name in ("opacity", "clear"):
         if name in arguments.given and not arguments.overlay:
             raise InputError(f"--{name} is for overlays, which --no-overlay leaves out; leave out one of the two")
@@ -164,16 +194,10 @@ def _kind(path: Path, arguments: Any, source: Callable[[], ImageSource]) -> Kind
     return kind_of(path, None if with_flags else source)
 
 
-def _results(arguments: Any, kinds: dict[Path, Kind], stems: dict[Path, str]) -> list[Path]:
-    """Every file that will be written."""
-    out = Path(arguments.out)
-    files = [out / f"{RANKING}.json"] if arguments.rank else []
-    files += [out / AREAS] if arguments.areas else []
-    for path, kind in kinds.items():
-        if kind == "video":
-            files += video.result_files(out, stems[path], arguments.overlay, arguments.frames)
-        elif kind == "raster":
-            files += raster.result_files(out, stems[path], arguments.overlay)
-        else:
-            files += result_files(out, stems[path], arguments.overlay, arguments.confidence, arguments.probabilities)
-    return files
+def _results(arguments: Any, kind: Kind, stem: str) -> list[Path]:
+    """The files that the prediction of a file writes."""
+    if kind == "video":
+        return video.result_files(arguments.out, stem, arguments.overlay, arguments.frames)
+    if kind == "raster":
+        return raster.result_files(arguments.out, stem, arguments.overlay)
+    return result_files(arguments.out, stem, arguments.overlay, arguments.confidence, arguments.probabilities)

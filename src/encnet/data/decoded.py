@@ -25,7 +25,8 @@ class DecodedSamples:
     """
 
     def __init__(self, megabytes: float) -> None:
-        self.room: float = 1e6 * megabytes
+        free = free_memory()
+        self.room: float = 1e6 * megabytes if free is None else min(1e6 * megabytes, _MOST_SHARE * free)
         """Bytes that may still be taken."""
         self._samples: dict[int, tuple[Pixels, np.ndarray]] = {}
 
@@ -41,8 +42,6 @@ class DecodedSamples:
         """
         if index in self._samples:
             return self._samples[index]
-        if not self._samples and (free := free_memory()) is not None:
-            self.room = min(self.room, _MOST_SHARE * free)
         pixels, label = read()
         if (taken := _bytes(pixels) + label.nbytes) <= self.room:
             self.room -= taken

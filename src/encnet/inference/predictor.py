@@ -16,12 +16,11 @@ from encnet.data.palette import Color
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.inference.argmax import most_probable
 from encnet.inference.engines import Description, Engine, EngineName, Precision, open_engine
-from encnet.inference.engines.engine import in_numpy
 from encnet.inference.engines.network_engine import context_engine, network_engine
 from encnet.inference.preprocessing import ImageInput, OpenedImage, Preprocessing, pixels_of
 from encnet.inference.protocols.protocol import Protocol, named_protocol
 from encnet.inference.segmentation import Segmentation
-from encnet.inference.threshold import PixelMaps, pixel_maps, with_threshold
+from encnet.inference.threshold import pixel_maps, with_threshold
 from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,9 +51,6 @@ class Predictor:
 
     Raises:
         InputError: the model, protocol, device, precision, engine or source cannot be used.
-
-    Attributes:
-        source: path or name of the model; None for a model in memory.
     """
 
     def __init__(
@@ -70,6 +66,7 @@ class Predictor:
         probabilities: bool = False,
     ) -> None:
         self.source: str | None = str(model) if isinstance(model, str | os.PathLike) else None
+        """Path or name of the model; None for a model in memory."""
         protocol = named_protocol(protocol) if isinstance(protocol, str) else protocol
         self.engine: Engine = with_threshold(open_engine(model, engine, device, precision), threshold)
         self.threshold: float | None = threshold
@@ -84,6 +81,7 @@ class Predictor:
         if self.protocol.long_side is not None or self.protocol.short_side is not None:
             preprocessing = replace(preprocessing, long_side=None)  # the protocol resizes the image itself
         self.preprocessing: Preprocessing = preprocessing if self.protocol.fill else replace(preprocessing, multiple=1)
+        self.once: bool = self.protocol.once
         self._tile = self.protocol.crop if self.protocol.mode == "tiled" else None
         self._tiles: SharedContextTiles | None = None
         self.names: tuple[str, ...] = self.description.names
@@ -195,10 +193,9 @@ class Predictor:
         self, seen: np.ndarray, size: tuple[int, ...], memory: ContextMemory | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """:meth:`labels` of a size, (H, W), from images that are already resized for the network."""
-        if not self.protocol.once and memory is None:
+        if not self.once and memory is None:
             probabilities, presence = self._probabilities(seen, size)
-            labels = pixel_maps(probabilities, None, False, False).labels
-            return labels, None if presence is None else in_numpy(presence)
+            return pixel_maps(probabilities, None, False, False).labels, None if presence is None else _array(presence)
         pixels, covered = self.preprocessing.filled(seen, size)
         if memory is not None or self._splits(pixels):
             from encnet.inference.protocols.shared_context_images import labels_in_tiles
@@ -207,14 +204,14 @@ class Predictor:
         else:
             logits, presence = self.engine(pixels)
             labels = most_probable(logits, covered, self.description.align_corners)
-        return for_numpy(in_numpy(labels[:, : size[0], : size[1]])), None if presence is None else in_numpy(presence)
+        return for_numpy(_array(labels[:, : size[0], : size[1]])), None if presence is None else _array(presence)
 
     def _probabilities(self, seen: np.ndarray, size: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
         from encnet.inference.protocols.probabilities import class_probabilities
         from encnet.inference.protocols.sliding_window import segment
 
         engine = self.require_pytorch("class probabilities take")
-        if not self.protocol.once:
+        if not self.once:
             with engine.computing():
                 return segment(engine.network, engine.normalised(seen), self.protocol, (size[0], size[1]))
         pixels, covered = self.preprocessing.filled(seen, size)
@@ -222,19 +219,18 @@ class Predictor:
         return class_probabilities(engine, tiles, pixels, covered, size)
 
     def _predict(self, opened: Sequence[OpenedImage]) -> list[Segmentation]:
-        """Predicts images of one size."""
         seen, size = pixels_of([image.seen for image in opened]), opened[0].image.size[::-1]
+        confidences = of_classes = [None] * len(opened)
         if any(self._wanted):
             probabilities, presence = self._probabilities(seen, size)
-            maps = pixel_maps(probabilities, self.threshold, *self._wanted)
+            labels, confidences, of_classes = pixel_maps(probabilities, self.threshold, *self._wanted)
         else:
             labels, presence = self._labels(seen, size)
-            maps = PixelMaps(labels, [None] * len(opened), [None] * len(opened))
-        presences = [None] * len(opened) if presence is None else in_numpy(presence)
-        more = zip(maps.confidences, maps.probabilities, [self.threshold] * len(opened), strict=True)
+        presences = [None] * len(opened) if presence is None else _array(presence)
+        more = zip(confidences, of_classes, [self.threshold] * len(opened), strict=True)
         return [
-            Segmentation(image.masked(labels), present, self.names, self.palette, image.image, image.path, *rest)
-            for labels, present, image, rest in zip(maps.labels, presences, opened, more, strict=True)
+            Segmentation(image.masked(classes), present, self.names, self.palette, image.image, image.path, *rest)
+            for classes, present, image, rest in zip(labels, presences, opened, more, strict=True)
         ]
 
     def require_pytorch(self, what: str, instead: str = "take the protocol plain") -> PyTorchEngine:
@@ -248,3 +244,7 @@ class Predictor:
             InputError: the engine is another one.
         """
         return network_engine(self.engine, self.source, what, instead)
+
+
+def _array(values: np.ndarray | Tensor) -> np.ndarray:
+    return np.ascontiguousarray(values if isinstance(values, np.ndarray) else values.cpu().numpy())

@@ -29,11 +29,6 @@ class Scores(NamedTuple):
     presence: np.ndarray | Tensor | None  #: (B, classes) float32: probability, 0-1, that each class is in the image
 
 
-def in_numpy(values: np.ndarray | Tensor) -> np.ndarray:
-    """Values of an engine as an array."""
-    return np.ascontiguousarray(values if isinstance(values, np.ndarray) else values.cpu().numpy())
-
-
 class Engine(Protocol):
     """A network that takes raw images, whichever library runs it."""
 

@@ -1,0 +1,157 @@
+"""The part of a large prediction that this process does: its share of the files, without those predicted before."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from encnet.checkpoint.hub import model_in
+from encnet.system.checks import require
+from encnet.system.errors import InputError
+from encnet.system.files import RECORD, write_text
+from encnet.system.outputs import Records
+from encnet.system.signals import Stopped
+
+SETTINGS: str = ".encnet-predict"
+"""Name of the hidden file beside the results that says what they were made with."""
+FILES: str = "files.csv"
+"""Name of the table of all files of a prediction, by whichever process."""
+MOST_SHARES: int = 100_000
+"""Upper bound on the shares of a prediction."""
+
+_SHAPING = (
+    *("threshold", "confidence", "probabilities", "overlay", "opacity", "clear", "engine", "precision"),
+    *("raster", "bands", "value_range", "frames", "context_memory"),
+)
+"""Arguments on which the results depend, beside the model and the protocol."""
+
+
+def share_of(text: str | None) -> tuple[int, int] | None:
+    """ "2/4" as (2, 4): the second of four shares; None is all of them.
+
+    Raises:
+        InputError: it is not of this form, or there is no such share.
+    """
+    if text is None:
+        return None
+    number, slash, shares = text.partition("/")
+    valid = bool(slash) and all(part.isascii() and part.isdigit() and len(part) <= 6 for part in (number, shares))
+    allowed = f"a number and the number of shares, 2/4 for the second of four, at most {MOST_SHARES}"
+    require(valid and 1 <= int(number) <= int(shares) <= MOST_SHARES, "--share", repr(text), allowed)
+    return int(number), int(shares)
+
+
+def in_share(files: Iterable[Path], share: tuple[int, int] | None) -> set[Path]:
+    """The files of a share: every fourth, from the second on, for (2, 4). All shares together are all files."""
+    number, shares = share or (1, 1)
+    return set(list(files)[number - 1 :: shares])
+
+
+def predicted_before(folder: Path, results: Mapping[Path, Iterable[Path]]) -> set[Path]:
+    """The files whose results are there as encnet wrote them, none of them older than the file or the settings.
+
+    Args:
+        folder: folder of the results.
+        results: file -> the files that its prediction writes.
+    """
+    records, settings = Records(), folder / SETTINGS
+
+    def done(file: Path) -> bool:
+        try:
+            changed = max(file.stat().st_mtime_ns, settings.stat().st_mtime_ns)
+            return all(records.wrote(path) and path.stat().st_mtime_ns >= changed for path in results[file])
+        except OSError:
+            return False
+
+    return {file for file in results if done(file)}
+
+
+def settings_of(arguments: Any) -> dict[str, Any]:
+    """What the results depend on, as JSON types: a digest of the weights, and the settings that shape the files."""
+    checkpoint = Path(arguments.checkpoint)
+    file = model_in(checkpoint) if checkpoint.is_dir() else checkpoint
+    digest = str(arguments.checkpoint)  # of a repository of the hub, its name
+    if file.is_file():
+        content = hashlib.sha256()
+        with file.open("rb") as opened:
+            while part := opened.read(2**20):
+                content.update(part)
+        digest = content.hexdigest()
+    shaping = {name: getattr(arguments, name) for name in _SHAPING}
+    protocol = {f"protocol.{name}": value for name, value in asdict(arguments.protocol).items()}
+    return json.loads(json.dumps({"weights": digest, **shaping, **protocol}))  # tuples as lists
+
+
+def require_same_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Refuses to go on with results that were made with other settings.
+
+    Raises:
+        InputError: a setting differs, or the file of the settings cannot be read.
+    """
+    path = folder / SETTINGS
+    if not path.exists():  # then no result counts as predicted before
+        return
+    try:
+        before = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path}, which says what the results were made with, cannot be read; predict without --resume", "resume"
+        ) from error
+    for name in settings:
+        if before.get(name) != settings[name]:
+            what = "other weights" if name == "weights" else f"{name} {before.get(name)}, which is {settings[name]} now"
+            raise InputError(
+                f"the results in {folder} were made with {what}; predict without --resume, or into another folder",
+                "resume",
+            )
+
+
+@contextmanager
+def resumable(folder: Path, settings: Mapping[str, Any]) -> Iterator[None]:
+    """Writes what the results of its block are made with, for :func:`require_same_settings`.
+
+    A file that says just that stays: results that are older than the file were made with other settings. If the block
+    writes no result, the file and a new folder are removed. If a signal stops it, the message tells how to go on.
+    """
+    path, text = folder / SETTINGS, json.dumps(settings, indent=2) + "\n"
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    if not (path.is_file() and path.read_text(encoding="utf-8", errors="replace") == text):
+        write_text(path, text)
+    try:
+        yield
+    except Stopped as stopped:
+        stopped.way_on = "the same command with --resume goes on"
+        raise
+    finally:
+        if made and {each.name for each in folder.iterdir()} <= {SETTINGS, RECORD}:
+            with suppress(OSError):
+                for name in (SETTINGS, RECORD):
+                    (folder / name).unlink()
+                for each in made:
+                    each.rmdir()
+
+
+def write_files_table(folder: Path, stems: Mapping[Path, str], fate: Callable[[Path], str]) -> Path:
+    """Writes files.csv, the ledger of all processes: the columns file, result (its stem in the folder) and fate.
+
+    Each process that ends writes it anew, with what it finds in the folder; the last one finds everything.
+
+    Args:
+        folder: folder of the results.
+        stems: file -> stem of the names of its results.
+        fate: file -> what became of it.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("file", "result", "fate"))
+    table.writerows((file, stem, fate(file)) for file, stem in stems.items())
+    path = folder / FILES
+    write_text(path, text.getvalue())
+    return path
