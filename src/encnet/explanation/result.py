@@ -16,7 +16,7 @@ from encnet.explanation.use import LEAST_USE, CodewordUse
 from encnet.system.files import replacing
 from encnet.system.outputs import check_outputs
 
-ALIKE = 0.03
+ALIKE = 0.08
 """Assignment maps, each divided by its maximum, look the same up to this difference."""
 
 
