@@ -19,8 +19,9 @@ from PIL import Image
 
 from encnet.checkpoint.create import create_model
 from encnet.cli import main
-from encnet.commands.command import WRONG_INPUT
-from encnet.commands.predict_part import FILES, in_share, share_of
+from encnet.commands import predict as command
+from encnet.commands.command import WRONG_INPUT, make_parser
+from encnet.commands.predict_part import FILES, in_share, settings_of, share_of
 from encnet.system.errors import InputError
 
 NAMES = tuple("abcdefg")
@@ -136,6 +137,21 @@ def test_other_weights_are_refused_and_a_new_run_replaces_all(place: Path, capsy
     capsys.readouterr()
     assert predict("--out", "part", "--resume") == 0
     assert "used: 6 photographs, 1 photographs predicted before" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("changed", ["m.safetensors", "m.onnx", "m.xml", "m.bin"])
+def test_the_weights_are_all_files_of_the_model(tmp_path: Path, changed: str) -> None:
+    for name in ("m.safetensors", "m.onnx", "m.xml", "m.bin"):
+        (tmp_path / name).write_bytes(name.encode())
+    model = "m.xml" if changed == "m.bin" else changed
+    words = [str(tmp_path / model), "photos"]
+    parser = make_parser("encnet predict", command)
+    arguments = parser.instantiate(parser.parse_args(words))
+    before = settings_of(arguments)
+    assert settings_of(arguments) == before
+    (tmp_path / changed).write_bytes(b"other")
+    after = settings_of(arguments)
+    assert {name for name in before if before[name] != after[name]} == {"weights"}
 
 
 def test_tables_of_all_files_need_all_files(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,7 @@ _SHAPING = (
 
 
 def share_of(text: str | None) -> tuple[int, int] | None:
-    """ "2/4" as (2, 4): the second of four shares; None is all of them.
+    """Number and total of "2/4", the second of four shares; None is all of them.
 
     Raises:
         InputError: it is not of this form, or there is no such share.
@@ -80,9 +80,11 @@ def settings_of(arguments: Any) -> dict[str, Any]:
     digest = str(arguments.checkpoint)  # of a repository of the hub, its name
     if file.is_file():
         content = hashlib.sha256()
-        with file.open("rb") as opened:
-            while part := opened.read(2**20):
-                content.update(part)
+        weights = file.with_suffix(".bin")  # OpenVINO's files are two, and the .xml is only the graph
+        for each in [file, weights] if file.suffix == ".xml" and weights.is_file() else [file]:
+            with each.open("rb") as opened:
+                while part := opened.read(2**20):
+                    content.update(part)
         digest = content.hexdigest()
     shaping = {name: getattr(arguments, name) for name in _SHAPING}
     protocol = {f"protocol.{name}": value for name, value in asdict(arguments.protocol).items()}
@@ -130,8 +132,8 @@ def resumable(folder: Path, settings: Mapping[str, Any]) -> Iterator[None]:
         stopped.way_on = "the same command with --resume goes on"
         raise
     finally:
-        if made and {each.name for each in folder.iterdir()} <= {SETTINGS, RECORD}:
-            with suppress(OSError):
+        with suppress(OSError):  # the folder may be gone
+            if made and {each.name for each in folder.iterdir()} <= {SETTINGS, RECORD}:
                 for name in (SETTINGS, RECORD):
                     (folder / name).unlink()
                 for each in made:
