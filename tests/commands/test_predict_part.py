@@ -145,7 +145,7 @@ def test_the_weights_are_all_files_of_the_model(tmp_path: Path, changed: str) ->
         (tmp_path / name).write_bytes(name.encode())
     model = "m.xml" if changed == "m.bin" else changed
     words = [str(tmp_path / model), "photos"]
-    parser = make_parser("encnet predict", command)
+    parser = make_parser("encnet predict", command)  # pyright: ignore[reportArgumentType]
     arguments = parser.instantiate(parser.parse_args(words))
     before = settings_of(arguments)
     assert settings_of(arguments) == before
