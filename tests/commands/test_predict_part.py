@@ -21,7 +21,8 @@ from encnet.checkpoint.create import create_model
 from encnet.cli import main
 from encnet.commands import predict as command
 from encnet.commands.command import WRONG_INPUT, make_parser
-from encnet.commands.predict_part import FILES, in_share, settings_of, share_of
+from encnet.commands.predict_part import FILES, settings_of
+from encnet.commands.shares import in_share, share_of
 from encnet.system.errors import InputError
 
 NAMES = tuple("abcdefg")

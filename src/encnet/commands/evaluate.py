@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,14 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
     from encnet.data.dataset import DatasetIndex
+    from encnet.evaluation.kept_scores import KeptScores
 
 SUMMARY = "scores a checkpoint on a data set"
 UNUSED = (
+    *(
+        Unused(name, lambda a: a.out is None, "where no scores are kept", "give --out too")
+        for name in ("resume", "share")
+    ),
     Unused("overwrite", lambda a: a.out is None and a.save_prior is None, "where no file is written", "give --out too"),
     Unused(
         "save_prior",
@@ -33,7 +40,7 @@ UNUSED = (
             "with --choose_prior, which runs the network once over whole images, in PyTorch and fp32, in one process",
             "leave out --choose_prior",
         )
-        for name in ("protocol", "engine", "precision", "workers", "threshold")
+        for name in ("protocol", "engine", "precision", "workers", "threshold", "resume", "share")
     ),
 )
 
@@ -55,6 +62,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_overwrite(parser)
     parser.add_argument("--workers", type=int, default=2, help="processes that read images")
     parser.add_argument("--limit", type=int | None, default=None, help="evaluate only this many images")
+    parser.add_argument(
+        "--resume",
+        type=bool,
+        default=False,
+        help="go on where an evaluation into this --out stopped: leave out images that are scored already",
+    )
+    parser.add_argument(
+        "--share",
+        type=str | None,
+        default=None,
+        help="score only this share of the images, 2/4 for the second of four; the last process writes the report",
+    )
     parser.add_argument(
         "--threshold",
         type=float,
@@ -82,11 +101,15 @@ def prepared(words: list[str]) -> list[str]:
 
 
 def run(arguments: Any) -> int:
+    from encnet.commands.shares import WAY_ON, share_of
     from encnet.data.accounting import account_for
     from encnet.data.formats import read_dataset
+    from encnet.data.sample_files import name_in
     from encnet.evaluation import evaluate
+    from encnet.evaluation.image_scores import write_files_table
     from encnet.system.memory import keep_freed_memory
     from encnet.system.outputs import check_outputs
+    from encnet.system.signals import Stopped
     from encnet.system.terminal import Terminal
 
     if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
@@ -96,18 +119,32 @@ def run(arguments: Any) -> int:
     check_outputs(_files(arguments), _inputs(arguments, index), arguments.overwrite)
     if arguments.choose_prior:
         return _choose_prior(arguments, index)
-    report = evaluate(
-        arguments.checkpoint,
-        index,
-        split=arguments.split,
-        protocol=arguments.protocol,
-        device=arguments.device,
-        precision=arguments.precision,
-        workers=arguments.workers,
-        limit=arguments.limit,
-        engine=arguments.engine,
-        threshold=None if arguments.threshold == 0.5 else arguments.threshold,
-    )
+    share, kept = share_of(arguments.share), _kept(arguments, index)
+    try:
+        report = evaluate(
+            arguments.checkpoint,
+            index,
+            split=arguments.split,
+            protocol=arguments.protocol,
+            device=arguments.device,
+            precision=arguments.precision,
+            workers=arguments.workers,
+            limit=arguments.limit,
+            engine=arguments.engine,
+            threshold=None if arguments.threshold == 0.5 else arguments.threshold,
+            kept=kept,
+            share=share,
+        )
+    except Stopped as stopped:
+        stopped.way_on = "" if kept is None else WAY_ON
+        raise
+    if kept is not None and (arguments.resume or share is not None):
+        samples = index.split(arguments.split)[: arguments.limit]
+        write_files_table(arguments.out, [name_in(index.root, sample.image) for sample in samples], report.per_image)
+    if report.missing:
+        total = report.images + report.missing
+        say(f"{report.images} of {total} images have scores; the process that scores the last one writes the report")
+        return say_ledger(account_for(index))
     Terminal().print(report.table())
     if arguments.out is not None:
         report.save(arguments.out, arguments.overwrite)
@@ -115,17 +152,43 @@ def run(arguments: Any) -> int:
     return say_ledger(account_for(index))
 
 
+def _kept(arguments: Any, index: DatasetIndex) -> KeptScores | None:
+    """Where the scores of single images are kept; scores that do not count any more are removed from there."""
+    from encnet.commands.shares import digest_of_weights, require_same
+    from encnet.evaluation.kept_scores import KeptScores
+
+    if arguments.out is None:
+        return None
+    meaning = hashlib.sha256(f"{index.labels!r} {index.source!r}".encode("utf-8", "surrogatepass")).hexdigest()
+    settings = {
+        "weights": digest_of_weights(str(arguments.checkpoint)),
+        "dataset": index.name,
+        "split": arguments.split,
+        "labels": meaning,
+        "threshold": arguments.threshold,
+        "engine": arguments.engine,
+        "precision": arguments.precision,
+        **{f"protocol.{name}": value for name, value in asdict(arguments.protocol).items()},
+    }
+    kept = KeptScores(arguments.out, settings, arguments.resume)
+    if not arguments.resume:
+        kept.remove(only_others=arguments.share is not None)
+    for others in kept.others():
+        require_same(Path(arguments.out), others, kept.settings, "evaluate")
+    return kept
+
+
 def _files(arguments: Any) -> list[Path]:
     """The files that the command writes."""
-    from encnet.evaluation import prior, report
+    from encnet.evaluation import image_scores, prior, report
 
     files = [] if arguments.save_prior is None else [Path(arguments.save_prior)]
     if arguments.out is None:
         return files
-    return [
-        *files,
-        *([Path(arguments.out, prior.FILE)] if arguments.choose_prior else report.result_files(arguments.out)),
-    ]
+    if arguments.choose_prior:
+        return [*files, Path(arguments.out, prior.FILE)]
+    table = [Path(arguments.out, image_scores.FILES)] * (arguments.resume or arguments.share is not None)
+    return [*files, *report.result_files(arguments.out), *table]
 
 
 def _inputs(arguments: Any, index: DatasetIndex) -> Iterator[str | Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,8 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from encnet.checkpoint.hub import model_in
-from encnet.system.checks import require
+from encnet.commands.shares import WAY_ON, digest_of_weights, require_same
 from encnet.system.errors import InputError
 from encnet.system.files import RECORD, write_text
 from encnet.system.outputs import Records
@@ -23,35 +21,12 @@ SETTINGS: str = ".encnet-predict"
 """Name of the hidden file beside the results that says what they were made with."""
 FILES: str = "files.csv"
 """Name of the table of all files of a prediction, by whichever process."""
-MOST_SHARES: int = 100_000
-"""Upper bound on the shares of a prediction."""
 
 _SHAPING = (
     *("threshold", "confidence", "probabilities", "overlay", "opacity", "clear", "engine", "precision"),
     *("raster", "bands", "value_range", "frames", "context_memory"),
 )
 """Arguments on which the results depend, beside the model and the protocol."""
-
-
-def share_of(text: str | None) -> tuple[int, int] | None:
-    """Number and total of "2/4", the second of four shares; None is all of them.
-
-    Raises:
-        InputError: it is not of this form, or there is no such share.
-    """
-    if text is None:
-        return None
-    number, slash, shares = text.partition("/")
-    valid = bool(slash) and all(part.isascii() and part.isdigit() and len(part) <= 6 for part in (number, shares))
-    allowed = f"a number and the number of shares, 2/4 for the second of four, at most {MOST_SHARES}"
-    require(valid and 1 <= int(number) <= int(shares) <= MOST_SHARES, "--share", repr(text), allowed)
-    return int(number), int(shares)
-
-
-def in_share(files: Iterable[Path], share: tuple[int, int] | None) -> set[Path]:
-    """The files of a share: every fourth, from the second on, for (2, 4). All shares together are all files."""
-    number, shares = share or (1, 1)
-    return set(list(files)[number - 1 :: shares])
 
 
 def predicted_before(folder: Path, results: Mapping[Path, Iterable[Path]]) -> set[Path]:
@@ -75,20 +50,10 @@ def predicted_before(folder: Path, results: Mapping[Path, Iterable[Path]]) -> se
 
 def settings_of(arguments: Any) -> dict[str, Any]:
     """What the results depend on, as JSON types: a digest of the weights, and the settings that shape the files."""
-    checkpoint = Path(arguments.checkpoint)
-    file = model_in(checkpoint) if checkpoint.is_dir() else checkpoint
-    digest = str(arguments.checkpoint)  # of a repository of the hub, its name
-    if file.is_file():
-        content = hashlib.sha256()
-        weights = file.with_suffix(".bin")  # OpenVINO's files are two, and the .xml is only the graph
-        for each in [file, weights] if file.suffix == ".xml" and weights.is_file() else [file]:
-            with each.open("rb") as opened:
-                while part := opened.read(2**20):
-                    content.update(part)
-        digest = content.hexdigest()
     shaping = {name: getattr(arguments, name) for name in _SHAPING}
     protocol = {f"protocol.{name}": value for name, value in asdict(arguments.protocol).items()}
-    return json.loads(json.dumps({"weights": digest, **shaping, **protocol}))  # tuples as lists
+    settings = {"weights": digest_of_weights(str(arguments.checkpoint)), **shaping, **protocol}
+    return json.loads(json.dumps(settings))  # tuples as lists
 
 
 def require_same_settings(folder: Path, settings: Mapping[str, Any]) -> None:
@@ -106,13 +71,7 @@ def require_same_settings(folder: Path, settings: Mapping[str, Any]) -> None:
         raise InputError(
             f"{path}, which says what the results were made with, cannot be read; predict without --resume", "resume"
         ) from error
-    for name in settings:
-        if before.get(name) != settings[name]:
-            what = "other weights" if name == "weights" else f"{name} {before.get(name)}, which is {settings[name]} now"
-            raise InputError(
-                f"the results in {folder} were made with {what}; predict without --resume, or into another folder",
-                "resume",
-            )
+    require_same(folder, before, settings, "predict")
 
 
 @contextmanager
@@ -129,7 +88,7 @@ def resumable(folder: Path, settings: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
-        stopped.way_on = "the same command with --resume goes on"
+        stopped.way_on = WAY_ON
         raise
     finally:
         with suppress(OSError):  # the folder may be gone

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from encnet.commands.predict_part import FILES, in_share, predicted_before, share_of
+from encnet.commands.predict_part import FILES, predicted_before
+from encnet.commands.shares import in_share, share_of
 from encnet.data.source import ImageSource
 from encnet.inference.areas import AREAS
 from encnet.inference.inputs import expand_inputs

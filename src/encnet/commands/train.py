@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
@@ -14,8 +15,6 @@ from encnet.system.signals import is_first_process
 from encnet.system.text import say
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jsonargparse import ArgumentParser
 
     from encnet.system.ledger import Ledger
@@ -103,7 +102,9 @@ def prepared(words: list[str]) -> list[str]:
 def run(arguments: Any) -> int:
     from encnet.training.config import TrainConfig
     from encnet.training.report import report_run
+    from encnet.training.restarts import began
     from encnet.training.run import resume, train
+    from encnet.training.state_files import has_state
 
     settings = vars(arguments)
     given = settings.pop("given")
@@ -124,8 +125,12 @@ def run(arguments: Any) -> int:
     try:
         if folder is not None:
             best = resume(folder, **_nested(given))
+        elif began(Path(out)) and has_state(Path(out)):
+            if is_first_process():
+                say(f"this job was started again, so the run in {out} goes on where it stopped")
+            best = resume(out)
         else:
-            names = None if "recipe" in given else given.keys()
+            names, overwrite = None if "recipe" in given else given.keys(), overwrite or began(Path(out))
             best = train(str(dataset), TrainConfig(**settings), out, overwrite=overwrite, given=names)
     except InputError as error:
         if error.argument == "folder":  # Python's name of --out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,14 +30,19 @@ class WorstExamples:
     def __init__(self, most: int) -> None:
         self.most: int = most
         """Number of images to keep."""
-        self.kept: tuple[tuple[ImageScore, Example], ...] = ()
-        """The images kept so far, lowest mean IoU first."""
+        self.kept: dict[int, tuple[ImageScore, Example]] = {}
+        """Place in the split -> an image kept so far."""
 
-    def offer(self, score: ImageScore, example: Example) -> None:
+    def offer(self, place: int, score: ImageScore, example: Example) -> None:
         """Keeps a prediction if its image has labelled pixels and its mean IoU is among the lowest so far."""
-        if not np.isnan(score.mean_iou):
-            offered = [*self.kept, (score, example)]
-            self.kept = tuple(sorted(offered, key=lambda pair: pair[0].mean_iou)[: self.most])
+        offered = {**self.kept, place: (score, example)}
+        self.kept = {each: offered[each] for each in lowest({i: score for i, (score, _) in offered.items()}, self.most)}
+
+
+def lowest(scores: Mapping[int, ImageScore], most: int) -> list[int]:
+    """The places of up to ``most`` images with labelled pixels, those with the lowest mean IoU, the lowest first."""
+    labelled = [place for place, score in scores.items() if not np.isnan(score.mean_iou)]
+    return sorted(labelled, key=lambda place: (scores[place].mean_iou, place))[:most]
 
 
 def example_values(example: Example, photographs: bool = False) -> dict[str, Any]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from encnet.metrics.disagreement import Disagreement
 from encnet.metrics.presence import mean_of_defined, number
+from encnet.system.files import write_text
+
+FILES: str = "files.csv"
+"""Name of the table of all images of an evaluation, by whichever process."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,3 +104,26 @@ def contradiction_rate(images: Sequence[ImageScore]) -> np.ndarray | None:
     """(classes,) share of the images, 0-1, where pixels and presence contradict each other; None without presence."""
     contradictory = [image.disagreement.contradictory for image in images if image.disagreement is not None]
     return np.mean(contradictory, axis=0) if contradictory else None
+
+
+def write_files_table(folder: str | os.PathLike[str], files: Sequence[str], scores: Sequence[ImageScore]) -> Path:
+    """Writes files.csv, the ledger of all processes: the columns file, fate, mean_iou and pixel_accuracy (0-1).
+
+    Args:
+        folder: folder of the report.
+        files: path of each image of the split, relative to the data set.
+        scores: scores of the images that have some; the others are not scored yet.
+    """
+    found = {score.file: score for score in scores}
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("file", "fate", "mean_iou", "pixel_accuracy"))
+    for file in files:
+        if file in found:
+            values = number(found[file].mean_iou), number(found[file].pixel_accuracy)
+            table.writerow((file, "scored", *("" if value is None else value for value in values)))
+        else:
+            table.writerow((file, "of another share, not yet", "", ""))
+    path = Path(folder, FILES)
+    write_text(path, text.getvalue())
+    return path

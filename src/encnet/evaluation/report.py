@@ -52,18 +52,20 @@ class EvaluationReport:
     precision: str
     """Number format of the computation."""
     seconds: float
-    """Wall-clock time from the first image read to the last scored."""
+    """Wall-clock time of scoring, the sum of all processes."""
     per_image: tuple[ImageScore, ...] = ()
     """Scores of each image, in the order of the split."""
     worst: tuple[tuple[ImageScore, Example], ...] = ()
     """The images with the lowest mean IoU, the worst first, each with its prediction and truth."""
+    missing: int = 0
+    """Number of images of the split, within the limit, that no process has scored yet."""
     threshold: float | None = None
     """Of two classes, the probability from which a pixel has the second; None is one half."""
 
     @property
     def images_per_second(self) -> float:
         """Images scored per second."""
-        return self.images / self.seconds
+        return self.images / self.seconds if self.images else 0.0
 
     @property
     def mean_iou(self) -> float:

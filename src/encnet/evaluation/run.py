@@ -1,37 +1,29 @@
-"""Runs a model on a split of a data set and scores it."""
+"""Scores a model on a split of a data set."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from encnet.checkpoint.encnet import EncNet
 from encnet.data.band_statistics import with_measured_range
-from encnet.data.class_indices import for_torch
-from encnet.data.dataset import DatasetIndex
-from encnet.data.pixels import as_pixels, picture
-from encnet.data.sample_files import name_in
-from encnet.data.tensors import SegmentationDataset
-from encnet.evaluation.examples import Example, WorstExamples
+from encnet.data.dataset import DatasetIndex, Sample
+from encnet.evaluation.examples import WorstExamples, lowest
 from encnet.evaluation.image_scores import ImageScore
+from encnet.evaluation.kept_scores import KeptScores
 from encnet.evaluation.report import EvaluationReport
+from encnet.evaluation.scored_image import ScoredImage
+from encnet.evaluation.scoring import example_of, score_samples
 from encnet.inference.engines import EngineName, Precision
 from encnet.inference.predictor import Predictor
 from encnet.inference.protocols.protocol import Protocol
-from encnet.inference.segmentation import Segmentation
 from encnet.metrics.pixels import SegmentationMetrics
-from encnet.metrics.scores import Scores
 from encnet.system.checks import require
 from encnet.system.errors import InputError
-from encnet.system.processes import begin_reading, naming_dead_readers
 from encnet.system.progress import progress_bar
 
 WORST: int = 6
@@ -51,8 +43,13 @@ def evaluate(
     progress: bool = True,
     engine: EngineName = "auto",
     threshold: float | None = None,
+    kept: KeptScores | None = None,
+    share: tuple[int, int] | None = None,
 ) -> EvaluationReport:
     """Scores a model on a split, at the size of the label maps.
+
+    With ``kept``, the scores of each image are written to disk at once. Images that have theirs already are not run
+    again, and the report is of all images that have scores, from whichever process.
 
     Args:
         model: a model, as for :class:`Predictor`.
@@ -67,6 +64,8 @@ def evaluate(
         progress: shows a progress bar on stderr.
         engine: as for :class:`Predictor`.
         threshold: as for :class:`Predictor`.
+        kept: where scores are kept; None keeps none.
+        share: (number, total), from 1: runs only this share of the images, every fourth from the second for (2, 4).
 
     Raises:
         InputError: the classes differ, the split has no images or no label maps, a number is out of its range, or a
@@ -83,100 +82,78 @@ def evaluate(
         raise InputError(
             f"the split '{split}' of {index.root} is empty; choose one of {', '.join(index.splits)}", "split"
         )
-    loader = DataLoader(
-        _ErrorsAsItems(
-            SegmentationDataset(samples, index.labels, source=index.source, fill=predictor.preprocessing.fill)
-        ),
-        batch_size=batch_size,
-        num_workers=min(workers, len(samples)),
-        collate_fn=list,
-        worker_init_fn=begin_reading,
-    )
+    names, every = index.labels.names, dict(enumerate(samples))
+    before = {} if kept is None else kept.read(every, len(names))
+    number, shares = share or (1, 1)
+    own = range(number - 1, len(samples), shares)
+    places = [place for place in own if not (kept and kept.resume and place in before)]
+    worst, scored = WorstExamples(WORST), dict[int, ScoredImage]()
+    with nullcontext() if kept is None else kept.writing(), progress_bar(progress) as bar:
+        task = bar.add_task(f"{index.name} {split}", total=len(own), completed=len(own) - len(places))
+        run = score_samples(predictor, index, [samples[place] for place in places], batch_size, workers)
+        for place, (image, example) in zip(places, run, strict=True):
+            scored[place] = image
+            worst.offer(place, image.score(names), example)
+            if kept is not None:
+                kept.add(place, image)
+            bar.advance(task)
+    if len(scored) < len(samples) and kept is not None:
+        scored = kept.read(every, len(names)) | scored
+    return _report(predictor, index, split, samples, scored, worst, threshold)
+
+
+def _report(
+    predictor: Predictor,
+    index: DatasetIndex,
+    split: str,
+    samples: Sequence[Sample],
+    scored: Mapping[int, ScoredImage],
+    worst: WorstExamples,
+    threshold: float | None,
+) -> EvaluationReport:
+    """The report of the images that have scores, in the order of the split.
+
+    Args:
+        predictor: the model.
+        index: the data set.
+        split: the split.
+        samples: its samples.
+        scored: place in the split -> scored image.
+        worst: examples of the images that this process scored; those of others are predicted again.
+        threshold: of two classes, the threshold.
+    """
     names = index.labels.names
     # All images are scored in this process, which may be one of a training run of several.
     metrics = SegmentationMetrics(len(names), names, predictor.description.presence, gather=False)
-    per_image: dict[int, ImageScore] = {}
-    worst = WorstExamples(WORST)
-    started = time.perf_counter()
-    with naming_dead_readers(), progress_bar(progress) as bar:
-        task = bar.add_task(f"{index.name} {split}", total=len(samples))
-        for first, batch in zip(range(0, len(samples), batch_size), loader, strict=True):
-            for places, images, labels in _same_size(batch):
-                predicted, presence = predictor.labels(images)
-                probabilities = None if presence is None else torch.from_numpy(presence)
-                confusions = metrics.update(torch.from_numpy(for_torch(predicted)), labels, probabilities)
-                for i, place in enumerate(places):
-                    path = samples[first + place].image
-                    segmentation = Segmentation(
-                        predicted[i],
-                        None if presence is None else presence[i],
-                        names,
-                        predictor.palette,
-                        picture(as_pixels(images[i])),
-                        path,
-                    )
-                    score = _image_score(segmentation, confusions[i], index)
-                    per_image[first + place] = score
-                    worst.offer(score, Example(segmentation, labels[i].numpy()))
-            bar.advance(task, len(batch))
+    scores: dict[int, ImageScore] = {}
+    for place in sorted(scored):
+        image = scored[place]
+        presence = None if image.presence is None else torch.from_numpy(image.presence)[None]
+        metrics.add(image.confusion()[None], presence)
+        scores[place] = image.score(names)
     return EvaluationReport(
         scores=metrics.compute(),
         variant=predictor.description.info.variant,
         checkpoint=predictor.source,
         dataset=index.name,
         split=split,
-        images=len(samples),
+        images=len(scored),
         protocol=predictor.protocol,
         engine=predictor.engine.name,
         device=predictor.engine.device,
         precision=predictor.engine.precision,
-        seconds=time.perf_counter() - started,
-        per_image=tuple(per_image[place] for place in range(len(samples))),
-        worst=worst.kept,
+        seconds=sum(image.seconds for image in scored.values()),
+        per_image=tuple(scores.values()),
+        worst=tuple(
+            (
+                scores[place],
+                worst.kept[place][1] if place in worst.kept else example_of(predictor, index, samples[place]),
+            )
+            for place in (lowest(scores, WORST) if len(scored) == len(samples) else ())
+        ),
         threshold=threshold,
+        missing=len(samples) - len(scored),
     )
-
-
-def _image_score(segmentation: Segmentation, confusion: Tensor, index: DatasetIndex) -> ImageScore:
-    """The scores of a prediction, from the confusion matrix of its image."""
-    path = segmentation.path
-    assert path is not None
-    scores = Scores(segmentation.names, confusion.numpy())
-    return ImageScore(name_in(index.root, path), scores.mean_iou, scores.pixel_accuracy, segmentation.disagreement())
-
-
-class _ErrorsAsItems(Dataset[Any]):
-    """Returns an InputError as an item, because a worker process would bury its message in a traceback."""
-
-    def __init__(self, samples: SegmentationDataset) -> None:
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | InputError:
-        try:
-            return self.samples[index]
-        except InputError as error:
-            return error
-
-
-def _same_size(
-    batch: Sequence[tuple[Tensor, Tensor] | InputError],
-) -> Iterator[tuple[Sequence[int], np.ndarray, Tensor]]:
-    """Groups a batch by size: yields places in the batch, images (B, H, W, C) uint8 and label maps (B, H, W).
-
-    Raises:
-        InputError: an item of the batch is one.
-    """
-    groups: dict[torch.Size, list[tuple[int, Tensor, Tensor]]] = {}
-    for place, item in enumerate(batch):
-        if isinstance(item, InputError):
-            raise item
-        groups.setdefault(item[1].shape, []).append((place, *item))
-    for group in groups.values():
-        places, images, labels = zip(*group, strict=True)
-        yield places, torch.stack([image.permute(1, 2, 0) for image in images]).numpy(), torch.stack(labels)
 
 
 def require_same_classes(predictor: Predictor, index: DatasetIndex) -> None:

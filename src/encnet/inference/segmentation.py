@@ -53,9 +53,13 @@ class Segmentation:
     threshold: float | None = None
     """Of two classes, the probability from which a pixel has the second; None is one half."""
 
+    def pixels(self) -> list[int]:
+        """Number of pixels of each class."""
+        return np.bincount(self.labels.ravel(), minlength=len(self.names))[: len(self.names)].tolist()
+
     def shares(self) -> dict[str, float]:
         """Share of the pixels, 0-1, by class name, for the classes that occur; largest first."""
-        return _falling({name: n / self.labels.size for name, n in zip(self.names, self._pixels(), strict=True) if n})
+        return _falling({name: n / self.labels.size for name, n in zip(self.names, self.pixels(), strict=True) if n})
 
     def disagreement(self) -> Disagreement | None:
         """Disagreement between pixels and presence: the higher, the likelier a mistake. None if the model does not
@@ -63,7 +67,7 @@ class Segmentation:
         """
         if self.presence is None:
             return None
-        pixels = np.array(self._pixels())
+        pixels = np.array(self.pixels())
         return disagreement(pixels / max(1, pixels.sum()), self.presence)
 
     def overlay(self, opacity: float = 0.5, clear: Sequence[str] = ()) -> Image.Image:
@@ -111,7 +115,7 @@ class Segmentation:
             "height": height,
             "presence": presence,
             "shares": self.shares(),
-            "pixels": {name: n for name, n in zip(self.names, self._pixels(), strict=True) if n},
+            "pixels": {name: n for name, n in zip(self.names, self.pixels(), strict=True) if n},
             "disagreement": None if disagreement is None else round(disagreement.score, 6),
             **({} if self.threshold is None else {"threshold": self.threshold}),
         }
@@ -163,10 +167,6 @@ class Segmentation:
                     np.savez_compressed(file, **arrays)
             temporaries[-1].write_bytes(encoded(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"))
         return files
-
-    def _pixels(self) -> list[int]:
-        """Number of pixels of each class."""
-        return np.bincount(self.labels.ravel(), minlength=len(self.names))[: len(self.names)].tolist()
 
 
 def result_files(

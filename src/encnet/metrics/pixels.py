@@ -73,9 +73,19 @@ class SegmentationMetrics(nn.Module):
                 "presence_probabilities",
             )
         labels = predictions.argmax(dim=1) if predictions.is_floating_point() else predictions
-        counts = _counts(labels, target, len(self.names))
-        self._records.update(counts, presence_probabilities if self.presence else None)
+        counts = pixel_counts(labels, target, len(self.names))
+        self.add(counts, presence_probabilities)
         return counts
+
+    @torch.no_grad()
+    def add(self, counts: Tensor, presence_probabilities: Tensor | None = None) -> None:
+        """Adds a batch whose pixels are counted already.
+
+        Args:
+            counts: (B, classes, classes) int64, as from :func:`pixel_counts`.
+            presence_probabilities: as for :meth:`update`.
+        """
+        self._records.update(counts, presence_probabilities if self.presence else None)
 
     def compute(self) -> Scores:
         """The scores of all predictions since the last ``reset``."""
@@ -118,7 +128,7 @@ class _Records(Metric):
         return self.confusion, dim_zero_cat(self.presence) if len(self.presence) else nothing
 
 
-def _counts(labels: Tensor, target: Tensor, classes: int) -> Tensor:
+def pixel_counts(labels: Tensor, target: Tensor, classes: int) -> Tensor:
     """Number of pixels of each image by true and predicted class, (B, classes, classes) int64.
 
     Args:
@@ -145,7 +155,7 @@ def _counts(labels: Tensor, target: Tensor, classes: int) -> Tensor:
 
 
 def _many_counts(labels: Tensor, target: Tensor, classes: int) -> Tensor:
-    """:func:`_counts` for more than 255 classes: without a row for each of the 65536 values of a true label."""
+    """:func:`pixel_counts` for more than 255 classes: without a row for each of the 65536 values of a true label."""
     unknown = target == ignore_of(classes)
     true = target.long().masked_fill(unknown, classes)  # to an extra last row, which is cut off
     if true.numel() and int(true.max()) > classes:

@@ -43,6 +43,7 @@ from encnet.training.network import build_model
 from encnet.training.own_resolution import at_own_resolution
 from encnet.training.position import Position, Resumed
 from encnet.training.recipes import CONFIG_FILE, load_run_config, save_config
+from encnet.training.restarts import JobMark
 from encnet.training.resuming import changed_config, differences, flat, record, require_same_batch
 from encnet.training.run_folder import (
     check_lock,
@@ -200,7 +201,7 @@ def _prepare_and_train(
     start = StartOfSchedule(not changes.keys().isdisjoint(("epochs", "steps")), partial(console.print, soft_wrap=True))
     trainer.callbacks.append(start)  # pyright: ignore[reportAttributeAccessIssue]
     if resumed is None:
-        trainer.callbacks.append(FirstBatches(folder))  # pyright: ignore[reportAttributeAccessIssue]
+        trainer.callbacks += [FirstBatches(folder), JobMark(folder)]  # pyright: ignore[reportAttributeAccessIssue]
     if resumed is None and trainer.is_global_zero:
         for line in filter(None, (index.origin, *(f"note: {note}" for note in (*index.notes, *report.notes())))):
             console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -23,6 +23,7 @@ from encnet.training.callbacks import LAST_MODEL
 from encnet.training.first_batches import PICTURE
 from encnet.training.recipes import CONFIG_FILE
 from encnet.training.report import REPORT
+from encnet.training.restarts import MARK
 from encnet.training.state_files import LAST_STATE, PART, PREVIOUS_STATE
 
 LOCK = ".encnet.lock"
@@ -58,7 +59,7 @@ def remove_run(folder: Path) -> None:
     if (folder / CONFIG_FILE).is_file():
         for logs in [*folder.glob("csv/version_*"), *folder.glob("tensorboard/version_*")]:
             shutil.rmtree(logs)
-    for file in run_files(folder):
+    for file in (*run_files(folder), folder / MARK):
         file.unlink(missing_ok=True)
 
 

@@ -77,9 +77,14 @@ def replace_part_of_state(folder: Path, group: str, key: str, value: Any) -> Non
         torch.save(state, temporary)
 
 
+def has_state(folder: Path) -> bool:
+    """Whether the run in a folder has saved a state to go on from."""
+    return any((folder / name).is_file() for name in (LAST_STATE, PREVIOUS_STATE))
+
+
 def way_on(folder: Path) -> str:
     """What continues the run in a folder, as a clause; empty if it has no state."""
-    exists = any((folder / name).is_file() for name in (LAST_STATE, PREVIOUS_STATE))
+    exists = has_state(folder)
     return f"continue with `encnet train --resume {folder}`" if exists else ""
 
 

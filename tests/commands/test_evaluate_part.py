@@ -1,0 +1,172 @@
+"""Shares of an evaluation, and evaluations that go on where they stopped, beside one run over all images."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from encnet.checkpoint.create import create_model
+from encnet.cli import main
+from encnet.commands.command import WRONG_INPUT
+from encnet.evaluation import scoring
+from encnet.evaluation.image_scores import FILES
+from encnet.evaluation.kept_scores import FOLDER
+from encnet.system.signals import Stopped
+
+COUNT = 7
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: a checkpoint m.safetensors, and a data set data/ with seven photographs in val."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for split in ("images/val", "labels/val"):
+        Path("data", split).mkdir(parents=True)
+    for number in range(COUNT):
+        Image.fromarray(random.integers(0, 255, (32, 40, 3), np.uint8)).save(f"data/images/val/{number}.png")
+        Image.fromarray(random.integers(0, 3, (32, 40), np.uint8)).save(f"data/labels/val/{number}.png")
+    Path("data/dataset.yaml").write_text("classes: [sky, road, car]\n", encoding="utf-8")
+    model = create_model("encnet_tiny", num_classes=3)
+    model.info.classes = ["sky", "road", "car"]
+    model.save("m.safetensors")
+    return tmp_path
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The images that the network runs on, in their order."""
+    names: list[str] = []
+    real = scoring._segmentations
+
+    def counting(predictor: Any, images: Any, samples: Any) -> Any:
+        names.extend(sample.image.stem for sample in samples)
+        return real(predictor, images, samples)
+
+    monkeypatch.setattr(scoring, "_segmentations", counting)
+    return names
+
+
+def evaluate(out: str, *words: str) -> int:
+    return main(["evaluate", "m.safetensors", "data", "--device", "cpu", "--workers", "0", "--out", out, *words])
+
+
+def report(folder: str) -> dict[str, Any]:
+    """The report's numbers, without those of time."""
+    values = json.loads(Path(folder, "evaluation.json").read_text("utf-8"))
+    return {name: value for name, value in values.items() if name not in ("seconds", "images_per_second")}
+
+
+def fates(folder: str) -> list[str]:
+    with Path(folder, FILES).open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["file"] for row in rows] == [f"images/val/{number}.png" for number in range(COUNT)]
+    assert all((row["fate"] == "scored") == (row["mean_iou"] != "") for row in rows)
+    return [row["fate"] for row in rows]
+
+
+def test_shares_together_are_the_whole(place: Path, scored: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("whole") == 0
+    whole = list(scored)
+    for number, there in ((3, 2), (1, 5)):
+        scored.clear()
+        capsys.readouterr()
+        assert evaluate("shared", "--share", f"{number}/3") == 0
+        assert scored == [str(place) for place in range(number - 1, COUNT, 3)]
+        assert (
+            f"{there} of 7 images have scores; the process that scores the last one writes" in capsys.readouterr().out
+        )
+        assert fates("shared").count("scored") == there
+        assert not Path("shared/evaluation.json").exists()
+    assert evaluate("shared", "--share", "2/3") == 0
+    assert report("shared") == report("whole")
+    assert len(whole) == COUNT and not Path("whole", FILES).exists()
+    # The worst images are shown with their predictions, whichever process made these.
+    pages = [Path(folder, "evaluation.html").read_text("utf-8") for folder in ("whole", "shared")]
+    assert pages[0].count("data:image/png;base64,") == pages[1].count("data:image/png;base64,")
+
+
+def test_an_evaluation_goes_on_where_it_stopped(
+    place: Path, scored: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("whole") == 0
+    with monkeypatch.context() as context:
+        scored.clear()
+        real = scoring._segmentations
+
+        def stopping(*arguments: Any) -> Any:
+            if len(scored) == 4:
+                raise Stopped(signal.SIGTERM)
+            return real(*arguments)
+
+        context.setattr(scoring, "_segmentations", stopping)
+        assert evaluate("part") == 143
+    assert "the same command with --resume goes on" in capsys.readouterr().err
+    (kept,) = Path("part", FOLDER).iterdir()
+    with kept.open("a", encoding="ascii") as file:
+        file.write('{"stamp": "cut off by a kil')
+    os.utime("data/labels/val/1.png")
+    scored.clear()
+    assert evaluate("part", "--resume") == 0
+    assert sorted(scored[:4]) == ["1", "4", "5", "6"]  # then the worst ones, for the page
+    assert report("part") == report("whole")
+    assert fates("part") == ["scored"] * COUNT
+    scored.clear()
+    assert evaluate("part") == 0  # anew
+    assert scored == [str(number) for number in range(COUNT)]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--protocol.flip", "true"], "were made with protocol.flip False, which is True now; evaluate without"),
+        (["--precision", "bf16"], "were made with precision fp32, which is bf16 now; evaluate without --resume, or"),
+    ],
+)
+def test_other_settings_are_refused(
+    place: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("part", "--share", "1/2") == 0
+    assert evaluate("part", "--resume", *words) == WRONG_INPUT
+    (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert line.startswith("encnet: the results in part ") and message in line
+    assert evaluate("part", "--share", "1/2", *words) == 0  # anew: the others are removed
+    assert evaluate("part", "--resume", *words) == 0
+
+
+def test_other_weights_and_other_classes_are_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("part") == 0
+    yaml = Path("data/dataset.yaml").read_text("utf-8")
+    Path("data/dataset.yaml").write_text("classes: [sky, car, road]\n", encoding="utf-8")
+    assert evaluate("part", "--resume") == WRONG_INPUT
+    assert "were made with another meaning of the label maps; evaluate without" in capsys.readouterr().err
+    Path("data/dataset.yaml").write_text(yaml, encoding="utf-8")
+    model = create_model("encnet_tiny", num_classes=3)
+    model.save("m.safetensors")
+    assert evaluate("part", "--resume") == WRONG_INPUT
+    assert "the results in part were made with other weights" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--share", "3/2", "--out", "o"], "it must be a number and the number of shares"),
+        (["--share", "1/2"], "give --out too"),
+        (["--resume"], "give --out too"),
+        (["--choose_prior", "true", "--out", "o", "--share", "1/2"], "leave out --choose_prior"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused(
+    place: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "m.safetensors", "data", *words]) == WRONG_INPUT
+    assert message in capsys.readouterr().err
+    assert not Path("o").exists()
