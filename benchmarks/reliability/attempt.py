@@ -27,6 +27,8 @@ LINES, CHARACTERS = 3, 900
 """Length of a refusal, with the paths in it."""
 
 WRONG_INPUT = 2
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that a terminal takes for commands, that turn text around, or that are none; not tabs and line ends."""
 
 
 def command(words: Sequence[str], out: Path | None = None, lines: int = LINES) -> Callable[[], str | None]:
@@ -39,9 +41,11 @@ def command(words: Sequence[str], out: Path | None = None, lines: int = LINES) -
     """
 
     def attempt() -> str | None:
-        errors = io.StringIO()
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
+        output, errors = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             status = encnet(words)
+        sent = _CONTROLS.findall(output.getvalue() + errors.getvalue())
+        assert not sent, f"control characters are sent to the terminal: {sent[:5]}"
         message = errors.getvalue().strip()
         if status != WRONG_INPUT:
             return None

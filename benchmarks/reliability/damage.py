@@ -94,3 +94,20 @@ def damaged(content: bytes, rng: random.Random, head: int | None = None) -> tupl
     for _ in range(rng.choice((1, 4, 64))):
         array[rng.randrange(min(len(content), head or len(content)))] = rng.randrange(256)
     return "bytes exchanged", bytes(array)
+
+
+def changed_anywhere(value: Any, rng: random.Random) -> tuple[str, Any]:
+    """Mappings and lists in each other, with one value anywhere in them replaced, or removed; and what was done."""
+    inner: list[Any] = list(value) if isinstance(value, Mapping) else list(range(len(value)))
+    if not inner:
+        return "an empty list filled", [junk(rng)]
+    place = rng.choice(inner)
+    copy = dict(value) if isinstance(value, Mapping) else list(value)
+    if isinstance(copy[place], Mapping | list) and rng.random() < 0.85:
+        what, copy[place] = changed_anywhere(copy[place], rng)
+        return f"{place}.{what}", copy
+    if rng.random() < 0.1:
+        del copy[place]
+        return f"{place} removed", copy
+    copy[place] = junk(rng)
+    return f"{place} = {str(copy[place])[:40]!r}", copy

@@ -40,7 +40,7 @@ class Kind(Protocol):
         ...
 
 
-KINDS: tuple[str, ...] = ("arguments", "checkpoints", "exported", "converted")
+KINDS: tuple[str, ...] = ("arguments", "descriptions", "exports", "checkpoints", "exported", "converted")
 """Names of the kinds' modules in this package, in the order of the page."""
 
 

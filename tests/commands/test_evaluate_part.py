@@ -124,6 +124,18 @@ def test_an_evaluation_goes_on_where_it_stopped(
     assert scored == [str(number) for number in range(COUNT)]
 
 
+def test_an_error_leaves_nothing_of_a_new_evaluation(place: Path, scored: list[str]) -> None:
+    whole = Path("data/labels/val/3.png").read_bytes()
+    Path("data/labels/val/3.png").write_bytes(whole[:40])
+    assert evaluate("part") == WRONG_INPUT
+    assert len(scored) == 3 and not Path("part").exists()
+    assert evaluate("part", "--resume") == WRONG_INPUT
+    Path("data/labels/val/3.png").write_bytes(whole)
+    scored.clear()
+    assert evaluate("part", "--resume") == 0
+    assert scored[:4] == ["3", "4", "5", "6"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

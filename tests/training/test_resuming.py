@@ -23,6 +23,7 @@ from encnet.training.module import TrainingModule
 from encnet.training.position import Position
 from encnet.training.recipes import load_run_config
 from encnet.training.run import resume, train
+from encnet.training.state_files import PART
 
 KEPT: dict[str, Any] = {
     "model.variant": "encnet_lite0",
@@ -265,3 +266,4 @@ def test_a_state_that_cannot_be_written_stops_the_run_and_the_one_before_stays(
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if "cannot write" in line and "free there" in line] == [lines[-1]]
     assert {name: (run / name).read_bytes() for name in before} == before
+    assert not (run / PART).exists()

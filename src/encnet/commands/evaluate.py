@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,7 @@ def prepared(words: list[str]) -> list[str]:
 
 
 def run(arguments: Any) -> int:
-    from encnet.commands.shares import WAY_ON, share_of
+    from encnet.commands.shares import share_of
     from encnet.data.accounting import account_for
     from encnet.data.formats import read_dataset
     from encnet.data.sample_files import name_in
@@ -109,7 +110,6 @@ def run(arguments: Any) -> int:
     from encnet.evaluation.image_scores import write_files_table
     from encnet.system.memory import keep_freed_memory
     from encnet.system.outputs import check_outputs
-    from encnet.system.signals import Stopped
     from encnet.system.terminal import Terminal
 
     if arguments.protocol.mode != "tiled":  # tiles are for images that hardly fit in memory
@@ -120,7 +120,7 @@ def run(arguments: Any) -> int:
     if arguments.choose_prior:
         return _choose_prior(arguments, index)
     share, kept = share_of(arguments.share), _kept(arguments, index)
-    try:
+    with nullcontext() if kept is None else kept.writing():
         report = evaluate(
             arguments.checkpoint,
             index,
@@ -135,20 +135,18 @@ def run(arguments: Any) -> int:
             kept=kept,
             share=share,
         )
-    except Stopped as stopped:
-        stopped.way_on = "" if kept is None else WAY_ON
-        raise
-    if kept is not None and (arguments.resume or share is not None):
-        samples = index.split(arguments.split)[: arguments.limit]
-        write_files_table(arguments.out, [name_in(index.root, sample.image) for sample in samples], report.per_image)
+        if kept is not None and (arguments.resume or share is not None):
+            samples = index.split(arguments.split)[: arguments.limit]
+            files = [name_in(index.root, sample.image) for sample in samples]
+            write_files_table(arguments.out, files, report.per_image)
+        if not report.missing:
+            Terminal().print(report.table())
+            if arguments.out is not None:
+                report.save(arguments.out, arguments.overwrite)
+                say(f"wrote {arguments.out}")
     if report.missing:
         total = report.images + report.missing
         say(f"{report.images} of {total} images have scores; the process that scores the last one writes the report")
-        return say_ledger(account_for(index))
-    Terminal().print(report.table())
-    if arguments.out is not None:
-        report.save(arguments.out, arguments.overwrite)
-        say(f"wrote {arguments.out}")
     return say_ledger(account_for(index))
 
 

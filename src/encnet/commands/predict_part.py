@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from encnet.commands.shares import WAY_ON, digest_of_weights, require_same
+from encnet.commands.shares import digest_of_weights, require_same
 from encnet.system.errors import InputError
 from encnet.system.files import RECORD, write_text
 from encnet.system.outputs import Records
-from encnet.system.signals import Stopped
+from encnet.system.signals import WAY_ON, Stopped
 
 SETTINGS: str = ".encnet-predict"
 """Name of the hidden file beside the results that says what they were made with."""

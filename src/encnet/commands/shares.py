@@ -13,8 +13,6 @@ from encnet.system.errors import InputError
 
 MOST_SHARES: int = 100_000
 """Upper bound on the shares of a work."""
-WAY_ON: str = "the same command with --resume goes on"
-"""What continues work that a signal stopped."""
 
 _DIGESTS = {"weights": "other weights", "labels": "another meaning of the label maps"}
 """Settings whose values say nothing to a reader -> what differs."""

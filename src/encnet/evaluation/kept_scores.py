@@ -14,6 +14,7 @@ from typing import IO, Any
 from encnet.data.dataset import Sample
 from encnet.data.sample_files import stamp
 from encnet.evaluation.scored_image import ScoredImage
+from encnet.system.signals import WAY_ON, Stopped
 from encnet.system.unwritable import writing_into
 
 FOLDER: str = ".encnet-evaluate"
@@ -97,9 +98,24 @@ class KeptScores:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Closes the file of this process after the block."""
+        """Closes the file of this process after the block, in which an evaluation runs and its report is written.
+
+        After an error, the scores of a new evaluation are removed, with the folders that it made. A signal leaves them,
+        and its message tells how to go on; so does an error in an evaluation that is resumed.
+        """
+        made = [each for each in (self.folder, *self.folder.parents) if not each.exists()]
         try:
             yield
+        except Exception:
+            if self._file is not None and not self.resume:
+                with suppress(OSError):  # the folders may have files of others, or be gone
+                    Path(self._file.name).unlink()
+                    for each in made:
+                        each.rmdir()
+            raise
+        except Stopped as stopped:
+            stopped.way_on = WAY_ON
+            raise
         finally:
             if self._file is not None:
                 self._file.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
@@ -64,7 +63,7 @@ def evaluate(
         progress: shows a progress bar on stderr.
         engine: as for :class:`Predictor`.
         threshold: as for :class:`Predictor`.
-        kept: where scores are kept; None keeps none.
+        kept: where scores are kept, in a block of its ``writing``; None keeps none.
         share: (number, total), from 1: runs only this share of the images, every fourth from the second for (2, 4).
 
     Raises:
@@ -88,7 +87,7 @@ def evaluate(
     own = range(number - 1, len(samples), shares)
     places = [place for place in own if not (kept and kept.resume and place in before)]
     worst, scored = WorstExamples(WORST), dict[int, ScoredImage]()
-    with nullcontext() if kept is None else kept.writing(), progress_bar(progress) as bar:
+    with progress_bar(progress) as bar:
         task = bar.add_task(f"{index.name} {split}", total=len(own), completed=len(own) - len(places))
         run = score_samples(predictor, index, [samples[place] for place in places], batch_size, workers)
         for place, (image, example) in zip(places, run, strict=True):

@@ -23,6 +23,9 @@ STOP_SIGNALS: tuple[signal.Signals, ...] = tuple(
 )
 """The signals that stop a command; Windows has only the first two."""
 
+WAY_ON: str = "the same command with --resume goes on"
+"""What continues work that keeps its results, as a clause."""
+
 _SAME = 1.0
 """Seconds after a signal in which others count as the same: some tools send two, or one to a group and to a process."""
 

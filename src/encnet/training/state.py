@@ -153,9 +153,14 @@ class ResumableState(pl.Callback):
 
     def _save(self, trainer: pl.Trainer) -> None:
         require_finite_weights(trainer, self.folder, self.saved)
-        trainer.save_checkpoint(self.folder / PART)  # in every process, because some strategies gather it from all
-        if trainer.is_global_zero:
-            add_state(self.folder, keep=self.last_is_intact)
+        try:
+            trainer.save_checkpoint(self.folder / PART)  # in every process, because some strategies gather it from all
+            if trainer.is_global_zero:
+                add_state(self.folder, keep=self.last_is_intact)
+        except BaseException:
+            if trainer.is_global_zero:  # what fits of it would fill the disk until the next start
+                (self.folder / PART).unlink(missing_ok=True)
+            raise
         self.last_is_intact = True
         self.saved = trainer.global_step
         self._due = time.monotonic() + 60 * self.minutes

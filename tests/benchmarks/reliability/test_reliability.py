@@ -14,7 +14,9 @@ from benchmarks.reliability.run import OUTCOMES, benchmark_reliability, page_of,
 from encnet.system.errors import InputError
 
 
-@pytest.mark.parametrize(("name", "number"), [("checkpoints", 25), ("arguments", 25), ("converted", 6)])
+@pytest.mark.parametrize(
+    ("name", "number"), [("checkpoints", 25), ("arguments", 25), ("converted", 6), ("descriptions", 20)]
+)
 def test_a_few_cases_are_refused_or_accepted(
     name: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
