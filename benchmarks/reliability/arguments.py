@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.reliability.attempt import command
+from benchmarks.reliability.attempt import GIGABYTES, command
 from benchmarks.reliability.kinds import Case
 from benchmarks.reliability.sound import IMAGE, small_model, write_image
 from encnet.cli import _command
@@ -22,6 +22,7 @@ MEANING = (
     " pictures, devices that do not exist, text, lists and nothing. A refused command must leave no folder behind."
 )
 NUMBER = 300
+MEMORY = GIGABYTES
 
 _NUMBERS = (
     *(".nan", ".inf", "-.inf", "nan", "-1", "0", "1", "7", "0.5", "-0.5", "1e308", "1e30", "65536", "1000000"),

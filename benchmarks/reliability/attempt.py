@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.reliability.kinds import Case, kind
 from encnet.cli import main as encnet
 
-GIGABYTES = 2
+GIGABYTES = 2.0
 """Memory that a case may take beyond what the process takes before it."""
 SECONDS = 150
 """Time of a case, after which the process ends."""
@@ -94,7 +94,7 @@ def main(name: str, seed: int, first: int, number: int, folder: Path) -> None:
     for index in range(first, number):
         if index == first:  # a sound case first: all libraries are loaded before memory is limited
             outcome(_made(name, seed, -1, sound, place))
-            limit_memory(GIGABYTES)
+            limit_memory(kind(name).MEMORY)
         case = _made(name, seed, index, sound, place)
         (folder / "case.txt").write_text(case.name, encoding="utf-8", errors="replace")
         signal.alarm(SECONDS)

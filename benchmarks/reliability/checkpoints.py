@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reliability.attempt import command
+from benchmarks.reliability.attempt import GIGABYTES, command
 from benchmarks.reliability.damage import changed, damaged, junk
 from benchmarks.reliability.kinds import Case
 from benchmarks.reliability.sound import IMAGE, small_model, write_image
@@ -20,6 +20,7 @@ MEANING = (
     " exchanged or inserted. Each is given to `encnet predict`."
 )
 NUMBER = 400
+MEMORY = GIGABYTES
 
 _OPTIONS: dict[str, tuple[Any, ...]] = {
     "head_channels": (10**6, 65536),

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from benchmarks.reliability.attempt import command
+from benchmarks.reliability.attempt import GIGABYTES, command
 from benchmarks.reliability.damage import damaged, junk
 from benchmarks.reliability.kinds import Case
 from encnet.checkpoint.create import create_model
@@ -31,6 +31,7 @@ MEANING = (
     " convert`."
 )
 NUMBER = 200
+MEMORY = GIGABYTES
 
 
 def prepare(folder: Path) -> None:

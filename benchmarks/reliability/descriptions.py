@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.reliability.attempt import command
+from benchmarks.reliability.attempt import GIGABYTES, command
 from benchmarks.reliability.damage import changed, damaged, junk
 from benchmarks.reliability.kinds import Case
 from benchmarks.reliability.sound import write_image
@@ -24,6 +24,7 @@ MEANING = (
     " `encnet check`, whose output must not hold control characters."
 )
 NUMBER = 300
+MEMORY = GIGABYTES
 LINES = 9
 """Lines of a refusal: the progress of reading, and up to some problems with what to do about each."""
 

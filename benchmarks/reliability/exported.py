@@ -16,7 +16,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper
 
-from benchmarks.reliability.attempt import command
+from benchmarks.reliability.attempt import GIGABYTES, command
 from benchmarks.reliability.damage import changed, damaged, junk
 from benchmarks.reliability.kinds import Case
 from benchmarks.reliability.sound import IMAGE, small_model, write_image
@@ -31,6 +31,7 @@ MEANING = (
     " `encnet predict`."
 )
 NUMBER = 200
+MEMORY = GIGABYTES
 
 _SUFFIXES = (".onnx", ".xml", ".pt2")
 

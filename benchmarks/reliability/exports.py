@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reliability.attempt import command
+from benchmarks.reliability.attempt import GIGABYTES, command
 from benchmarks.reliability.damage import changed_anywhere, damaged
 from benchmarks.reliability.kinds import Case
 from benchmarks.reliability.sound import write_image
@@ -20,6 +20,7 @@ MEANING = (
     " exchanged or inserted. Each is given to `encnet import-labels`."
 )
 NUMBER = 300
+MEMORY = GIGABYTES
 LINES = 6
 """Lines of a refusal, with the progress of reading."""
 

@@ -30,6 +30,8 @@ class Kind(Protocol):
     """What the cases are, as a sentence."""
     NUMBER: int
     """How many cases the page counts."""
+    MEMORY: float
+    """Gigabytes that a case may take."""
 
     def prepare(self, folder: Path) -> None:
         """Writes the sound files that cases are made from into an empty folder; called once for all cases."""
@@ -40,7 +42,7 @@ class Kind(Protocol):
         ...
 
 
-KINDS: tuple[str, ...] = ("arguments", "descriptions", "exports", "checkpoints", "exported", "converted")
+KINDS: tuple[str, ...] = ("arguments", "descriptions", "exports", "checkpoints", "exported", "converted", "signals")
 """Names of the kinds' modules in this package, in the order of the page."""
 
 

@@ -24,7 +24,7 @@ OUTCOMES: dict[str, str] = {
     "refused": "refused in one sentence",
     "accepted": "accepted",
     "traceback": "tracebacks",
-    "memory": f"over {GIGABYTES} GB of memory",
+    "memory": f"over {GIGABYTES:g} GB of memory",
     "died": "process died or hung",
 }
 """What can become of a case -> the heading of its column."""
@@ -110,7 +110,7 @@ def page_of(folder: Path) -> str:
         "# Reliability",
         "",
         "Written by `python -m benchmarks reliability`. Each case is an input that is damaged or hostile in one place,",
-        f"made from a seed; it may take {GIGABYTES} GB of memory and {SECONDS} seconds. Wanted is one sentence that",
+        f"made from a seed; it may take {GIGABYTES:g} GB of memory and {SECONDS} seconds. Wanted is one sentence that",
         "says what is wrong, exit status 2, and no file left behind; some cases are odd but sound, and are accepted.",
         "",
         _row(headings),
