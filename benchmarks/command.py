@@ -22,6 +22,8 @@ SUBJECTS = {
     "growth": "prediction by number of pixels and classes, and the memory of a large image",
     "shared_context": "an image in shared-context tiles and by sliding window, beside the whole image",
     "resolution": "a trained network on images of several sizes, with and without scaled sums",
+    "averaging": "a trained network with mirroring and scales, beside a single pass",
+    "derived": "measures nothing: writes two further data sets with the photographs of --dataset into --out",
     "tutorial": "the tutorial form of EncNet, with its classifier at full resolution",
     "context": "what the context encoding is worth",
     "accuracy": "mean IoU for the same minutes of training, beside a library's decoders and without parts of encnet",
@@ -93,17 +95,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--dataset",
         type=str | None,
         default=None,
-        help="data, resolution, accuracy: folder of a data set; without one, data draws scenes",
+        help="data, resolution, averaging, derived, accuracy: folder of a data set; without one, data draws scenes",
     )
     parser.add_argument(
         "--photographs", type=int | None, default=None, help="check: number of photographs; none is 1000"
     )
-    parser.add_argument("--limit", type=int | None, default=None, help="resolution: measure on only so many images")
+    parser.add_argument("--limit", type=int | None, default=None, help="resolution, averaging: only so many images")
     parser.add_argument(
         "--checkpoint",
         type=str | None,
         default=None,
-        help="resolution, shared_context: a trained network; without one, shared_context takes an untrained one",
+        help="resolution, averaging, shared_context: a trained network; without one, the last takes an untrained one",
     )
     parser.add_argument(
         "--photograph", type=str | None, default=None, help="shared_context: the image; none draws a scene"
@@ -174,13 +176,22 @@ def run(arguments: Any) -> int:
 
         options = given("checkpoint", "photograph", "variant", "classes", "size", "repeats")
         benchmark_shared_context(arguments.out, **options)
-    elif arguments.subject == "resolution":
+    elif arguments.subject in ("resolution", "averaging"):
+        from benchmarks.averaging import benchmark_averaging
         from benchmarks.resolution import benchmark_resolution
 
         for name in ("checkpoint", "dataset"):
             if getattr(arguments, name) is None:
-                raise InputError(f"--{name} is missing; `resolution` scores a trained network on its data")
-        benchmark_resolution(arguments.out, arguments.checkpoint, arguments.dataset, **given("limit"))
+                raise InputError(f"--{name} is missing; `{arguments.subject}` scores a trained network on its data")
+        measure = benchmark_resolution if arguments.subject == "resolution" else benchmark_averaging
+        measure(arguments.out, arguments.checkpoint, arguments.dataset, **given("limit"))
+    elif arguments.subject == "derived":
+        from benchmarks.derived import write_derived
+
+        if arguments.dataset is None:
+            raise InputError("--dataset is missing; `derived` takes the photographs of a data set")
+        for folder in write_derived(arguments.out, arguments.dataset):
+            print(f"wrote {folder}")
     elif arguments.subject == "tutorial":
         from benchmarks.tutorial import benchmark_tutorial
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks import accuracy_report, shared_context
+from benchmarks import accuracy_report, averaging, shared_context
 from benchmarks.comparison import MMSEGMENTATION
 from benchmarks.comparison_report import cells, headings, peak_sentence
 
@@ -186,6 +186,11 @@ def _accuracy(report: Report) -> list[str]:
     return [f"## {title}", "", sentences, "", *markdown_table(accuracy_report.HEADINGS, accuracy_report.rows(report))]
 
 
+def _averaging(report: Report) -> list[str]:
+    title, sentences = averaging.section(report)
+    return [f"## {title}", "", sentences, "", *markdown_table(averaging.HEADINGS, averaging.rows(report))]
+
+
 def _tutorial(report: Report) -> list[str]:
     sizes = report["sizes"]
     rows = []
@@ -214,6 +219,7 @@ def _tutorial(report: Report) -> list[str]:
 SECTIONS: dict[str, Callable[[Report], list[str]]] = {
     "layer": _layer,
     "accuracy_*": _accuracy,
+    "averaging_*": _averaging,
     "inference_*": _inference,
     "training_*": _training,
     "growth": _growth,
