@@ -11,6 +11,7 @@ from torch import Tensor, multiprocessing, nn
 
 from encnet.losses.encnet_loss import EncNetLoss
 from encnet.losses.processes import mean_over_processes, training_processes
+from encnet.losses.terms import HardPixels
 from encnet.model.output import EncNetOutput
 
 CLASSES = 3
@@ -18,6 +19,8 @@ LOSSES = {
     "plain": {},
     "weights": {"class_weights": [1.0, 5.0, 0.2]},
     "jaccard": {"jaccard_weight": 0.7},
+    "hard": {"hard_pixels": HardPixels(confidence=0.3, fraction=0.0)},
+    "hardest": {"hard_pixels": HardPixels(confidence=0.05, fraction=0.3), "jaccard_weight": 0.7},
     "mse": {"presence_loss": "mse", "se_weight": 1.0},
 }
 

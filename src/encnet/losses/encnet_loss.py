@@ -30,8 +30,8 @@ class EncNetLoss(Loss):
     over the images with a labelled pixel. J is :func:`soft_jaccard_loss`, optional. If nothing is labelled, every term
     is zero, with a gradient of zero, not NaN. Everything is computed in float32.
 
-    Where several processes train together, the means are over the pixels and images of all of them, and each calls the
-    loss once a step; only ``hard_pixels`` are chosen in each process by itself.
+    Where several processes train together, the means are over the pixels and images of all of them, hard pixels are
+    chosen among those of all, and each process calls the loss once a step.
 
     Logits of another size than the labels are interpolated to it block by block, without a tensor of classes x H x W
     (:mod:`encnet.kernels.pixel_scores`). So pass the logits of ``model(images, full_size=False)``.

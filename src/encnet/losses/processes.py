@@ -36,6 +36,24 @@ def mean_over_processes(tensor: Tensor) -> Tensor:
     return sum_over_processes(tensor) / training_processes()
 
 
+def smallest_of_processes(values: Tensor, place: int) -> Tensor:
+    """Returns the ``place``-th smallest, from 1, of the values that all training processes give; a scalar.
+
+    Args:
+        values: (n,) float; n may differ between processes.
+        place: the same in all processes, at most the number of values of all of them.
+    """
+    processes = training_processes()
+    if processes == 1:
+        return values.kthvalue(place).values
+    smallest = values.new_full((place,), torch.inf)  # all of the same length, as gathering wants it
+    own = values.topk(min(place, len(values)), largest=False).values
+    smallest[: len(own)] = own
+    gathered = [torch.empty_like(smallest) for _ in range(processes)]
+    dist.all_gather(gathered, smallest)
+    return torch.cat(gathered).kthvalue(place).values
+
+
 class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from encnet.data.class_indices import ignore_of
-from encnet.losses.processes import sum_over_processes
+from encnet.losses.processes import smallest_of_processes, sum_over_processes
 
 
 def presence_targets(labels: Tensor, num_classes: int) -> Tensor:
@@ -66,7 +66,8 @@ def soft_jaccard_loss(nll: Tensor, predicted: Tensor, labels: Tensor) -> Tensor:
 class HardPixels:
     """Online hard example mining: only pixels with a low probability of the true class count.
 
-    A pixel counts if that probability is below ``confidence``, or if it belongs to the ``fraction`` of hardest pixels.
+    A pixel counts if that probability is below ``confidence``, or if it belongs to the ``fraction`` of hardest pixels
+    of the batch, of all training processes.
     """
 
     confidence: float = 0.7
@@ -86,8 +87,7 @@ class HardPixels:
         """
         true_class = (-nll).exp()
         confidence = true_class[labelled]
-        kept = int(self.fraction * confidence.numel())
+        kept = int(self.fraction * int(sum_over_processes(labelled.sum())))
         if kept == 0:
             return true_class < self.confidence
-        hardest = confidence.kthvalue(kept).values
-        return true_class <= hardest.clamp(min=self.confidence)
+        return true_class <= smallest_of_processes(confidence, kept).clamp(min=self.confidence)
