@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from encnet.system.errors import InputError
 
@@ -42,8 +42,43 @@ class Kind(Protocol):
         ...
 
 
-KINDS: tuple[str, ...] = ("arguments", "descriptions", "exports", "checkpoints", "exported", "converted", "signals")
+class Whole(Protocol):
+    """The interface of the module of a kind whose cases need each other, as requests to one server do."""
+
+    TITLE: str
+    MEANING: str
+    NUMBER: int
+
+    def tried(self, number: int, folder: Path) -> list[dict[str, Any]]:
+        """What became of each case, as :func:`benchmarks.reliability.attempt.main` writes it.
+
+        Args:
+            number: size of the kind.
+            folder: empty folder for files.
+        """
+        ...
+
+
+KINDS: tuple[str, ...] = (
+    "arguments",
+    "descriptions",
+    "exports",
+    "checkpoints",
+    "exported",
+    "converted",
+    "signals",
+    "requests",
+)
 """Names of the kinds' modules in this package, in the order of the page."""
+
+
+WHOLE: tuple[str, ...] = ("requests",)
+"""Those whose modules have the interface :class:`Whole`."""
+
+
+def whole(name: str) -> Whole | None:
+    """The module of a kind whose cases need each other; None for other kinds."""
+    return cast(Whole, import_module(f"benchmarks.reliability.{name}")) if name in WHOLE else None
 
 
 def kind(name: str) -> Kind:

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.reliability.attempt import GIGABYTES, SECONDS
-from benchmarks.reliability.kinds import KINDS, kind
+from benchmarks.reliability.kinds import KINDS, kind, whole
 from encnet.system.checks import require
 from encnet.system.files import write_text
 
@@ -50,7 +50,7 @@ def benchmark_reliability(
     page = Path(page)
     for name in kinds:
         results = tried(name, seed, number or kind(name).NUMBER)
-        report = report_of(name, seed, results)
+        report = report_of(name, seed, number or kind(name).NUMBER, results)
         path = page.with_suffix("") / f"{name}.json"
         write_text(path, json.dumps(report, indent=2) + "\n", recorded=False)
         Console().print(f"{kind(name).TITLE}: {report['counts']}", highlight=False)
@@ -63,7 +63,9 @@ def benchmark_reliability(
 def tried(name: str, seed: int, number: int) -> list[dict[str, Any]]:
     """What became of each case of a kind, run in processes of their own."""
     with tempfile.TemporaryDirectory(prefix="reliability-") as temporary:
-        folder = Path(temporary)
+        folder, together = Path(temporary), whole(name)
+        if together is not None:
+            return together.tried(number, folder)
         (folder / "sound").mkdir()
         kind(name).prepare(folder / "sound")
         results: list[dict[str, Any]] = []
@@ -88,12 +90,13 @@ def tried(name: str, seed: int, number: int) -> list[dict[str, Any]]:
         return results
 
 
-def report_of(name: str, seed: int, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def report_of(name: str, seed: int, number: int, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The counts of a kind, and the cases that failed."""
     counts = Counter(result["outcome"] for result in results)
     return {
         "kind": name,
         "seed": seed,
+        "number": number,
         "counts": {outcome: len(results) if outcome == "tried" else counts[outcome] for outcome in OUTCOMES},
         "failures": [result for result in results if result["outcome"] not in ("refused", "accepted")],
     }
@@ -120,7 +123,7 @@ def page_of(folder: Path) -> str:
     ]
     for report in reports:
         module = kind(report["kind"])
-        number, seed = report["counts"]["tried"], report["seed"]
+        number, seed = report["number"], report["seed"]
         lines += [
             f"- {module.TITLE} (`python -m benchmarks reliability --kinds [{report['kind']}] --number {number} --seed"
             f" {seed}`): {module.MEANING}",
