@@ -112,7 +112,7 @@ def test_an_evaluation_goes_on_where_it_stopped(
     assert "the same command with --resume goes on" in capsys.readouterr().err
     (kept,) = Path("part", FOLDER).iterdir()
     with kept.open("a", encoding="ascii") as file:
-        file.write('{"stamp": "cut off by a kil')
+        file.write(f'{{"stamp": [], "cells": {10**30}, "at": 1e400}}\n{"[" * 100_000}\n{{"stamp": "cut off by a kil')
     os.utime("data/labels/val/1.png")
     scored.clear()
     assert evaluate("part", "--resume") == 0

@@ -20,6 +20,9 @@ from encnet.system.unwritable import writing_into
 FOLDER: str = ".encnet-evaluate"
 """Name of the hidden folder beside the report that has the scores of single images."""
 
+_DAMAGE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What reading a line raises that no process wrote, or not all of it."""
+
 
 class KeptScores:
     """The scored images of an evaluation, by all processes that take part in it.
@@ -75,7 +78,7 @@ class KeptScores:
                     stamped, at = str(values["stamp"]), float(values["at"])
                     if stamped not in found or at >= found[stamped][0]:
                         found[stamped] = at, ScoredImage.of(values, classes)
-                except (ValueError, KeyError, TypeError):  # the last line of a killed process
+                except _DAMAGE:  # the last line of a killed process
                     continue
         return {place: found[stamped][1] for place, stamped in self._stamps.items() if stamped in found}
 
@@ -132,7 +135,7 @@ class KeptScores:
             try:
                 first, *lines = path.read_text(encoding="ascii").splitlines()
                 settings = dict(json.loads(first)["settings"])
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, *_DAMAGE):
                 continue
             yield path, settings, lines
 
