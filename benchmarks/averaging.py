@@ -16,6 +16,7 @@ from benchmarks.measure import machine
 from encnet.data.formats import read_dataset
 from encnet.evaluation import EvaluationReport, evaluate
 from encnet.inference.protocols.protocol import Protocol
+from encnet.metrics.presence import mean_of_defined
 from encnet.system.files import write_text
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -47,6 +48,7 @@ def benchmark_averaging(
     """
     index = read_dataset(dataset)
     small = small_classes(index)
+    evaluate(str(checkpoint), index, limit=limit, progress=False)  # the files are then in memory for all protocols
     results = [
         {"protocol": name, **_numbers(evaluate(str(checkpoint), index, protocol=protocol, limit=limit), small)}
         for name, protocol in PROTOCOLS.items()
@@ -73,7 +75,7 @@ def _numbers(report: EvaluationReport, small: list[int]) -> dict[str, Any]:
     iou = report.scores.iou
     return {
         "mean_iou": report.scores.mean_iou,
-        "small_iou": float(np.nanmean(iou[small])) if small else None,
+        "small_iou": mean_of_defined(iou[small]) if np.isfinite(iou[small]).any() else None,
         "iou": {
             name: None if np.isnan(value) else float(value)
             for name, value in zip(report.scores.names, iou, strict=True)

@@ -23,7 +23,7 @@ SUBJECTS = {
     "shared_context": "an image in shared-context tiles and by sliding window, beside the whole image",
     "resolution": "a trained network on images of several sizes, with and without scaled sums",
     "averaging": "a trained network with mirroring and scales, beside a single pass",
-    "derived": "measures nothing: writes two further data sets with the photographs of --dataset into --out",
+    "derived": "writes two data sets made from --dataset into --out; no measurement",
     "tutorial": "the tutorial form of EncNet, with its classifier at full resolution",
     "context": "what the context encoding is worth",
     "accuracy": "mean IoU for the same minutes of training, beside a library's decoders and without parts of encnet",
@@ -105,7 +105,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--checkpoint",
         type=str | None,
         default=None,
-        help="resolution, averaging, shared_context: a trained network; without one, the last takes an untrained one",
+        help="resolution, averaging, shared_context: a trained network; shared_context also runs an untrained one",
     )
     parser.add_argument(
         "--photograph", type=str | None, default=None, help="shared_context: the image; none draws a scene"

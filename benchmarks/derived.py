@@ -39,6 +39,8 @@ def write_derived(folder: str | Path, dataset: str | Path) -> list[Path]:
         InputError: the data set lacks a split, or thin and small classes; or a folder is there already.
     """
     index = read_dataset(dataset)
+    for split in SPLITS:
+        index.split(split)
     thin = small_classes(index)
     if not thin:
         raise InputError(f"{dataset} has no thin or small classes; give another data set", "dataset")

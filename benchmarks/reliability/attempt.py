@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import random
 import re
@@ -28,7 +29,7 @@ LINES, CHARACTERS = 3, 900
 
 WRONG_INPUT = 2
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that a terminal takes for commands, that turn text around, or that are none; not tabs and line ends."""
+"""Control characters, direction marks and lone surrogates, except tab and newline."""
 
 
 def command(words: Sequence[str], out: Path | None = None, lines: int = LINES) -> Callable[[], str | None]:
@@ -78,7 +79,9 @@ def _lacks_memory(message: str) -> bool:
 
 
 def limit_memory(gigabytes: float) -> None:
-    """Limits the address space of this process to what it has now and so many gigabytes more."""
+    """Limits the address space of this process to what it has now and so many gigabytes more; not if infinite."""
+    if math.isinf(gigabytes):
+        return
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     most = pages * resource.getpagesize() + int(gigabytes * 2**30)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from benchmarks import reliability_requests
+from encnet.system.errors import InputError
 
 TITLE = "requests"
 MEANING = (
     "good photographs at concurrency 8; uploads that are bombs, of wrong types, or have huge fields and hostile names,"
     " slow senders, endless chunks, thousands of headers and routes that do not exist, while good requests go on; and"
-    " SIGTERM while requests are answered. Hostile ones must get a status from 400 to 499 that says nothing of the"
-    " server's inside, good ones their prediction, and memory may grow by 3 % in the good ones."
+    " SIGTERM while requests are answered. Hostile ones must get a status from 400 to 499 that shows no path,"
+    " traceback or address of the server, good ones their prediction, and memory may grow by 3 % in the good ones."
 )
 NUMBER = 1000
 
@@ -26,7 +28,10 @@ def tried(number: int, folder: Path) -> list[dict[str, Any]]:
         number: good requests before the hostile ones.
         folder: empty folder, for the server's model.
     """
-    counts = reliability_requests.run(folder, number)
+    try:
+        counts = reliability_requests.run(folder, number)
+    except (InputError, OSError, subprocess.SubprocessError) as error:  # it did not start, or hangs
+        return [{"index": 0, "case": "the server", "outcome": "died", "message": str(error)}]
     results: list[dict[str, Any]] = []
 
     def add(part: str, well: str, ill: str) -> None:
@@ -34,12 +39,16 @@ def tried(number: int, folder: Path) -> list[dict[str, Any]]:
         for outcome in (*[well] * passed, *[ill] * (total - passed)):
             results.append({"index": len(results), "case": part, "outcome": outcome, "message": ""})
 
+    add("hostile", "refused", "traceback")
     for part in ("load", "beside", "drain"):
         add(part, "accepted", "died")
-    add("hostile", "refused", "traceback")
     before, after = counts["load_bytes_before"], counts["load_bytes_after"]
     if after > _GROWTH * before:
-        results[0] |= {"outcome": "memory", "message": f"{before / 1e6:.0f} MB grew to {after / 1e6:.0f} MB"}
+        results[0] |= {
+            "case": "load",
+            "outcome": "memory",
+            "message": f"{before / 1e6:.0f} MB grew to {after / 1e6:.0f} MB",
+        }
     if not counts["drain_ended"]:
         results[-1] |= {"outcome": "died", "message": "the server did not end in order"}
     return results

@@ -112,9 +112,10 @@ def page_of(folder: Path) -> str:
     lines = [
         "# Reliability",
         "",
-        "Written by `python -m benchmarks reliability`. Each case is an input that is damaged or hostile in one place,",
-        f"made from a seed; it may take {GIGABYTES:g} GB of memory and {SECONDS} seconds. Wanted is one sentence that",
-        "says what is wrong, exit status 2, and no file left behind; some cases are odd but sound, and are accepted.",
+        "Written by `python -m benchmarks reliability`. But for signals and requests, each case is an input that is",
+        f"damaged or hostile in one place, made from a seed; it may take {GIGABYTES:g} GB of memory and {SECONDS}",
+        "seconds. Wanted is one sentence that says what is wrong, exit status 2, and no file left behind; some cases",
+        "are odd but sound, and are accepted.",
         "",
         _row(headings),
         _row(["---", *["--:"] * len(OUTCOMES)]),

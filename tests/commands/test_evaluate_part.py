@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,34 @@ def test_an_evaluation_goes_on_where_it_stopped(
     assert scored == [str(number) for number in range(COUNT)]
 
 
+def test_scores_stay_after_an_error_that_is_not_of_the_input(
+    place: Path, scored: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as context:
+        real = scoring._segmentations
+
+        def failing(*arguments: Any) -> Any:
+            if len(scored) == 3:
+                raise RuntimeError("the device is lost")
+            return real(*arguments)
+
+        context.setattr(scoring, "_segmentations", failing)
+        with pytest.raises(RuntimeError, match="the device is lost"):
+            evaluate("part")
+    scored.clear()
+    assert evaluate("part", "--resume") == 0
+    assert scored[:4] == ["3", "4", "5", "6"]
+
+
+def test_a_copy_of_the_data_under_another_name_has_the_same_scores(place: Path, scored: list[str]) -> None:
+    assert evaluate("part", "--share", "1/2") == 0
+    shutil.copytree("data", "elsewhere/data")
+    scored.clear()
+    words = ["evaluate", "m.safetensors", "elsewhere/data", "--device", "cpu", "--workers", "0", "--out", "part"]
+    assert main([*words, "--share", "2/2"]) == 0
+    assert sorted(scored[:3]) == ["1", "3", "5"] and Path("part/evaluation.json").exists()
+
+
 def test_an_error_leaves_nothing_of_a_new_evaluation(place: Path, scored: list[str]) -> None:
     whole = Path("data/labels/val/3.png").read_bytes()
     Path("data/labels/val/3.png").write_bytes(whole[:40])
@@ -139,8 +168,14 @@ def test_an_error_leaves_nothing_of_a_new_evaluation(place: Path, scored: list[s
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--protocol.flip", "true"], "were made with protocol.flip False, which is True now; evaluate without"),
-        (["--precision", "bf16"], "were made with precision fp32, which is bf16 now; evaluate without --resume, or"),
+        (
+            ["--protocol.flip", "true"],
+            "were made with protocol.flip False, which is True now; evaluate without --resume",
+        ),
+        (
+            ["--precision", "bf16"],
+            "were made with precision fp32, which is bf16 now; evaluate without --resume and",
+        ),
     ],
 )
 def test_other_settings_are_refused(
@@ -150,8 +185,10 @@ def test_other_settings_are_refused(
     assert evaluate("part", "--resume", *words) == WRONG_INPUT
     (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
     assert line.startswith("encnet: the results in part ") and message in line
-    assert evaluate("part", "--share", "1/2", *words) == 0  # anew: the others are removed
+    assert evaluate("part", "--share", "2/2", *words) == WRONG_INPUT  # another process may still be at work
+    assert evaluate("part", *words) == 0  # anew
     assert evaluate("part", "--resume", *words) == 0
+    assert evaluate("part", "--resume") == WRONG_INPUT
 
 
 def test_other_weights_and_other_classes_are_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

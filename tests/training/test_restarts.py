@@ -17,9 +17,13 @@ import torch
 from frozen_norms import SETTINGS, train
 from safetensors.torch import load_file
 
-from encnet.training.restarts import MARK, began, job
+from encnet.training.restarts import MARK, began, job, mark_run
 
-VARIABLES = ("TORCHELASTIC_RUN_ID", "GROUP_WORLD_SIZE", "SLURM_JOB_ID", "SLURM_RESTART_COUNT")
+VARIABLES = (
+    *("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "GROUP_WORLD_SIZE"),
+    *("SLURM_JOB_ID", "SLURM_RESTART_COUNT"),
+)
+ALONE = {"TORCHELASTIC_RUN_ID": "none", "GROUP_WORLD_SIZE": "1"}
 HERE = f"{socket.gethostname()} {os.getppid()}"
 
 
@@ -44,30 +48,42 @@ def test_a_job_has_a_name_that_stays(
 
 
 @pytest.mark.parametrize(
-    ("mark", "variables", "goes_on"),
+    ("before", "now", "goes_on"),
     [
-        ('{"torchrun": "garden"}', {"TORCHELASTIC_RUN_ID": "garden"}, True),
-        ('{"torchrun": "garden"}', {"TORCHELASTIC_RUN_ID": "lawn"}, False),
-        ('{"torchrun": "garden"}', {}, False),
-        ('{"slurm": "17"}', {"SLURM_JOB_ID": "17", "SLURM_RESTART_COUNT": "1"}, True),
-        ('{"slurm": "17"}', {"SLURM_JOB_ID": "17", "SLURM_RESTART_COUNT": "0"}, False),  # a second command of the job
-        ('{"slurm": "17"}', {"SLURM_JOB_ID": "17"}, False),
-        ('{"slurm": "17"}', {"SLURM_JOB_ID": "18", "SLURM_RESTART_COUNT": "1"}, False),
-        (None, {"TORCHELASTIC_RUN_ID": "garden"}, False),
-        ("no JSON", {"TORCHELASTIC_RUN_ID": "garden"}, False),
-        ('["garden"]', {"TORCHELASTIC_RUN_ID": "garden"}, False),
+        ({"TORCHELASTIC_RUN_ID": "garden"}, {"TORCHELASTIC_RUN_ID": "garden"}, True),
+        ({"TORCHELASTIC_RUN_ID": "garden"}, {"TORCHELASTIC_RUN_ID": "lawn"}, False),
+        ({"TORCHELASTIC_RUN_ID": "garden"}, {}, False),
+        (ALONE, {**ALONE, "TORCHELASTIC_RESTART_COUNT": "1"}, True),
+        (ALONE, {**ALONE, "TORCHELASTIC_RESTART_COUNT": "0"}, False),  # another container with the same names
+        ({"SLURM_JOB_ID": "17"}, {"SLURM_JOB_ID": "17", "SLURM_RESTART_COUNT": "1"}, True),
+        ({"SLURM_JOB_ID": "17"}, {"SLURM_JOB_ID": "17", "SLURM_RESTART_COUNT": "0"}, False),  # a second command
+        ({"SLURM_JOB_ID": "17"}, {"SLURM_JOB_ID": "17"}, False),
+        ({"SLURM_JOB_ID": "17"}, {"SLURM_JOB_ID": "18", "SLURM_RESTART_COUNT": "1"}, False),
+        ({}, {"TORCHELASTIC_RUN_ID": "garden"}, False),
     ],
 )
 def test_only_a_run_of_the_same_job_goes_on(
-    mark: str | None, variables: dict[str, str], goes_on: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    before: dict[str, str], now: dict[str, str], goes_on: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
+    monkeypatch.setattr(sys, "argv", ["encnet", "train", "data", "--out", "run"])
+    with monkeypatch.context() as context:
+        for name, value in before.items():
+            context.setenv(name, value)
+        mark_run(tmp_path)
+    for name, value in now.items():
         monkeypatch.setenv(name, value)
-    if mark is not None:
-        (tmp_path / MARK).write_text(mark, encoding="utf-8")
     assert began(tmp_path) is goes_on
+    monkeypatch.setattr(sys, "argv", ["encnet", "train", "other", "--out", "run"])
+    assert not began(tmp_path)
+
+
+@pytest.mark.parametrize("mark", ["no JSON", '["garden"]', "[" * 100_000, "{}"])
+def test_a_damaged_mark_is_none(mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "garden")
+    (tmp_path / MARK).write_text(mark, encoding="utf-8")
+    assert not began(tmp_path)
 
 
 @pytest.mark.slow

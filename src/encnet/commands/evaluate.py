@@ -135,15 +135,17 @@ def run(arguments: Any) -> int:
             kept=kept,
             share=share,
         )
+        if arguments.out is not None and not report.missing:
+            report.save(arguments.out, arguments.overwrite)
         if kept is not None and (arguments.resume or share is not None):
             samples = index.split(arguments.split)[: arguments.limit]
-            files = [name_in(index.root, sample.image) for sample in samples]
-            write_files_table(arguments.out, files, report.per_image)
-        if not report.missing:
-            Terminal().print(report.table())
-            if arguments.out is not None:
-                report.save(arguments.out, arguments.overwrite)
-                say(f"wrote {arguments.out}")
+            scored = kept.read(index, dict(enumerate(samples)))  # others may have come further meanwhile
+            scores = {place: image.score(index.labels.names) for place, image in scored.items()}
+            write_files_table(arguments.out, [name_in(index.root, sample.image) for sample in samples], scores)
+    if not report.missing:
+        Terminal().print(report.table())
+        if arguments.out is not None:
+            say(f"wrote {arguments.out}")
     if report.missing:
         total = report.images + report.missing
         say(f"{report.images} of {total} images have scores; the process that scores the last one writes the report")
@@ -151,7 +153,7 @@ def run(arguments: Any) -> int:
 
 
 def _kept(arguments: Any, index: DatasetIndex) -> KeptScores | None:
-    """Where the scores of single images are kept; scores that do not count any more are removed from there."""
+    """Where the scores of single images are kept."""
     from encnet.commands.shares import digest_of_weights, require_same
     from encnet.evaluation.kept_scores import KeptScores
 
@@ -168,11 +170,9 @@ def _kept(arguments: Any, index: DatasetIndex) -> KeptScores | None:
         "precision": arguments.precision,
         **{f"protocol.{name}": value for name, value in asdict(arguments.protocol).items()},
     }
-    kept = KeptScores(arguments.out, settings, arguments.resume)
-    if not arguments.resume:
-        kept.remove(only_others=arguments.share is not None)
-    for others in kept.others():
-        require_same(Path(arguments.out), others, kept.settings, "evaluate")
+    kept = KeptScores(arguments.out, settings, arguments.resume, shared=arguments.share is not None)
+    for others in kept.others() if arguments.resume or arguments.share is not None else ():
+        require_same(Path(arguments.out), others, kept.settings, "evaluate without --resume and --share")
     return kept
 
 

@@ -67,11 +67,11 @@ def require_same_settings(folder: Path, settings: Mapping[str, Any]) -> None:
         return
     try:
         before = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path}, which says what the results were made with, cannot be read; predict without --resume", "resume"
         ) from error
-    require_same(folder, before, settings, "predict")
+    require_same(folder, before, settings, "predict without --resume")
 
 
 @contextmanager

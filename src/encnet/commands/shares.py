@@ -12,7 +12,7 @@ from encnet.system.checks import require
 from encnet.system.errors import InputError
 
 MOST_SHARES: int = 100_000
-"""Upper bound on the shares of a work."""
+"""Largest number of shares."""
 
 _DIGESTS = {"weights": "other weights", "labels": "another meaning of the label maps"}
 """Settings whose values say nothing to a reader -> what differs."""
@@ -41,7 +41,7 @@ def in_share(items: Iterable[_T], share: tuple[int, int] | None) -> set[_T]:
 
 
 def digest_of_weights(checkpoint: str) -> str:
-    """SHA-256 of the file of a model; the name of a repository of the hub, whose file is not looked for."""
+    """SHA-256 of the file of a model; for a repository of the hub its name, since the file is not downloaded."""
     path = Path(checkpoint)
     file = model_in(path) if path.is_dir() else path
     if not file.is_file():
@@ -55,14 +55,14 @@ def digest_of_weights(checkpoint: str) -> str:
     return content.hexdigest()
 
 
-def require_same(folder: Path, before: Mapping[str, Any], settings: Mapping[str, Any], verb: str) -> None:
+def require_same(folder: Path, before: Mapping[str, Any], settings: Mapping[str, Any], way_out: str) -> None:
     """Refuses to go on with results that were made with other settings.
 
     Args:
         folder: folder of the results.
         before: the settings that they were made with.
         settings: those of now.
-        verb: what the command does, as in "predict without --resume".
+        way_out: what replaces these results, as in "predict without --resume".
 
     Raises:
         InputError: a setting differs.
@@ -71,6 +71,6 @@ def require_same(folder: Path, before: Mapping[str, Any], settings: Mapping[str,
         if before.get(name) != settings[name]:
             what = _DIGESTS.get(name) or f"{name} {before.get(name)}, which is {settings[name]} now"
             raise InputError(
-                f"the results in {folder} were made with {what}; {verb} without --resume, or into another folder",
+                f"the results in {folder} were made with {what}; {way_out}, or into another folder",
                 "resume",
             )

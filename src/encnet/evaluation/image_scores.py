@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from encnet.metrics.presence import mean_of_defined, number
 from encnet.system.files import write_text
 
 FILES: str = "files.csv"
-"""Name of the table of all images of an evaluation, by whichever process."""
+"""Name of the table of all images of an evaluation, from all processes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,24 +106,22 @@ def contradiction_rate(images: Sequence[ImageScore]) -> np.ndarray | None:
     return np.mean(contradictory, axis=0) if contradictory else None
 
 
-def write_files_table(folder: str | os.PathLike[str], files: Sequence[str], scores: Sequence[ImageScore]) -> Path:
+def write_files_table(folder: str | os.PathLike[str], files: Sequence[str], scores: Mapping[int, ImageScore]) -> Path:
     """Writes files.csv, the ledger of all processes: the columns file, fate, mean_iou and pixel_accuracy (0-1).
 
     Args:
         folder: folder of the report.
         files: path of each image of the split, relative to the data set.
-        scores: scores of the images that have some; the others are not scored yet.
+        scores: place in ``files`` -> scores, of the images that have some; the others are not scored yet.
     """
-    found = {score.file: score for score in scores}
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("file", "fate", "mean_iou", "pixel_accuracy"))
-    for file in files:
-        if file in found:
-            values = number(found[file].mean_iou), number(found[file].pixel_accuracy)
-            table.writerow((file, "scored", *("" if value is None else value for value in values)))
-        else:
-            table.writerow((file, "of another share, not yet", "", ""))
+    for place, file in enumerate(files):
+        score = scores.get(place)
+        values = (None, None) if score is None else (number(score.mean_iou), number(score.pixel_accuracy))
+        fate = "of another share, not yet" if score is None else "scored"
+        table.writerow((file, fate, *("" if value is None else value for value in values)))
     path = Path(folder, FILES)
     write_text(path, text.getvalue())
     return path

@@ -82,7 +82,7 @@ def evaluate(
             f"the split '{split}' of {index.root} is empty; choose one of {', '.join(index.splits)}", "split"
         )
     names, every = index.labels.names, dict(enumerate(samples))
-    before = {} if kept is None else kept.read(every, len(names))
+    before = {} if kept is None else kept.read(index, every)
     number, shares = share or (1, 1)
     own = range(number - 1, len(samples), shares)
     places = [place for place in own if not (kept and kept.resume and place in before)]
@@ -97,7 +97,7 @@ def evaluate(
                 kept.add(place, image)
             bar.advance(task)
     if len(scored) < len(samples) and kept is not None:
-        scored = kept.read(every, len(names)) | scored
+        scored = kept.read(index, every) | scored
     return _report(predictor, index, split, samples, scored, worst, threshold)
 
 

@@ -24,11 +24,11 @@ class ScoredImage:
     cells: np.ndarray
     """(n, 3) int64: true class, predicted class and number of pixels of each pair that occurs."""
     pixels: np.ndarray
-    """(classes,) int64: number of pixels that are predicted as each class, wherever the truth is unknown too."""
+    """(classes,) int64: number of pixels that are predicted as each class, also where the truth is unknown."""
     presence: np.ndarray | None
     """(classes,) float32 probability that each class is in the image; None if the model does not predict presence."""
     seconds: float
-    """Time from the image before it."""
+    """Seconds since the previous image was scored."""
 
     def confusion(self) -> Tensor:
         """(classes, classes) int64: the confusion matrix of the image."""

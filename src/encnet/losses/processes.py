@@ -46,8 +46,10 @@ def smallest_of_processes(values: Tensor, place: int) -> Tensor:
     processes = training_processes()
     if processes == 1:
         return values.kthvalue(place).values
-    smallest = values.new_full((place,), torch.inf)  # all of the same length, as gathering wants it
+    most = torch.tensor(min(place, len(values)), device=values.device)
+    dist.all_reduce(most, op=dist.ReduceOp.MAX)
     own = values.topk(min(place, len(values)), largest=False).values
+    smallest = values.new_full((int(most),), torch.inf)  # gathering needs the same length in all processes
     smallest[: len(own)] = own
     gathered = [torch.empty_like(smallest) for _ in range(processes)]
     dist.all_gather(gathered, smallest)

@@ -88,6 +88,7 @@ class HardPixels:
         true_class = (-nll).exp()
         confidence = true_class[labelled]
         kept = int(self.fraction * int(sum_over_processes(labelled.sum())))
-        if kept == 0:
+        unsure = int(sum_over_processes((confidence < self.confidence).sum()))
+        if unsure >= kept:  # then none of the fraction is surer
             return true_class < self.confidence
-        return true_class <= smallest_of_processes(confidence, kept).clamp(min=self.confidence)
+        return true_class <= smallest_of_processes(confidence, kept)

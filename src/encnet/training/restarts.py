@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
-
-import pytorch_lightning as pl
-from typing_extensions import override
 
 from encnet.system.files import write_text
 
 MARK: str = ".encnet-job"
-"""Name of the hidden file in a run's folder that says which job began the run."""
+"""Name of the hidden file in a run's folder that says which command of which job began the run."""
+COMMAND = "command"
+"""Key of the digest of the command in that file."""
 
 
-class JobMark(pl.Callback):
-    """Writes down which job began a run; all its processes have looked for an earlier mark by then.
-
-    Args:
-        folder: folder of the run.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder: Path = folder
-
-    @override
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        names = job()
-        if names and trainer.is_global_zero:
-            write_text(self.folder / MARK, json.dumps(names) + "\n", recorded=False)
+def mark_run(folder: Path) -> None:
+    """Writes down which job begins a run; nothing outside of jobs that are started again."""
+    names = job()
+    if names:
+        write_text(folder / MARK, json.dumps({COMMAND: _command(), **names}) + "\n", recorded=False)
 
 
 def job() -> dict[str, str]:
@@ -52,16 +43,25 @@ def job() -> dict[str, str]:
 
 
 def began(folder: Path) -> bool:
-    """Whether this job began the run in a folder before it was started again.
+    """Whether this command of this job began the run in a folder before the job was started again.
 
-    Within one job of SLURM a user may give many commands; so it counts only when SLURM has put the job into its queue
-    again.
+    Within one job of SLURM a user may give a command twice; so it counts only when SLURM has put the job into its queue
+    again. So does a job of ``torchrun`` without a name of its own only after a restart: in containers, every machine
+    may have the same name, and ``torchrun`` the same number.
     """
     try:
         mark: Any = json.loads((folder / MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     names = job()
     if os.environ.get("SLURM_RESTART_COUNT", "0") == "0":
         names.pop("slurm", None)
-    return isinstance(mark, dict) and any(mark.get(kind) == name for kind, name in names.items())
+    if os.environ.get("TORCHELASTIC_RUN_ID") == "none" and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0":
+        names.pop("torchrun", None)
+    same = isinstance(mark, dict) and mark.get(COMMAND) == _command()
+    return same and any(mark.get(kind) == name for kind, name in names.items())
+
+
+def _command() -> str:
+    """A digest of the words of the command."""
+    return hashlib.sha256(json.dumps(sys.argv[1:]).encode()).hexdigest()

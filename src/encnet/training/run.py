@@ -43,7 +43,7 @@ from encnet.training.network import build_model
 from encnet.training.own_resolution import at_own_resolution
 from encnet.training.position import Position, Resumed
 from encnet.training.recipes import CONFIG_FILE, load_run_config, save_config
-from encnet.training.restarts import JobMark
+from encnet.training.restarts import mark_run
 from encnet.training.resuming import changed_config, differences, flat, record, require_same_batch
 from encnet.training.run_folder import (
     check_lock,
@@ -119,11 +119,13 @@ def resume(folder: str | Path, **changes: Any) -> Path:
     """
     folder = Path(folder)
     dataset, before = load_run_config(folder / CONFIG_FILE)
-    check_lock(folder)
+    if is_first_process():  # which takes the lock, perhaps before the others are here
+        check_lock(folder)
     position = Position.of(folder)
     config = changed_config(before, flat(changes), position, folder)
     if reason := position.complete(config):
-        say(f"{folder} is complete: {reason}")
+        if is_first_process():
+            say(f"{folder} is complete: {reason}")
         return folder / BEST_MODEL
     if position.file is not None and position.file.damage and is_first_process():
         say(f"{position.file.damage}; resumes from {position.file.path}, step {position.step}")
@@ -201,7 +203,7 @@ def _prepare_and_train(
     start = StartOfSchedule(not changes.keys().isdisjoint(("epochs", "steps")), partial(console.print, soft_wrap=True))
     trainer.callbacks.append(start)  # pyright: ignore[reportAttributeAccessIssue]
     if resumed is None:
-        trainer.callbacks += [FirstBatches(folder), JobMark(folder)]  # pyright: ignore[reportAttributeAccessIssue]
+        trainer.callbacks.append(FirstBatches(folder))  # pyright: ignore[reportAttributeAccessIssue]
     if resumed is None and trainer.is_global_zero:
         for line in filter(None, (index.origin, *(f"note: {note}" for note in (*index.notes, *report.notes())))):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -212,6 +214,7 @@ def _prepare_and_train(
         if not index.source.is_default:
             console.print(f"photographs: {index.source}", markup=False, highlight=False)
         remove_run(folder)
+        mark_run(folder)  # before all other files, so that a restart knows them however early it comes
         write_check_page(index, report, folder / CHECK_PAGE, config.data.long_side)
         if config.initial:
             console.print(
