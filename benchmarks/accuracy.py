@@ -58,10 +58,10 @@ def benchmark_accuracy(
     number of steps follows from it, so that other programs on the machine do not matter.
 
     Finished runs are not repeated, so the command can be interrupted, and repeated with more seeds or networks. A file
-    RUN.json in the folder accuracy_DATASET is all that it needs of a finished run; RUN.csv is the run's log.
+    RUN.json in the folder accuracy_DATASET_RECIPE is all that it needs of a finished run; RUN.csv is the run's log.
 
     Args:
-        folder: where a folder for each run, accuracy_DATASET.json and .png are written.
+        folder: where a folder for each run, accuracy_DATASET_RECIPE.json and .png are written.
         dataset: folder of a data set with the splits train and val.
         recipe: name or file of the recipe.
         minutes: budgets.
@@ -80,10 +80,11 @@ def benchmark_accuracy(
     for name in networks:
         require(name in CHANGES, "networks", repr(name), f"one of {', '.join(CHANGES)}")
     rival_heads.register()
-    folder, index = Path(folder), read_dataset(dataset)
+    index = read_dataset(dataset)
+    results = Path(folder) / f"accuracy_{index.name}_{Path(recipe).stem}.json"
 
     def place(name: str, budget: float, seed: int) -> Path:
-        return folder / f"accuracy_{index.name}" / f"{name.replace(' ', '_')}-{budget:g}min-{seed}"
+        return results.with_suffix("") / f"{name.replace(' ', '_')}-{budget:g}min-{seed}"
 
     runs = [
         _result(index, place(name, budget, seed), name, recipe, budget, seed)
@@ -102,11 +103,10 @@ def benchmark_accuracy(
         "repeats": repeats,
     }
     report = {"setting": setting, "machine": machine(), "runs": runs, "speeds": speeds}
-    path = folder / f"accuracy_{index.name}.json"
-    write_text(path, json.dumps(report, indent=2) + "\n")
-    write_picture(report, path.with_suffix(".png"))
+    write_text(results, json.dumps(report, indent=2) + "\n")
+    write_picture(report, results.with_suffix(".png"))
     Console(width=150).print(table(report))
-    return path
+    return results
 
 
 def _result(index: DatasetIndex, place: Path, name: str, recipe: str, minutes: float, seed: int) -> dict[str, Any]:

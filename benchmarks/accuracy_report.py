@@ -74,7 +74,7 @@ def section(report: Mapping[str, Any]) -> tuple[str, str]:
     minutes = ",".join(f"{number:g}" for number in setting["minutes"])
     images = setting["images"]
     return (
-        f"Accuracy for the minutes, {setting['dataset']}",
+        f"Accuracy for the minutes, {setting['dataset']}, recipe {setting['recipe']}",
         f"`python -m benchmarks accuracy --dataset DATASET --recipe {setting['recipe']} --minutes [{minutes}]"
         f"{networks} --seeds {setting['seeds']}`: {images['train']} images to train, {images['val']} to validate; the"
         " same backbone, weights, augmentation, loss, optimiser and schedule, and the same minutes of processor time"

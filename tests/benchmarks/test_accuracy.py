@@ -44,15 +44,19 @@ def test_finished_trainings_are_not_repeated(tmp_path: Path, monkeypatch: pytest
         assert 0 < run["mean_iou"] < 1 and 0 <= run["boundary_f"] <= 1
         assert run["steps"] >= 1 and run["images_per_second"] > 0
         assert run["settings"]["loss"]["jaccard_weight"] == 1.0  # the recipe's
-        weights = tmp_path / "out/accuracy_scenes" / f"{run['network'].replace(' ', '_')}-0.02min-0/last.safetensors"
+        weights = tmp_path / "out/accuracy_scenes_camvid_lite0" / f"{run['network'].replace(' ', '_')}-0.02min-0/last.safetensors"
         assert run["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
         assert weights.parent.with_name(f"{weights.parent.name}.csv").read_text().startswith("epoch,")
     assert all(speed > 0 for speeds in first["speeds"].values() for speed in speeds.values())
     monkeypatch.setattr(accuracy, "train", lambda *_, **__: pytest.fail("trained again"))
     again = accuracy.benchmark_accuracy(tmp_path / "out", scenes, "camvid_lite0", **arguments)
     assert json.loads(again.read_text()) == first
+    record = path.with_suffix("") / "encnet-0.02min-0.json"
+    changed = json.loads(record.read_text())
+    changed["settings"]["optimizer"]["lr"] = 1.0
+    record.write_text(json.dumps(changed))
     with pytest.raises(InputError, match=r"encnet-0.02min-0.json is the result of a run with .* now; delete it"):
-        accuracy.benchmark_accuracy(tmp_path / "out", scenes, "own_data_small", **arguments)
+        accuracy.benchmark_accuracy(tmp_path / "out", scenes, "camvid_lite0", **arguments)
 
 
 def test_wrong_arguments_are_refused(tmp_path: Path) -> None:

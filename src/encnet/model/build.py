@@ -33,7 +33,7 @@ def build_parts(options: ModelOptions, num_classes: int, pretrained: str | os.Pa
     Args:
         options: options of the network.
         num_classes: number of classes, 1 to 65535.
-        pretrained: weights of the backbone: None (random), "timm" (downloaded), "package" (efficientnet_lite0), or the
+        pretrained: weights of the backbone: None (random), "timm" (downloaded), "package" (Lite0 and Lite2), or the
             path of a weights file.
 
     Raises:

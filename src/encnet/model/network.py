@@ -70,8 +70,8 @@ class Network(nn.Module):
         Args:
             options: options of the network.
             num_classes: number of classes, 1 to 65535.
-            pretrained: weights of the backbone: None (random), "timm" (downloaded), "package" (efficientnet_lite0), or
-                the path of a weights file.
+            pretrained: weights of the backbone: None (random), "timm" (downloaded), "package" (Lite0 and Lite2), or the
+                path of a weights file.
             variant: name of the variant for the checkpoint.
 
         Raises:

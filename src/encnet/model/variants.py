@@ -38,6 +38,14 @@ def encnet_lite0(**changes: Any) -> ModelOptions:
     return ModelOptions.of({**numbers, **changes}, "encnet_lite0")
 
 
+def encnet_lite2(**changes: Any) -> ModelOptions:
+    """EfficientNet-Lite2 with the head of :func:`encnet_lite0`: a deeper network for CPUs, a quarter slower.
+
+    Its ImageNet weights are in a Python package too.
+    """
+    return encnet_lite0(**{"backbone": "tf_efficientnet_lite2", **changes})
+
+
 def encnet_resnet18(**changes: Any) -> ModelOptions:
     """ResNet-18, for small experiments; head of 256 channels."""
     numbers = {"backbone": "resnet18", "head_channels": 256, "aux_channels": 64}
@@ -105,6 +113,7 @@ VARIANTS: dict[str, Callable[..., ModelOptions]] = {
     for variant in (
         encnet_tiny,
         encnet_lite0,
+        encnet_lite2,
         encnet_resnet18,
         encnet_resnet50,
         encnet_resnet101,

@@ -71,7 +71,8 @@ class ModelConfig(ModelChanges):
     variant: str = "encnet_lite0"
     """The variant to build."""
     pretrained: str | None = None
-    """Initial weights of the backbone: none, "timm" (downloaded), "package" (encnet_lite0), or the path of a file."""
+    """Initial weights of the backbone: none, "timm" (downloaded), "package" (encnet_lite0 and encnet_lite2), or the
+    path of a file."""
     scale_context: bool = False
     """When predicting, scale the sums of the Encoding layer over an image to the size of a training crop."""
 
