@@ -104,7 +104,8 @@ def benchmark_accuracy(
     }
     report = {"setting": setting, "machine": machine(), "runs": runs, "speeds": speeds}
     write_text(results, json.dumps(report, indent=2) + "\n")
-    write_picture(report, results.with_suffix(".png"))
+    if len(networks) * len(minutes) > 1:  # one point compares nothing
+        write_picture(report, results.with_suffix(".png"))
     Console(width=150).print(table(report))
     return results
 

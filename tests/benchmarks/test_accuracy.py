@@ -44,7 +44,8 @@ def test_finished_trainings_are_not_repeated(tmp_path: Path, monkeypatch: pytest
         assert 0 < run["mean_iou"] < 1 and 0 <= run["boundary_f"] <= 1
         assert run["steps"] >= 1 and run["images_per_second"] > 0
         assert run["settings"]["loss"]["jaccard_weight"] == 1.0  # the recipe's
-        weights = tmp_path / "out/accuracy_scenes_camvid_lite0" / f"{run['network'].replace(' ', '_')}-0.02min-0/last.safetensors"
+        folder = path.with_suffix("") / f"{run['network'].replace(' ', '_')}-0.02min-0"
+        weights = folder / "last.safetensors"
         assert run["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
         assert weights.parent.with_name(f"{weights.parent.name}.csv").read_text().startswith("epoch,")
     assert all(speed > 0 for speeds in first["speeds"].values() for speed in speeds.values())

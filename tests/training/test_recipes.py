@@ -35,7 +35,15 @@ PUBLISHED = [
     "pascal_context_resnet50",
     "voc_resnet101",
 ]
-OWN = ["camvid32", "camvid_lite0", "camvid_lite0_15min", "own_data_large", "own_data_small", "scenes_tiny"]
+OWN = [
+    "camvid32",
+    "camvid_lite0",
+    "camvid_lite0_15min",
+    "camvid_lite2",
+    "own_data_large",
+    "own_data_small",
+    "scenes_tiny",
+]
 
 
 def comment(name: str) -> str:
