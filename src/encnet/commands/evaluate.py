@@ -141,7 +141,7 @@ def run(arguments: Any) -> int:
             samples = index.split(arguments.split)[: arguments.limit]
             scored = kept.read(index, dict(enumerate(samples)))  # others may have come further meanwhile
             scores = {place: image.score(index.labels.names) for place, image in scored.items()}
-            write_files_table(arguments.out, [name_in(index.root, sample.image) for sample in samples], scores)
+            write_files_table(str(arguments.out), [name_in(index.root, sample.image) for sample in samples], scores)
     if not report.missing:
         Terminal().print(report.table())
         if arguments.out is not None:
