@@ -54,7 +54,7 @@ def comment(name: str) -> str:
 
 def test_all_recipes_are_listed() -> None:
     assert list_recipes() == sorted(PUBLISHED + OWN)
-    assert len(list_recipes()) == 19
+    assert len(list_recipes()) == 20
 
 
 @pytest.mark.parametrize("name", list_recipes())
