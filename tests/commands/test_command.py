@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from encnet.commands.command import (
 from encnet.commands.words import with_underscores
 from encnet.system.errors import InputError
 from encnet.system.processes import ProcessDied
+from encnet.system.signals import Stopped
 
 
 @dataclass
@@ -200,3 +202,16 @@ def test_a_folder_that_holds_a_run_names_the_flags(
     error = capsys.readouterr().err
     assert "holds a run already" in error
     assert f"(--resume {tmp_path}, another --out, or --overwrite true)" in error
+
+
+def test_wrong_input_after_a_signal_is_its_consequence(capsys: pytest.CaptureFixture[str]) -> None:
+    """A library took the exception of the signal for an error of its own, which became one of the input."""
+
+    class Export(Shine):
+        def run(self, arguments: Any) -> int:
+            with suppress(Stopped):
+                signal.raise_signal(signal.SIGTERM)
+            raise InputError("this network cannot be written")
+
+    assert run_command("encnet export", Export(), []) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "encnet: stopped by SIGTERM\n"

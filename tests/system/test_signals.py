@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,32 @@ def test_a_signal_raises_and_the_handlers_come_back(number: signal.Signals) -> N
         signal.raise_signal(number)
     assert (stopped.value.number, stopped.value.way_on) == (number, "go on")
     assert signal.getsignal(number) == before
+
+
+def test_a_signal_during_an_import_raises_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "import signal, time\nsignal.raise_signal(signal.SIGTERM)\ntime.sleep(0.2)\ncomplete = True\n"
+    (tmp_path / "a_slow_module.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Stopped) as stopped, raising() as received:  # noqa: PT012 (the signal comes when it comes)
+        module = importlib.import_module("a_slow_module")
+        assert module.complete
+        time.sleep(10)
+    assert stopped.value.number == signal.SIGTERM
+    assert received.stopped is not None
+
+
+def test_a_signal_during_an_import_is_not_sent_to_what_follows_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_quick_module.py").write_text("import signal\nsignal.raise_signal(signal.SIGTERM)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("it came after the command"))
+    try:
+        with raising():
+            importlib.import_module("a_quick_module")
+        time.sleep(0.2)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:

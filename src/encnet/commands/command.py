@@ -14,7 +14,7 @@ from encnet.commands.unused import UNUSED_PROTOCOL, given_values, refuse_unused
 from encnet.commands.words import in_plain_words, nearest, spelled_out, value_first, with_underscores
 from encnet.system.errors import InputError, first_line
 from encnet.system.processes import ProcessDied
-from encnet.system.signals import Stopped, is_first_process, raising
+from encnet.system.signals import Received, Stopped, is_first_process, raising
 from encnet.system.text import say, shortened, shown
 from encnet.system.unwritable import WRITE_ERRORS, unwritable
 
@@ -69,7 +69,7 @@ def run_command(program: str, command: Command, words: list[str]) -> int:
     """
     with raising() as received:
         try:
-            return _run(program, command, words)
+            return _run(program, command, words, received)
         except Stopped as stopped:
             return _say_stopped(stopped)
         except KeyboardInterrupt:
@@ -80,7 +80,8 @@ def run_command(program: str, command: Command, words: list[str]) -> int:
             return _say_stopped(received.stopped)  # the signal came where a library makes an error of its own of it
 
 
-def _run(program: str, command: Command, words: list[str]) -> int:
+def _run(program: str, command: Command, words: list[str], received: Received) -> int:
+    """:func:`run_command` without its signals; an error after a signal is a consequence of it, and raised as such."""
     flags: list[str] = []
     try:
         parser = make_parser(program, command)
@@ -94,6 +95,8 @@ def _run(program: str, command: Command, words: list[str]) -> int:
         sys.stdout.flush()  # it may be a file on a full disk
         return status
     except InputError as error:
+        if received.stopped is not None:
+            raise received.stopped from error
         say(f"encnet: {shown(with_flag(error, flags), LONGEST)}", error=True)
         return WRONG_INPUT
     except OSError as error:

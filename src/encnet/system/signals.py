@@ -26,6 +26,10 @@ STOP_SIGNALS: tuple[signal.Signals, ...] = tuple(
 WAY_ON: str = "the same command with --resume goes on"
 """What continues work that keeps its results, as a clause."""
 
+_AGAIN = 0.05
+"""Seconds until a signal that came during an import is sent again."""
+_MOST = 400
+"""How often it is sent again: for 20 s, in case that the command itself was started by an import."""
 _SAME = 1.0
 """Seconds after a signal in which others count as the same: some tools send two, or one to a group and to a process."""
 
@@ -63,12 +67,19 @@ class Received:
 def raising() -> Iterator[Received]:
     """In its block, a stop signal raises :class:`Stopped` in the main thread.
 
-    A signal that the process ignores, as ``nohup`` asks for, stays ignored. Does nothing in another thread, as Python
-    handles signals in the main thread only.
+    A signal that the process ignores, as ``nohup`` asks for, stays ignored. One that comes while a module is imported
+    raises after that: in the C++ code of a module that begins, an exception would abort the process. Does nothing in
+    another thread, as Python handles signals in the main thread only.
     """
     received = Received()
+    again: list[threading.Timer] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        if _imports(frame) and len(again) < _MOST:
+            again.append(threading.Timer(_AGAIN, os.kill, (os.getpid(), number)))
+            again[-1].daemon = True
+            again[-1].start()
+            return
         received.stopped = received.stopped or Stopped(number)
         raise Stopped(number)
 
@@ -76,6 +87,8 @@ def raising() -> Iterator[Received]:
     try:
         yield received
     finally:
+        for timer in again:
+            timer.cancel()
         _restore(previous)
 
 
@@ -173,6 +186,15 @@ def is_first_process() -> bool:
     """Whether this is the first process of a job on one or more machines, the one that writes and speaks."""
     names = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")
     return all(os.environ.get(name, "0") == "0" for name in names)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being imported where a signal interrupts Python."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _handled_by(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
