@@ -12,7 +12,7 @@ import pytest
 
 from encnet.system.errors import InputError
 from encnet.system.files import RECORD, replacing, write_text
-from encnet.system.outputs import Records, check_outputs
+from encnet.system.outputs import LONGEST_NAME, Records, check_outputs
 
 
 @pytest.fixture
@@ -186,3 +186,12 @@ def test_files_that_are_not_recorded_are_the_users(folder: Path) -> None:
     assert [path.name for path in (folder / "shared").iterdir()] == ["config.json"]
     with pytest.raises(InputError, match="encnet did not write it"):
         check_outputs([folder / "shared/config.json"])
+
+
+@pytest.mark.parametrize("letter", ["x", "é"])
+def test_names_that_no_file_can_have_are_refused_at_first(letter: str, tmp_path: Path) -> None:
+    longest = letter * ((LONGEST_NAME - 4) // len(letter.encode())) + ".txt"
+    check_outputs([tmp_path / longest], overwrite=True)
+    write_text(tmp_path / longest, "x")
+    with pytest.raises(InputError, match=r"is too long for a file, which has 245 bytes at most; choose a shorter one"):
+        check_outputs([tmp_path / f"{letter * 5}{longest}"], overwrite=True)

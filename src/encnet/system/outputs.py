@@ -13,7 +13,11 @@ from pathlib import Path
 
 from encnet.system.errors import InputError
 from encnet.system.files import RECORD, record_line
+from encnet.system.text import shown
 from encnet.system.unwritable import unwritable
+
+LONGEST_NAME: int = 245
+"""Bytes of a file's name: file systems take 255, and the name of the temporary file has ten more."""
 
 
 class Records:
@@ -54,12 +58,19 @@ def check_outputs(
         argument: name of the argument that holds the place of the output, for the message.
 
     Raises:
-        InputError: a target is an input, a folder, or inside a file; or it exists, encnet did not write it as it is
-            now, and ``overwrite`` is false.
+        InputError: a target is an input, a folder, inside a file, or its name is too long; or it exists, encnet did not
+            write it as it is now, and ``overwrite`` is false.
     """
     targets = list(targets)
     for target in {target.parent: target for target in reversed(targets)}.values():
         _require_folder(target, argument)
+    for target in targets:
+        if len(os.fsencode(target.name)) > LONGEST_NAME:
+            raise InputError(
+                f"the name {shown(target.name, 80)} is too long for a file, which has {LONGEST_NAME} bytes at most;"
+                " choose a shorter one",
+                argument,
+            )
     existing = [target for target in targets if os.path.lexists(target)]
     if not existing:
         return
