@@ -48,9 +48,9 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     real = scoring._segmentations
 
-    def counting(predictor: Any, images: Any, samples: Any) -> Any:
+    def counting(predictor: Any, index: Any, images: Any, samples: Any) -> Any:
         names.extend(sample.image.stem for sample in samples)
-        return real(predictor, images, samples)
+        return real(predictor, index, images, samples)
 
     monkeypatch.setattr(scoring, "_segmentations", counting)
     return names

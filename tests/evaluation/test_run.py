@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,13 @@ def test_the_report_keeps_the_worst_images_with_prediction_and_truth(
         with Image.open(path_of(segmentation.path)) as photograph:
             assert segmentation.image.tobytes() == photograph.convert("RGB").tobytes()
         np.testing.assert_array_equal(truth, np.asarray(Image.open(path_of(segmentation.path).with_suffix(".png"))))
+
+
+def test_a_model_without_names_shows_those_of_the_data(model: EncNet, index: DatasetIndex) -> None:
+    nameless = copy.deepcopy(model)
+    nameless.info.classes = []
+    ((_, (segmentation, _)),) = run(nameless, index, limit=1).worst
+    assert segmentation.names == NAMES
 
 
 def test_progress_goes_to_stderr(model: EncNet, index: DatasetIndex, capsys: pytest.CaptureFixture[str]) -> None:

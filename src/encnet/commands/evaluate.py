@@ -142,13 +142,13 @@ def run(arguments: Any) -> int:
             scored = kept.read(index, dict(enumerate(samples)))  # others may have come further meanwhile
             scores = {place: image.score(index.labels.names) for place, image in scored.items()}
             write_files_table(str(arguments.out), [name_in(index.root, sample.image) for sample in samples], scores)
-    if not report.missing:
-        Terminal().print(report.table())
-        if arguments.out is not None:
-            say(f"wrote {arguments.out}")
     if report.missing:
         total = report.images + report.missing
         say(f"{report.images} of {total} images have scores; the process that scores the last one writes the report")
+    else:
+        Terminal().print(report.table())
+        if arguments.out is not None:
+            say(f"wrote {arguments.out}")
     return say_ledger(account_for(index))
 
 

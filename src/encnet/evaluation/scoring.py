@@ -54,7 +54,7 @@ def score_samples(
         for first, batch in zip(range(0, len(samples), batch_size), loader, strict=True):
             found: dict[int, tuple[Example, Tensor]] = {}
             for places, images, labels in _same_size(batch):
-                segmentations = _segmentations(predictor, images, [samples[first + place] for place in places])
+                segmentations = _segmentations(predictor, index, images, [samples[first + place] for place in places])
                 predicted = torch.from_numpy(for_torch(np.stack([each.labels for each in segmentations])))
                 counts = pixel_counts(predicted, labels, index.labels.num_classes)
                 for place, segmentation, label, count in zip(places, segmentations, labels, counts, strict=True):
@@ -77,7 +77,7 @@ def score_samples(
 def example_of(predictor: Predictor, index: DatasetIndex, sample: Sample) -> Example:
     """The prediction of one sample, with its truth."""
     image, label = _as_seen(predictor, index, [sample])[0]
-    (segmentation,) = _segmentations(predictor, image.permute(1, 2, 0)[None].numpy(), [sample])
+    (segmentation,) = _segmentations(predictor, index, image.permute(1, 2, 0)[None].numpy(), [sample])
     return Example(segmentation, label.numpy())
 
 
@@ -86,14 +86,16 @@ def _as_seen(predictor: Predictor, index: DatasetIndex, samples: Sequence[Sample
     return SegmentationDataset(samples, index.labels, source=index.source, fill=predictor.preprocessing.fill)
 
 
-def _segmentations(predictor: Predictor, images: np.ndarray, samples: Sequence[Sample]) -> list[Segmentation]:
-    """The predictions of the images, (B, H, W, C) uint8, of some samples."""
+def _segmentations(
+    predictor: Predictor, index: DatasetIndex, images: np.ndarray, samples: Sequence[Sample]
+) -> list[Segmentation]:
+    """The predictions of the images, (B, H, W, C) uint8, of some samples, with the names of the data set's classes."""
     labels, presence = predictor.labels(images)
     return [
         Segmentation(
             labels[i],
             None if presence is None else presence[i],
-            predictor.names,
+            index.labels.names,
             predictor.palette,
             picture(as_pixels(image)),
             sample.image,
