@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # pyright: ignore[reportMissingImports]
 
 ROOT = Path(__file__).parents[2]
 BY_MACHINE = {"torch", "torchvision"}
@@ -36,7 +31,7 @@ def test_each_dependency_is_locked_to_a_version_that_is_allowed(locked: dict[str
     checked = 0
     for requirement in needed:
         name = canonicalize_name(requirement.name)
-        if name in BY_MACHINE | {"encnet", "tomli"}:
+        if name in BY_MACHINE | {"encnet"}:
             assert name not in locked
             continue
         assert requirement.specifier.contains(locked[name]), f"{name} {locked[name]}"

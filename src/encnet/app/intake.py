@@ -56,7 +56,7 @@ class Intake:
         try:
             try:
                 content = await asyncio.wait_for(_in_form(counting) if form else counting.body(), self.limits.timeout)
-            except asyncio.TimeoutError as error:
+            except TimeoutError as error:
                 raise RefusedError(
                     f"the file did not arrive within {self.limits.timeout:g} seconds; make it smaller", TOO_SLOW
                 ) from error

@@ -73,7 +73,7 @@ class Service:
         future.add_done_callback(self._ended)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self.limits.timeout)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise RefusedError(
                 f"no result after {self.limits.timeout:g} seconds; send a smaller image, or try again later",
                 TOO_LONG,

@@ -6,12 +6,11 @@ import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from huggingface_hub import ModelCard, ModelHubMixin
 from huggingface_hub.errors import LocalEntryNotFoundError
-from typing_extensions import Self
 
 from encnet.checkpoint.card import WRITTEN_BY_ENCNET, model_card
 from encnet.checkpoint.fit import require_fit

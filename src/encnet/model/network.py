@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from typing_extensions import Self
 
 from encnet.kernels.acceleration import accelerate
 from encnet.model.backbone import Backbone, Stages

@@ -12,9 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any
-
-from typing_extensions import Self
+from typing import Any, Self
 
 from encnet.system.errors import InputError
 
