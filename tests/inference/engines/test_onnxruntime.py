@@ -75,6 +75,10 @@ def test_foreign_and_damaged_files_are_errors(toy_onnx: MakeToy, tmp_path: Path)
     with pytest.raises(InputError, match=r"broken\.onnx cannot be read by ONNX Runtime") as caught:
         open_engine(tmp_path / "broken.onnx")
     assert "\n" not in str(caught.value)
+    no_text = tmp_path / "no_text.onnx"
+    no_text.write_bytes(toy_onnx().read_bytes().replace(b'"toy"', b'"\xb4oy"'))
+    with pytest.raises(InputError, match=r"no_text\.onnx cannot be read by ONNX Runtime \('utf-8' codec"):
+        open_engine(no_text)
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])

@@ -90,6 +90,10 @@ def test_foreign_and_damaged_files_are_errors(toy_xml: MakeToy, toy_onnx: MakeTo
     with pytest.raises(InputError, match=r"broken\.xml cannot be read by OpenVINO") as caught:
         open_engine(tmp_path / "broken.xml")
     assert "\n" not in str(caught.value)
+    no_text = toy_xml()
+    no_text.write_bytes(no_text.read_bytes().replace(b"&quot;toy", b"&quot;\xb4oy"))
+    with pytest.raises(InputError, match=r"toy\.xml cannot be read by OpenVINO \('utf-8' codec"):
+        open_engine(no_text)
     weights = toy_xml().with_suffix(".bin")
     weights.unlink()
     with pytest.raises(InputError, match=r"toy\.xml cannot be read by OpenVINO"):

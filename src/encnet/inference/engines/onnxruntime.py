@@ -40,16 +40,16 @@ class OnnxRuntimeEngine:
         options.log_severity_level = 3  # errors; they also come as exceptions
         try:
             session: Any = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+            metadata = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+            inputs, outputs = ([_port(node) for node in ends] for ends in (session.get_inputs(), session.get_outputs()))
         except Exception as error:  # ONNX Runtime has no error class of its own
             raise InputError(
                 f"{path} cannot be read by ONNX Runtime ({shortened(str(error))}); write it again with `encnet export`"
             ) from error
-        metadata = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if metadata is None:
             raise InputError(f"{path} was not written by encnet; write it with `encnet export CHECKPOINT`")
         self.description: Description = Description.from_json(metadata, path)
         self.precision: str = self.description.precision
-        inputs, outputs = ([_port(node) for node in nodes] for nodes in (session.get_inputs(), session.get_outputs()))
         require_graph(path, inputs, outputs, self.description)
         self._session = session
         self._input, self._shape = inputs[0].name, inputs[0].shape or ()

@@ -54,14 +54,16 @@ class OpenVINOEngine:
             raise InputError(f"OpenVINO does not compute in {precision} on this CPU; choose fp32", "precision")
         try:
             model = core.read_model(self.path)
+            metadata = _metadata(model)
+            inputs, outputs = ([_port(port) for port in ports] for ports in (model.inputs, model.outputs))
         except Exception as error:  # OpenVINO has no error class of its own
             raise InputError(
                 f"{path} cannot be read by OpenVINO ({shortened(str(error))}); write it again with `encnet export`"
             ) from error
-        self.description: Description = Description.from_json(_metadata(model, self.path), path)
-        require_graph(
-            path, [_port(port) for port in model.inputs], [_port(port) for port in model.outputs], self.description
-        )
+        if metadata is None:
+            raise InputError(f"{path} was not written by encnet; write it with `encnet export CHECKPOINT`")
+        self.description: Description = Description.from_json(metadata, path)
+        require_graph(path, inputs, outputs, self.description)
         half = has_bf16 and "bf16" in (precision, self.description.precision)
         self.precision: str = "int8" if self.description.precision == "int8" else "bf16" if half else "fp32"
         settings = {
@@ -88,12 +90,12 @@ class OpenVINOEngine:
         return require_scores(self.path, scores, len(images), self.description)
 
 
-def _metadata(model: openvino.Model, path: os.PathLike[str]) -> str:
+def _metadata(model: openvino.Model) -> str | None:
     """The metadata that `encnet export` wrote; OpenVINO puts the metadata of .onnx files into a section of its own."""
     for key in ([METADATA_KEY], ["framework", METADATA_KEY]):
         if model.has_rt_info(key):
             return str(model.get_rt_info(key).value)
-    raise InputError(f"{path} was not written by encnet; write it with `encnet export CHECKPOINT`")
+    return None
 
 
 def _port(port: Any) -> Port:
