@@ -106,7 +106,7 @@ def test_results_among_the_inputs_are_not_predicted_again(place: Path, capsys: p
     assert predict("photos", "--out", "photos") == 0
     assert contents("photos") == first
     assert capsys.readouterr().out.splitlines() == [
-        "files: 6 found; used: 1 photographs",
+        "files: 6 found; used: 1 photograph",
         "left out: 5 files (.encnet, .encnet-predict, b.json, ...): encnet wrote them; give the files themselves to"
         " use them as inputs",
         "wrote 1 prediction to photos",
@@ -154,7 +154,7 @@ def test_a_photograph_that_pillow_refuses_is_predicted_as_a_raster(
     assert predict("large.png", "--out", "out") == 0
     captured = capsys.readouterr()
     assert "note: large.png has too many pixels for a photograph and is predicted as a raster" in captured.err
-    assert captured.out.splitlines()[0] == "files: 1 found; used: 1 rasters"
+    assert captured.out.splitlines()[0] == "files: 1 found; used: 1 raster"
     with rasterio.open("out/large_labels.tif") as labels:
         assert labels.shape == (70, 90)
 

@@ -137,7 +137,7 @@ def test_other_weights_are_refused_and_a_new_run_replaces_all(place: Path, capsy
     assert predict("--out", "part", "--share", "1/7") == 0
     capsys.readouterr()
     assert predict("--out", "part", "--resume") == 0
-    assert "used: 6 photographs, 1 photographs predicted before" in capsys.readouterr().out
+    assert "used: 6 photographs, 1 photograph predicted before" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("changed", ["m.safetensors", "m.onnx", "m.xml", "m.bin"])

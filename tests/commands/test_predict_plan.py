@@ -161,7 +161,7 @@ def test_further_pages_alone_make_a_plan_incomplete(photos: Path) -> None:
     page = Image.new("RGB", (16, 16))
     page.save("moving.gif", save_all=True, append_images=[Image.new("RGB", (16, 16), (200, 0, 0))])
     plan = make_plan(options(images=["moving.gif"]), no_model)
-    assert plan.finish(plan.kinds)[0] == "files: 1 found; used: 1 photographs"
+    assert plan.finish(plan.kinds)[0] == "files: 1 found; used: 1 photograph"
     assert not plan.complete
     assert make_plan(options(images=["photos"]), no_model).complete
 

@@ -25,6 +25,14 @@ def test_files_are_counted_and_the_first_three_are_named() -> None:
     assert not ledger.complete
 
 
+def test_one_file_is_named_in_the_singular() -> None:
+    ledger = Ledger()
+    for kind in ("photographs", "files of labels", "photographs predicted before", "description"):
+        ledger.use(kind)
+    used = "1 photograph, 1 file of labels, 1 photograph predicted before, 1 description"
+    assert ledger.lines() == [f"files: 4 found; used: {used}"]
+
+
 def test_what_nobody_meant_leaves_the_ledger_complete() -> None:
     ledger = Ledger()
     ledger.leave_out("it is a README", "README.md", meant=False)

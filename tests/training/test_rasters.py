@@ -69,7 +69,7 @@ def test_check_draws_the_raster_and_accounts_for_its_files(way: Path, capsys: py
     index = read_dataset(way / "data")
     assert f"{len(index.split('train'))} in train, {len(index.split('val'))} in val" in printed
     assert "note: rasters are read in 12 windows of up to 32 x 32 pixels" in " ".join(printed.split())
-    assert "1 rasters" in printed and "1 files of labels" in printed
+    assert "1 raster" in printed and "1 file of labels" in printed
     page = (way / "check.html").read_text()
     assert "scenes/north.tif with the windows of its splits outlined" in page
     assert "notes.txt" in printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -71,10 +72,16 @@ class Ledger:
 
     def lines(self) -> list[str]:
         """One line with the numbers of files, and one for each reason, which names the first three files."""
-        used = ", ".join(f"{number} {kind}" for kind, number in self.used.items() if number) or "none"
+        used = ", ".join(_counted(number, kind) for kind, number in self.used.items() if number) or "none"
         lines = [f"files: {self.found} found; used: {used}"]
         for reason, entry in self.left_out.items():
             number = len(entry.names)
             named = ", ".join(entry.names[:NAMED]) + (", ..." if number > NAMED else "")
             lines.append(f"left out: {number} {'file' if number == 1 else 'files'} ({named}): {reason}")
         return lines
+
+
+def _counted(number: int, kind: str) -> str:
+    """``2 files of labels``, ``1 file of labels``."""
+    one = re.sub(r"s( of .*| predicted before)?$", r"\1", kind)
+    return f"{number} {one if number == 1 else kind}"
