@@ -28,6 +28,8 @@ SUBJECTS = {
     "context": "what the context encoding is worth",
     "accuracy": "mean IoU for the same minutes of training, beside a library's decoders and without parts of encnet",
     "reliability": "what becomes of damaged and hostile input of each kind; writes the counts to --page",
+    "fuzz": "readers of files, by inputs that atheris changes, which are kept in --out",
+    "soak": "hours of training, prediction and the page at the same time, with their memory",
     "document": "measures nothing: writes --page from what the others left in --out",
 }
 """Subject -> what it measures."""
@@ -95,7 +97,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--dataset",
         type=str | None,
         default=None,
-        help="data, resolution, averaging, derived, accuracy: folder of a data set; without one, data draws scenes",
+        help="data, resolution, averaging, derived, accuracy, soak: folder of a data set; without one, data and soak"
+        " draw scenes",
     )
     parser.add_argument(
         "--photographs", type=int | None, default=None, help="check: number of photographs; none is 1000"
@@ -117,10 +120,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="tutorial: a Python file that defines ENCNet, which is executed and compared",
     )
     parser.add_argument("--seeds", type=int, default=3, help="context, accuracy: runs of each network")
-    parser.add_argument("--recipe", type=str, default="own_data_small", help="accuracy: recipe of all networks")
     parser.add_argument(
-        "--minutes", type=list[float], default=[15.0], help="accuracy: minutes of training, on all threads, [15,60]"
+        "--recipe", type=str, default="own_data_small", help="accuracy: recipe of all networks; soak: of the training"
     )
+    parser.add_argument("--hours", type=float, default=2.0, help="soak: hours of work")
+    parser.add_argument(
+        "--minutes",
+        type=list[float] | None,
+        default=None,
+        help="accuracy: minutes of training, on all threads, [15,60], none is [15]; fuzz: minutes of all, none is [60]",
+    )
+    parser.add_argument("--targets", type=names, default=None, help="fuzz: readers; none is all")
     parser.add_argument(
         "--networks", type=names, default=None, help="accuracy: networks; none is encnet and the library's decoders"
     )
@@ -132,7 +142,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--page",
         type=str | None,
         default=None,
-        help="document, reliability: the page to write; none is docs/performance.md or docs/reliability.md",
+        help="document, reliability, fuzz, soak: the page to write; none is docs/performance.md or docs/reliability.md",
     )
 
 
@@ -207,11 +217,24 @@ def run(arguments: Any) -> int:
             raise InputError("--dataset is missing; `accuracy` trains on a data set with the splits train and val")
         options = given("recipe", "minutes", "networks", "seeds", "repeats")
         benchmark_accuracy(arguments.out, arguments.dataset, **options)
-    elif arguments.subject == "reliability":
-        from benchmarks.reliability.run import benchmark_reliability
+    elif arguments.subject in ("reliability", "fuzz", "soak"):
+        from benchmarks.reliability.page import write_page
 
         page = arguments.page or "docs/reliability.md"
-        print(f"wrote {benchmark_reliability(page, seed=arguments.seed, **given('kinds', 'number'))}")
+        if arguments.subject == "reliability":
+            from benchmarks.reliability.run import benchmark_reliability
+
+            benchmark_reliability(page, seed=arguments.seed, **given("kinds", "number"))
+        elif arguments.subject == "fuzz":
+            from benchmarks.fuzz.run import benchmark_fuzz
+
+            minutes = {} if arguments.minutes is None else {"minutes": sum(arguments.minutes)}
+            benchmark_fuzz(page, arguments.out, **minutes, **given("targets"))
+        else:
+            from benchmarks.soak import benchmark_soak
+
+            benchmark_soak(page, **given("hours", "dataset", "recipe"))
+        print(f"wrote {write_page(page)}")
     else:
         from benchmarks.document import write_document
 

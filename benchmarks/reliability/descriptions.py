@@ -28,7 +28,7 @@ MEMORY = GIGABYTES
 LINES = 9
 """Lines of a refusal: the progress of reading, and up to some problems with what to do about each."""
 
-_DOCUMENT: dict[str, Any] = {
+DOCUMENT: dict[str, Any] = {
     "name": "garden",
     "labels": "value",
     "classes": [
@@ -43,7 +43,7 @@ _DOCUMENT: dict[str, Any] = {
         "val": {"images": "images", "labels": "labels", "list": "val.txt"},
     },
 }
-_COLOURS: dict[str, Any] = {
+COLOURS: dict[str, Any] = {
     "labels": "color",
     "classes": [{"name": "lawn", "color": [0, 0, 0]}, {"name": "path", "color": [1, 1, 1], "colors": [[2, 2, 2]]}],
     "label_suffix": "",
@@ -53,7 +53,7 @@ _COLOURS: dict[str, Any] = {
     "orientation": "upright",
     "splits": {"train": {"images": "images", "labels": "labels"}},
 }
-_SHARES: dict[str, Any] = {"classes": ["lawn", "path", "pond"], "ignore": 255}
+SHARES: dict[str, Any] = {"classes": ["lawn", "path", "pond"], "ignore": 255}
 _NAMES = (
     *("[/red]", "[bold]x[/bold]", "\x1b[2J\x1b[31mx", "a\nb", "a\rb", "\x00", "\u202egpj", "\x9b31m", "é", "日本", " "),
     *(
@@ -76,7 +76,7 @@ _NAMES = (
     ),
 )
 """Names that can harm a terminal, a path or a pattern."""
-_TEXTS = (
+TEXTS = (
     "",
     " ",
     "\ufeff",
@@ -115,7 +115,7 @@ def prepare(folder: Path) -> None:
         label = rng.integers(0, 3, (4, 5)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
         Image.fromarray(label).save(folder / f"data/labels/{number}.png")
     (folder / "data/val.txt").write_text("1.png\n2.png\n", encoding="utf-8")
-    _write(folder, _DOCUMENT)
+    _write(folder, DOCUMENT)
 
 
 def case(rng: random.Random, folder: Path) -> Case:
@@ -123,7 +123,7 @@ def case(rng: random.Random, folder: Path) -> Case:
     if way < 0.55:
         what = _changed_document(rng, folder)
     elif way < 0.75:
-        text = rng.choice(_TEXTS)
+        text = rng.choice(TEXTS)
         encoding = rng.choice(("utf-8", "utf-8", "utf-8", "utf-16", "utf-32"))
         (folder / "data/dataset.yaml").write_bytes(text.encode(encoding, "surrogatepass"))
         what = f"the text {text[:40]!r} as {encoding}"
@@ -140,7 +140,7 @@ def case(rng: random.Random, folder: Path) -> Case:
 
 def _changed_document(rng: random.Random, folder: Path) -> str:
     """Writes a description with one value changed; returns what was done."""
-    document = dict(rng.choice((_DOCUMENT, _DOCUMENT, _COLOURS, _SHARES)))
+    document = dict(rng.choice((DOCUMENT, DOCUMENT, COLOURS, SHARES)))
     if rng.random() < 0.3:
         number = rng.randrange(len(document["classes"]))
         classes = list(document["classes"])
@@ -169,12 +169,12 @@ def _hostile_names(rng: random.Random, folder: Path) -> str:
         with (folder / "data/val.txt").open("ab") as lines:
             lines.write(f"{name}\n".encode("utf-8", "surrogatepass"))
     else:
-        splits = {split: dict(keys) for split, keys in _DOCUMENT["splits"].items()}
+        splits = {split: dict(keys) for split, keys in DOCUMENT["splits"].items()}
         if place == "split":
             splits[name] = splits.pop("train")
         else:
             splits["val"][place] = name
-        _write(folder, {**_DOCUMENT, "splits": splits})
+        _write(folder, {**DOCUMENT, "splits": splits})
     return f"{place} named {name[:40]!r}"
 
 

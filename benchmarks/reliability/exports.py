@@ -27,7 +27,7 @@ LINES = 6
 _HEIGHT, _WIDTH = 32, 40
 _CORNERS = [2, 3, 30, 3, 25, 28]
 _RUNS = {"size": [_HEIGHT, _WIDTH], "counts": [100, 50, _HEIGHT * _WIDTH - 150]}
-_COCO: dict[str, Any] = {
+COCO: dict[str, Any] = {
     "images": [{"id": n, "file_name": f"{n}.png", "height": _HEIGHT, "width": _WIDTH} for n in (1, 2)],
     "categories": [{"id": 1, "name": "lawn", "supercategory": ""}, {"id": 2, "name": "path", "supercategory": ""}],
     "annotations": [
@@ -37,7 +37,7 @@ _COCO: dict[str, Any] = {
     ],
 }
 _POINTS = [[2, 3], [30, 3], [25, 28]]
-_LABELME: dict[str, Any] = {
+LABELME: dict[str, Any] = {
     "version": "5.5.0",
     "flags": {},
     "shapes": [
@@ -52,7 +52,7 @@ _LABELME: dict[str, Any] = {
 }
 _SIZES = {"original_width": _WIDTH, "original_height": _HEIGHT, "image_rotation": 0}
 _BOX = {"x": 10, "y": 10, "width": 30, "height": 20, "rotation": 5}
-_LABEL_STUDIO: list[Any] = [
+LABEL_STUDIO: list[Any] = [
     {
         "id": 1,
         "data": {"image": "/data/upload/3/0a1b2c3d-1.png"},
@@ -77,7 +77,7 @@ _LABEL_STUDIO: list[Any] = [
         ],
     }
 ]
-_CVAT = """<?xml version="1.0" encoding="utf-8"?>
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
 <annotations><meta><task><labels><label><name>lawn</name><color>#5ab43c</color></label>
 <label><name>path</name><color>#000000</color></label></labels></task></meta>
 <image id="0" name="1.png" width="40" height="32">
@@ -108,7 +108,7 @@ _TEXTS = (
     "&#x1b;",
     "é",
 )
-_YOLO = "0 0.05 0.1 0.75 0.1 0.6 0.9\n1 0.5 0.5 0.9 0.5 0.7 0.9\n"
+YOLO = "0 0.05 0.1 0.75 0.1 0.6 0.9\n1 0.5 0.5 0.9 0.5 0.7 0.9\n"
 
 
 def prepare(folder: Path) -> None:
@@ -142,7 +142,7 @@ def _json(document: Any, file: str) -> Callable[[random.Random, Path], str]:
 
 
 def _cvat(rng: random.Random, root: Path) -> str:
-    text, way = _CVAT, rng.random()
+    text, way = CVAT, rng.random()
     if way < 0.15:
         head = rng.choice(_ENTITIES)
         text = text.replace("<annotations>", f"{head}<annotations>", 1).replace("lawn", "&x9;")
@@ -163,7 +163,7 @@ def _cvat(rng: random.Random, root: Path) -> str:
 
 def _yolo(rng: random.Random, root: Path) -> str:
     names: Any = {"path": ".", "train": "images/train", "names": {0: "lawn", 1: "path"}}
-    what, lines = "", _YOLO
+    what, lines = "", YOLO
     if rng.random() < 0.5:
         words = lines.split(" ")
         place = rng.randrange(len(words))
@@ -181,9 +181,9 @@ def _yolo(rng: random.Random, root: Path) -> str:
 
 
 _TOOLS: dict[str, Callable[[random.Random, Path], str]] = {
-    "coco": _json(_COCO, "coco.json"),
-    "labelme": _json(_LABELME, "1.json"),
-    "label_studio": _json(_LABEL_STUDIO, "export.json"),
+    "coco": _json(COCO, "coco.json"),
+    "labelme": _json(LABELME, "1.json"),
+    "label_studio": _json(LABEL_STUDIO, "export.json"),
     "cvat": _cvat,
     "yolo": _yolo,
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.reliability.attempt import GIGABYTES, SECONDS
+from benchmarks.reliability.attempt import GIGABYTES
 from benchmarks.reliability.kinds import KINDS, kind, whole
 from encnet.system.checks import require
 from encnet.system.files import write_text
@@ -32,13 +32,11 @@ OUTCOMES: dict[str, str] = {
 
 def benchmark_reliability(
     page: str | Path, kinds: Sequence[str] = KINDS, number: int | None = None, seed: int = 0
-) -> Path:
-    """Tries hostile input, and writes a page with the counts and a file KIND.json with each failure beside it.
-
-    Kinds that are not tried keep the counts that the folder beside the page has of them.
+) -> None:
+    """Tries hostile input, and writes a file KIND.json with the counts and each failure beside the page.
 
     Args:
-        page: the Markdown file; the JSON goes to a folder of its name.
+        page: Markdown file of the reliability page; the JSON goes to the folder of its name.
         kinds: of :data:`benchmarks.reliability.kinds.KINDS`.
         number: cases of each kind; None tries as many as each kind asks for.
         seed: seed of the cases.
@@ -56,8 +54,6 @@ def benchmark_reliability(
         Console().print(f"{kind(name).TITLE}: {report['counts']}", highlight=False)
         for failure in report["failures"]:
             print(f"  {failure['index']} {failure['case']}: {failure['outcome']}: {failure['message']}")
-    write_text(page, page_of(page.with_suffix("")), recorded=False)
-    return page
 
 
 def tried(name: str, seed: int, number: int) -> list[dict[str, Any]]:
@@ -100,41 +96,3 @@ def report_of(name: str, seed: int, number: int, results: Sequence[dict[str, Any
         "counts": {outcome: len(results) if outcome == "tried" else counts[outcome] for outcome in OUTCOMES},
         "failures": [result for result in results if result["outcome"] not in ("refused", "accepted")],
     }
-
-
-def page_of(folder: Path) -> str:
-    """The page as Markdown, from the JSON files in a folder."""
-    reports = [
-        json.loads(path.read_text(encoding="utf-8")) for path in map(folder.joinpath, _files()) if path.is_file()
-    ]
-    headings = ["input", *OUTCOMES.values()]
-    rows = [[kind(report["kind"]).TITLE, *map(str, report["counts"].values())] for report in reports]
-    lines = [
-        "# Reliability",
-        "",
-        "Written by `python -m benchmarks reliability`. But for signals and requests, each case is an input that is",
-        f"damaged or hostile in one place, made from a seed; it may take {GIGABYTES:g} GB of memory and {SECONDS}",
-        "seconds. Wanted is one sentence that says what is wrong, exit status 2, and no file left behind; some cases",
-        "are odd but sound, and are accepted.",
-        "",
-        _row(headings),
-        _row(["---", *["--:"] * len(OUTCOMES)]),
-        *map(_row, rows),
-        "",
-    ]
-    for report in reports:
-        module = kind(report["kind"])
-        number, seed = report["number"], report["seed"]
-        lines += [
-            f"- {module.TITLE} (`python -m benchmarks reliability --kinds [{report['kind']}] --number {number} --seed"
-            f" {seed}`): {module.MEANING}",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _files() -> list[str]:
-    return [f"{name}.json" for name in KINDS]
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

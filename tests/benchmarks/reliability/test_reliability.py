@@ -10,7 +10,8 @@ import pytest
 from benchmarks.reliability import attempt
 from benchmarks.reliability.attempt import outcome
 from benchmarks.reliability.kinds import KINDS, WHOLE, Case, kind
-from benchmarks.reliability.run import OUTCOMES, benchmark_reliability, page_of, report_of
+from benchmarks.reliability.page import page_of, write_page
+from benchmarks.reliability.run import OUTCOMES, benchmark_reliability, report_of
 from encnet.system.errors import InputError
 
 
@@ -55,6 +56,23 @@ def test_counts_and_failures_are_written(tmp_path: Path) -> None:
     page = page_of(tmp_path)
     assert "| checkpoints | 2 | 1 | 0 | 0 | 0 | 1 |" in page
     assert "--kinds [checkpoints] --number 2 --seed 3" in page
+    assert "## Fuzzing" not in page
+
+
+def test_the_page_tells_of_fuzzing_and_of_hours_of_work(tmp_path: Path) -> None:
+    reader = {"meaning": "CVAT's XML", "minutes": 2.5, "tried": 700, "kept": 40, "findings": ["KeyError-cvat-3"]}
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page/fuzz.json").write_text(json.dumps({"readers": {"cvat": {**reader, "died": 1}}}))
+    part = {"done": 90, "failed": 0, "status": 143, "ended": True, "before": 800.0, "after": 808.0}
+    ended = {**part, "ended": False, "status": 2, "after": None}
+    parts = {"training": part, "prediction": ended, "page": part}
+    (tmp_path / "page/soak.json").write_text(
+        json.dumps({"hours": 2, "dataset": "camvid", "recipe": "own_data_small", "parts": parts})
+    )
+    page = write_page(tmp_path / "page.md").read_text()
+    assert "| CVAT's XML | 2.5 | 700 | 40 | 1 | 1 |" in page
+    assert "| training | 90 | 0 | 800 MB | 808 MB | +1.0 % | yes |" in page
+    assert "| prediction | 90 | 0 | 800 MB |  |  | no |" in page
 
 
 def test_unknown_kinds_and_numbers_are_refused(tmp_path: Path) -> None:
