@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from encnet.system.progress import progress_bar
+from encnet.system.progress import progress_bar, shown_step
 
 
 def run_task(visible: bool) -> bool:
@@ -26,3 +26,11 @@ def test_invisible_bar_writes_nothing(capsys: pytest.CaptureFixture[str]) -> Non
     assert run_task(visible=False)
     captured = capsys.readouterr()
     assert (captured.out, captured.err.strip()) == ("", "")
+
+
+@pytest.mark.parametrize("visible", [True, False])
+def test_a_step_is_one_line_where_there_is_no_terminal(visible: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    with shown_step("tracing [/red]\x1b", visible):
+        captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == ("tracing [/red]\\x1b ...\n" if visible else "")

@@ -6,7 +6,7 @@ import copy
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,8 +29,7 @@ from encnet.system.checks import require
 from encnet.system.errors import InputError, first_line
 from encnet.system.files import record, staging
 from encnet.system.outputs import check_outputs
-from encnet.system.progress import progress_bar
-from encnet.system.terminal import Terminal
+from encnet.system.progress import progress_bar, shown_step
 from encnet.system.unwritable import refusal
 
 PARITY: str = ".parity.json"
@@ -105,9 +104,9 @@ def export_model(
     metadata = _metadata(Description.of(model, precision))
     images = [read_calibration_image(path, model.info, size) for path in calibration]
     with _staged(out) as staged:
-        with _step(progress, "tracing the network"):
+        with shown_step("tracing the network", progress):
             program = trace(ExportWrapper(model, labels, winograd and target.winograd), size)
-        with _step(progress, f"writing {out.name}"):
+        with shown_step(f"writing {out.name}", progress):
             try:
                 target.write(program, staged, metadata, images if precision == "int8" else (), progress)
             except Exception as error:  # a backbone of timm may need operations that the format does not have
@@ -230,8 +229,3 @@ def _staged(out: Path) -> Iterator[Path]:
             record(file, out.with_name(file.name))
         for file in files:
             file.replace(out.with_name(file.name))
-
-
-def _step(progress: bool, text: str) -> AbstractContextManager[Any]:
-    """Shows a step without a known length on standard error."""
-    return Terminal(stderr=True).status(text) if progress else nullcontext()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
@@ -27,3 +30,16 @@ def progress_bar(visible: bool = True) -> Progress:
     """
     columns = _Description(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     return Progress(*columns, console=Terminal(stderr=True), disable=not visible)
+
+
+def shown_step(text: str, visible: bool = True) -> AbstractContextManager[Any]:
+    """Shows a step without a known length while it runs, on standard error; where that is no terminal, as one line.
+
+    Args:
+        text: what is being done.
+        visible: False shows nothing.
+    """
+    console = Terminal(stderr=True)
+    if visible and not console.is_terminal:
+        console.print(f"{text} ...", soft_wrap=True, highlight=False)
+    return console.status(text) if visible and console.is_terminal else nullcontext()
