@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fuzz.corpus import FOLDER, keep, kept
 from encnet.system.checks import require
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
@@ -25,7 +26,11 @@ _START = 90  # seconds that a reader may take until it is fuzzed, and to end
 
 
 def benchmark_fuzz(
-    page: str | Path, folder: str | Path, minutes: float = 60.0, targets: Sequence[str] | None = None
+    page: str | Path,
+    folder: str | Path,
+    minutes: float = 60.0,
+    targets: Sequence[str] | None = None,
+    archives: Path = FOLDER,
 ) -> None:
     """Fuzzes readers with atheris, each for its part of the minutes, and writes the counts to fuzz.json.
 
@@ -34,10 +39,11 @@ def benchmark_fuzz(
 
     Args:
         page: Markdown file of the reliability page; fuzz.json goes to the folder of its name.
-        folder: fuzz/TARGET/corpus in it gets the inputs that reach new lines, from which the next run starts;
-            fuzz/TARGET/findings those that end badly.
+        folder: fuzz/TARGET/corpus in it gets the inputs that reach new lines, fuzz/TARGET/findings those that end
+            badly.
         minutes: of these readers together.
         targets: of :data:`benchmarks.fuzz.targets.TARGETS`; None is all.
+        archives: folder of the archives of such inputs, from which fuzzing starts, and to which it adds.
 
     Raises:
         InputError: an argument is out of its range, or atheris is not installed.
@@ -56,7 +62,9 @@ def benchmark_fuzz(
     readers = json.loads(report.read_text(encoding="utf-8"))["readers"] if report.is_file() else {}
     with progress_bar() as bar:
         for name in bar.track(targets, description="readers"):
-            counts = _fuzzed(name, seconds, Path(folder, "fuzz", name).resolve())
+            place = Path(folder, "fuzz", name).resolve()
+            counts = _fuzzed(name, seconds, place, kept(name, archives))
+            keep(name, place / "corpus", archives)
             readers[name] = {"meaning": TARGETS[name].meaning, "minutes": round(seconds / 60, 2), **counts}
             if counts["findings"] or counts["died"]:
                 bar.console.print(f"{name}: {counts}", markup=False, highlight=False)
@@ -83,11 +91,13 @@ def section(report: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _fuzzed(name: str, seconds: int, place: Path) -> dict[str, Any]:
-    """Fuzzes a reader; starts it again where an input ended its process."""
+def _fuzzed(name: str, seconds: int, place: Path, first: Sequence[bytes]) -> dict[str, Any]:
+    """Fuzzes a reader, from these inputs on; starts it again where an input ended its process."""
     corpus, findings = place / "corpus", place / "findings"
     for folder in (corpus, findings):
         folder.mkdir(parents=True, exist_ok=True)
+    for number, content in enumerate(first):
+        (corpus / f"kept-{number}").write_bytes(content)
     deadline, tried, died = time.monotonic() + seconds, 0, 0
     while (left := round(deadline - time.monotonic())) > 0 and died < 20:
         words = [sys.executable, "-m", "benchmarks.fuzz.attempt", name, str(left), str(corpus), str(findings)]

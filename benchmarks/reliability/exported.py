@@ -22,6 +22,7 @@ from benchmarks.reliability.kinds import Case
 from benchmarks.reliability.sound import IMAGE, small_model, write_image
 from encnet.export.run import export_model
 from encnet.inference.engines.description import METADATA_KEY
+from encnet.inference.engines.seal import unsealed
 
 TITLE = "exported files"
 MEANING = (
@@ -65,7 +66,7 @@ def _description(rng: random.Random, folder: Path) -> tuple[str, Path]:
         helper.set_model_props(model, {METADATA_KEY: text})
         onnx.save(model, path)
     elif path.suffix == ".xml":
-        before = path.read_text(encoding="utf-8")
+        before = unsealed(path.read_bytes()).decode()
         start = before.index(f"<{METADATA_KEY} value=")
         end = before.index("/>", start)
         path.write_text(f"{before[:start]}<{METADATA_KEY} value={quoteattr(text)} {before[end:]}", encoding="utf-8")
@@ -187,6 +188,9 @@ def _program(rng: random.Random, folder: Path) -> tuple[str, Path]:
 def _bytes(rng: random.Random, folder: Path) -> tuple[str, Path]:
     suffix = rng.choice((*_SUFFIXES, ".bin"))
     path = folder / f"model{suffix}"
+    sealed = folder / f"model{'.xml' if suffix == '.bin' else suffix}"
+    if rng.random() < 0.5:  # as a file that another program wrote
+        sealed.write_bytes(unsealed(sealed.read_bytes()))
     name, content = damaged(path.read_bytes(), rng, rng.choice((None, 2000)))
     if rng.random() < 0.1:
         name, content = "junk", str(junk(rng)).encode(errors="replace")

@@ -22,6 +22,7 @@ from encnet.export.program import TRACED, trace
 from encnet.export.wrapper import ExportWrapper
 from encnet.inference.engines import open_engine
 from encnet.inference.engines.description import METADATA_KEY, Description
+from encnet.inference.engines.seal import seal
 from encnet.inference.image_memory import require_image_fits
 from encnet.inference.preprocessing import Preprocessing
 from encnet.model.info import ModelInfo
@@ -109,6 +110,7 @@ def export_model(
         with shown_step(f"writing {out.name}", progress):
             try:
                 target.write(program, staged, metadata, images if precision == "int8" else (), progress)
+                seal(staged)
             except Exception as error:  # a backbone of timm may need operations that the format does not have
                 refused = refusal(error, {staged: out})
                 if refused is not None:

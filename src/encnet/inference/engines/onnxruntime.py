@@ -12,6 +12,7 @@ import onnxruntime
 from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.engines.engine import Scores, require_file, require_size
 from encnet.inference.engines.graph import Port, cannot_run, require_graph, require_scores
+from encnet.inference.engines.seal import require_unbroken
 from encnet.system.cores import available_cores
 from encnet.system.errors import InputError
 from encnet.system.text import shortened
@@ -33,6 +34,7 @@ class OnnxRuntimeEngine:
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
         self.path: Path = require_file(path)
+        require_unbroken(self.path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or available_cores()
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL

@@ -12,6 +12,7 @@ from encnet.inference.engines.description import METADATA_KEY, Description
 from encnet.inference.engines.engine import Precision, Scores, require_file, require_size
 from encnet.inference.engines.graph import Port, cannot_run, require_graph, require_scores
 from encnet.inference.engines.openvino_core import openvino_core
+from encnet.inference.engines.seal import require_unbroken
 from encnet.inference.engines.telemetry import no_telemetry
 from encnet.system.cores import available_cores
 from encnet.system.errors import InputError
@@ -42,6 +43,7 @@ class OpenVINOEngine:
 
     def __init__(self, path: str | os.PathLike[str], precision: Precision = "fp32", threads: int | None = None) -> None:
         self.path: Path = require_file(path)
+        require_unbroken(self.path)
         if precision == "bf16" and self.path.suffix.lower() == ".onnx":
             raise InputError(
                 f"{path} must run in fp32, because .onnx files contain convolutions for which bf16 is too coarse;"
