@@ -140,6 +140,20 @@ def test_other_weights_are_refused_and_a_new_run_replaces_all(place: Path, capsy
     assert "used: 6 photographs, 1 photograph predicted before" in capsys.readouterr().out
 
 
+def test_a_photograph_that_replaces_another_is_predicted_also_if_it_is_older(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict("--out", "part") == 0
+    Image.new("RGB", (40, 24)).save("older.png")
+    os.utime("older.png", (1e9, 1e9))
+    Path("older.png").replace("photos/a.png")
+    capsys.readouterr()
+    assert predict("--out", "part", "--resume") == 0
+    assert "used: 1 photograph, 6 photographs predicted before" in capsys.readouterr().out
+    with Image.open("part/a.png") as label:
+        assert label.size == (40, 24)
+
+
 @pytest.mark.parametrize("changed", ["m.safetensors", "m.onnx", "m.xml", "m.bin"])
 def test_the_weights_are_all_files_of_the_model(tmp_path: Path, changed: str) -> None:
     for name in ("m.safetensors", "m.onnx", "m.xml", "m.bin"):

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from encnet.data import dataset
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.labels import LabelSet
 from encnet.data.tensors import SampleKey, SegmentationDataset, load_sample
@@ -140,6 +141,11 @@ def test_samples_without_label_maps_are_refused_at_once(tmp_path: Path) -> None:
         SegmentationDataset([sample], LABELS)
     with pytest.raises(InputError, match=r"a\.png has no label map"):
         load_sample(sample, LABELS)
+
+
+def test_a_sample_is_the_same_from_the_module_without_pytorch(samples: list[Sample]) -> None:
+    for first, second in zip(dataset.load_sample(samples[0], LABELS), load_sample(samples[0], LABELS), strict=True):
+        assert first.equal(second)
 
 
 def test_an_index_beyond_the_end_is_an_error(samples: list[Sample]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from listing import visible
+from PIL import Image
 
 import encnet
 from encnet.checkpoint.encnet import EncNet
@@ -59,6 +60,15 @@ def test_explain_writes_a_page_and_arrays(
 def test_explain_takes_a_folder_of_images(checkpoint: Path, photographs: Path, tmp_path: Path) -> None:
     assert main(["explain", str(checkpoint), str(photographs), "--out", str(tmp_path / "out")]) == 0
     assert visible(tmp_path / "out") == ["explanation.html"]
+
+
+def test_pages_that_are_not_explained_are_told(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = [Image.new("RGB", (32, 32), color) for color in ("red", "green", "blue")]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    assert main(["explain", str(checkpoint), str(tmp_path / "scan.tif"), "--out", str(tmp_path / "out")]) == 1
+    assert "left out: 2 further pages or frames" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,17 @@ def test_a_georeference_beside_a_tiff_counts(tmp_path: Path, georeference: Calla
     assert kind_of(path, lambda: FOUR) == "raster"
 
 
+@pytest.mark.parametrize("georeference", [write_world_file, write_sidecar])
+def test_a_georeference_beside_a_tiff_of_three_bands_counts(
+    tmp_path: Path, georeference: Callable[[Path], None]
+) -> None:
+    Image.new("RGB", (7, 5)).save(tmp_path / "a.tif")
+    (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset><Metadata/></PAMDataset>")
+    assert kind_of(tmp_path / "a.tif") == "image"
+    georeference(tmp_path / "a.tif")
+    assert kind_of(tmp_path / "a.tif") == "raster"
+
+
 def test_a_very_large_tiff_and_one_without_rasterio_are_rasters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,24 @@ def test_one_file_is_named_in_the_singular() -> None:
     assert ledger.lines() == [f"files: 4 found; used: {used}"]
 
 
+def test_pages_after_the_first_are_left_out() -> None:
+    ledger = Ledger()
+    ledger.use("photographs", 2)
+    ledger.leave_out_pages("a.png", 0)
+    assert ledger.complete
+    ledger.leave_out_pages("scan.tif", 1)
+    last = "only the first of a file is used; save each as a file of its own"
+    assert ledger.lines() == [
+        "files: 2 found; used: 2 photographs",
+        f"left out: 1 further page or frame (scan.tif): {last}",
+    ]
+    assert not ledger.complete
+    other = Ledger()
+    other.leave_out_pages("film.gif", 3)
+    ledger.merge(other)
+    assert ledger.lines()[1] == f"left out: 4 further pages or frames (scan.tif, film.gif): {last}"
+
+
 def test_what_nobody_meant_leaves_the_ledger_complete() -> None:
     ledger = Ledger()
     ledger.leave_out("it is a README", "README.md", meant=False)

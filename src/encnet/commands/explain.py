@@ -59,6 +59,7 @@ def run(arguments: Any) -> int:
     from encnet.explanation.run import explain
     from encnet.explanation.use import codeword_use
     from encnet.inference import Predictor, expand_inputs, output_stems
+    from encnet.inference.kinds import further_pages
     from encnet.system.checks import require
     from encnet.system.files import encoded, replacing_together
     from encnet.system.ledger import Ledger
@@ -101,6 +102,8 @@ def run(arguments: Any) -> int:
         dead = ", ".join(map(str, use.dead.tolist())) or "none"
         say(f"dead codewords, which no image of {use.name} gives a tenth of an equal share of its pixels: {dead}")
     ledger.use("photographs", len(paths))
+    for path in paths:
+        ledger.leave_out_pages(str(path), further_pages(path))
     for line in ledger.lines():
         say(line)
     say(f"wrote {page}{' and the arrays beside it' if arguments.arrays else ''}")

@@ -40,7 +40,8 @@ def predicted_before(folder: Path, results: Mapping[Path, Iterable[Path]]) -> se
 
     def done(file: Path) -> bool:
         try:
-            changed = max(file.stat().st_mtime_ns, settings.stat().st_mtime_ns)
+            # A photograph that replaces another may be older; only its place in the folder is new then.
+            changed = max(file.stat().st_mtime_ns, file.stat().st_ctime_ns, settings.stat().st_mtime_ns)
             return all(records.wrote(path) and path.stat().st_mtime_ns >= changed for path in results[file])
         except OSError:
             return False

@@ -20,7 +20,7 @@ from encnet.inference.segmentation import result_files
 from encnet.inference.stems import output_stems, renamed_note
 from encnet.system.checks import require
 from encnet.system.errors import InputError
-from encnet.system.ledger import NAMED, Ledger
+from encnet.system.ledger import Ledger
 from encnet.system.outputs import check_outputs
 
 PLURALS: dict[Kind, str] = {"image": "photographs", "video": "videos", "raster": "rasters"}
@@ -63,8 +63,6 @@ class Plan:
     """File -> stem of the names of its results."""
     ledger: Ledger
     """The files that were found and are not used."""
-    pages: dict[Path, int] = field(default_factory=dict)
-    """File -> number of its pages or frames after the first, which are not predicted."""
     bands: dict[Path, tuple[int, int, int]] = field(default_factory=dict)
     """Photograph that is predicted as a raster, because Pillow refuses its number of pixels -> bands to use."""
     results: dict[Path, list[Path]] = field(default_factory=dict)
@@ -89,7 +87,7 @@ class Plan:
         return notes if renamed is None else [*notes, renamed]
 
     def finish(self, predicted: Iterable[Path]) -> list[str]:
-        """Completes the ledger, and returns its lines and one about further pages, if there are any.
+        """Completes the ledger, and returns its lines.
 
         Args:
             predicted: the files with results; there was an error message about each of the others.
@@ -102,14 +100,7 @@ class Plan:
         self.ledger.leave_out("they are of other shares", *others, meant=False)
         failed = [str(path) for path in self.to_predict(*PLURALS) if path not in predicted]
         self.ledger.leave_out("they cannot be predicted; the errors above say why", *failed)
-        lines = self.ledger.lines()
-        if self.pages:
-            names = ", ".join(map(str, [*self.pages][:NAMED])) + (", ..." if len(self.pages) > NAMED else "")
-            lines.append(
-                f"left out: {sum(self.pages.values())} further pages or frames ({names}): only the first of a file is"
-                " predicted; save each as a file of its own"
-            )
-        return lines
+        return self.ledger.lines()
 
     def fate(self, path: Path, done: Collection[Path]) -> str:
         """What became of a file, in a word or two, if the files ``done`` have their results."""
@@ -118,7 +109,7 @@ class Plan:
     @property
     def complete(self) -> bool:
         """Whether nothing was left out that the user probably meant."""
-        return self.ledger.complete and not self.pages
+        return self.ledger.complete
 
 
 def make_plan(arguments: Any, source: Callable[[], ImageSource]) -> Plan:
@@ -149,9 +140,7 @@ def make_plan(arguments: Any, source: Callable[[], ImageSource]) -> Plan:
     written += [result for path in plan.to_predict(*PLURALS) for result in results[path]]
     check_outputs(written, [arguments.checkpoint, *paths], arguments.overwrite)
     for path in plan.of_kind("image", "raster"):
-        pages = further_pages(path)
-        if pages:
-            plan.pages[path] = pages
+        ledger.leave_out_pages(str(path), further_pages(path))
     if arguments.raster is None:
         for path in plan.of_kind("raster"):
             bands = None if path.suffix.lower() in (".tif", ".tiff") else photograph_bands(path)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from encnet.data.labels import LabelSet
 from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
+
+if TYPE_CHECKING:
+    from torchvision import tv_tensors
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 """The usual splits, in their usual order."""
@@ -69,3 +72,12 @@ class DatasetIndex:
         if name not in self.splits:
             raise InputError(f"{self.root} has no split '{name}'; its splits are {', '.join(self.splits) or 'none'}")
         return self.splits[name]
+
+
+def load_sample(
+    sample: Sample, labels: LabelSet, source: ImageSource = PHOTOGRAPHS
+) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
+    """A sample as tensors: :func:`encnet.data.tensors.load_sample`, which needs PyTorch."""
+    from encnet.data import tensors
+
+    return tensors.load_sample(sample, labels, source)

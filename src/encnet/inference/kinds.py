@@ -19,6 +19,7 @@ from encnet.system.errors import InputError
 RASTER_PIXELS: int = 89_478_485
 """A TIFF with more pixels is a raster; Pillow warns about images of this size."""
 _GEOREFERENCE = frozenset({33550, 33922, 34264, 34735})  # TIFF tags: scale, tie points, transformation, geographic keys
+_WORLD_FILES = (".tfw", ".TFW", ".tifw", ".tiffw", ".wld")
 
 Kind = Literal["image", "video", "raster"]
 """Kinds of prediction."""
@@ -27,8 +28,9 @@ Kind = Literal["image", "video", "raster"]
 def kind_of(path: Path, source: Callable[[], ImageSource] | None = None) -> Kind:
     """The kind of prediction of a file, by its suffix and its header.
 
-    A TIFF is a raster if it is georeferenced or has more than :data:`RASTER_PIXELS` pixels. If Pillow cannot read it,
-    because it has four bands or 16-bit colour for example, it is a raster too, unless the model's source reads it.
+    A TIFF is a raster if it is georeferenced, also by a file beside it, or has more than :data:`RASTER_PIXELS` pixels.
+    If Pillow cannot read it, because it has four bands or 16-bit colour for example, it is a raster too, unless the
+    model's source reads it.
     Another image is a raster if Pillow refuses it for its number of pixels, and rasterio is installed and reads it as a
     photograph.
 
@@ -50,7 +52,7 @@ def kind_of(path: Path, source: Callable[[], ImageSource] | None = None) -> Kind
                 if not tiff:
                     return "image"
                 tags: dict[int, object] = dict(getattr(image, "tag_v2", {}))
-                georeferenced = not _GEOREFERENCE.isdisjoint(tags)
+                georeferenced = not _GEOREFERENCE.isdisjoint(tags) or _has_placing_file(path)
                 return "raster" if georeferenced or image.width * image.height > RASTER_PIXELS else "image"
     except Image.DecompressionBombError:
         return "raster" if tiff or photograph_bands(path) is not None else "image"
@@ -77,6 +79,16 @@ def _described(path: Path) -> ImageFacts:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as above
         return describe_image(path)
+
+
+def _has_placing_file(path: Path) -> bool:
+    """Whether a file beside a TIFF places it: a world file, or GDAL's metadata with a transformation."""
+    if any(path.with_suffix(suffix).is_file() for suffix in _WORLD_FILES):
+        return True
+    try:
+        return b"<GeoTransform>" in Path(f"{path}.aux.xml").read_bytes()
+    except OSError:
+        return False
 
 
 def _is_moderate(path: Path) -> bool:

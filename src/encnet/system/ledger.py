@@ -27,10 +27,12 @@ class Ledger:
     Attributes:
         used: what files were used as ("photographs", "label maps", "annotation files") -> number of files.
         left_out: reason -> files.
+        pages: file -> number of its pages or frames after the first, which alone is used.
     """
 
     used: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, LeftOut] = field(default_factory=dict)
+    pages: dict[str, int] = field(default_factory=dict)
 
     def use(self, kind: str, number: int = 1) -> None:
         """Counts files that are used.
@@ -54,11 +56,17 @@ class Ledger:
             entry.names += names
             entry.meant = meant
 
+    def leave_out_pages(self, name: str, number: int) -> None:
+        """Counts the pages or frames of a used file after its first, which are left out; none if ``number`` is 0."""
+        if number:
+            self.pages[name] = number
+
     def merge(self, other: Ledger) -> None:
         """Adds the files of another ledger to this one."""
         self.used.update(other.used)
         for reason, entry in other.left_out.items():
             self.leave_out(reason, *entry.names, meant=entry.meant)
+        self.pages |= other.pages
 
     @property
     def found(self) -> int:
@@ -67,18 +75,27 @@ class Ledger:
 
     @property
     def complete(self) -> bool:
-        """Whether no file was left out that the user probably meant."""
-        return not any(entry.meant for entry in self.left_out.values())
+        """Whether no file and no page was left out that the user probably meant."""
+        return not self.pages and not any(entry.meant for entry in self.left_out.values())
 
     def lines(self) -> list[str]:
-        """One line with the numbers of files, and one for each reason, which names the first three files."""
+        """One line with the numbers of files, and one for each reason and for pages, which names three files."""
         used = ", ".join(_counted(number, kind) for kind, number in self.used.items() if number) or "none"
         lines = [f"files: {self.found} found; used: {used}"]
         for reason, entry in self.left_out.items():
             number = len(entry.names)
-            named = ", ".join(entry.names[:NAMED]) + (", ..." if number > NAMED else "")
-            lines.append(f"left out: {number} {'file' if number == 1 else 'files'} ({named}): {reason}")
+            lines.append(f"left out: {number} {'file' if number == 1 else 'files'} ({_named(entry.names)}): {reason}")
+        if self.pages:
+            number = sum(self.pages.values())
+            lines.append(
+                f"left out: {number} further {'page or frame' if number == 1 else 'pages or frames'}"
+                f" ({_named(list(self.pages))}): only the first of a file is used; save each as a file of its own"
+            )
         return lines
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def _counted(number: int, kind: str) -> str:
