@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from label_files import low_bits
+from label_files import high_bits, low_bits
 from PIL import Image
 
 from encnet.data.binary_masks import read_mask
@@ -136,3 +136,9 @@ def test_a_jpeg_and_a_missing_file_are_refused(tmp_path: Path) -> None:
         read_mask(tmp_path / "mask.jpg")
     with pytest.raises(InputError, match=r"no\.png"):
         read_mask(tmp_path / "no.png")
+
+
+def test_a_mask_of_16_bits_per_channel_is_not_read_as_empty(tmp_path: Path) -> None:
+    (tmp_path / "mask.png").write_bytes(high_bits(SHAPE[..., None].repeat(3, axis=2)))
+    with pytest.raises(InputError, match=r"mask\.png has 3 bands of uint16"):
+        read_mask(tmp_path / "mask.png")

@@ -66,6 +66,8 @@ def test_modes_of_pillow(tmp_path: Path, mode: str, suffix: str, facts: ImageFac
 def test_a_png_of_16_bits_and_three_bands_is_not_taken_for_8_bits(tmp_path: Path) -> None:
     facts = describe_image(write_bands(tmp_path / "a.png", np.ones((5, 7, 3), np.uint16)))
     assert (facts.bands, facts.dtype, facts.mode) == (3, "uint16", "")
+    facts = describe_image(write_bands(tmp_path / "b.png", np.ones((5, 7, 2), np.uint16)))
+    assert (facts.bands, facts.dtype, facts.mode, facts.alpha) == (1, "uint16", "", True)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])

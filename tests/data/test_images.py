@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from label_files import high_bits
 from PIL import Image
 
-from encnet.data.images import as_photograph, open_image
+from encnet.data.images import as_photograph, open_image, open_label_map
 from encnet.data.source import read_image
 from encnet.system.errors import InputError
 
@@ -92,3 +93,15 @@ def test_too_many_pixels_are_an_error(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(InputError, match=r"a\.png has more than 2000 pixels, .* `encnet predict --raster true`"):
         open_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(("channels", "kind"), [(2, "1 band of uint16 and alpha"), (3, "3 bands of uint16")])
+def test_a_label_map_whose_low_bytes_would_be_dropped_is_an_error(tmp_path: Path, channels: int, kind: str) -> None:
+    (tmp_path / "a.png").write_bytes(high_bits(np.full((3, 4, channels), 2)))
+    with pytest.raises(InputError, match=rf"the label map .*a\.png has {kind}, of which only the upper 8 bits"):
+        open_label_map(tmp_path / "a.png")
+
+
+def test_a_grey_label_map_of_16_bits_keeps_its_values(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(high_bits(np.array([[[2], [500]]])))
+    assert np.asarray(open_label_map(tmp_path / "a.png")).tolist() == [[2, 500]]

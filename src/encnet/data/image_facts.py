@@ -93,9 +93,10 @@ def facts_of(image: Image.Image) -> ImageFacts:
     if image.format == "TIFF" and tags is not None:
         return _tiff_facts(tags, image.mode)
     tiles = getattr(image, "tile", ())
-    if image.format == "PNG" and tiles and str(tiles[0][3]) in ("RGB;16B", "RGBA;16B", "LA;16B"):
-        # Pillow would drop the low byte of each number.
-        return ImageFacts(image.size, len(image.mode.rstrip("A")), "uint16", alpha=image.mode.endswith("A"))
+    raw_mode = str(tiles[0][3]) if image.format == "PNG" and tiles else ""
+    if raw_mode in ("RGB;16B", "RGBA;16B", "LA;16B"):
+        # Pillow would drop the low byte of each number, and gives grey with alpha the mode RGBA.
+        return ImageFacts(image.size, 1 if raw_mode.startswith("L") else 3, "uint16", alpha="A" in raw_mode)
     return mode_facts(image)
 
 

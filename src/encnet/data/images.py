@@ -56,9 +56,15 @@ def open_label_map(path: str | Path) -> Image.Image:
     """The decoded label map in the mode it is stored in, turned upright by its EXIF orientation.
 
     Raises:
-        InputError: as :func:`open_image`; or the file was compressed with losses, which changes labels at edges.
+        InputError: as :func:`open_image`; the file was compressed with losses, which changes labels at edges; or it has
+            16 bits per channel, of which Pillow would drop 8.
     """
-    image = open_image(path)
+    image, facts = open_described(path)
+    if facts.dtype == "uint16" and not facts.mode:
+        raise InputError(
+            f"the label map {path} has {facts}, of which only the upper 8 bits of each number would be read; save it as"
+            " a grey image of 8 or 16 bits, or with 8 bits per channel"
+        )
     if image.format == "JPEG" or (image.format == "WEBP" and not _is_lossless_webp(path)):
         raise InputError(
             f"the label map {path} is a lossy {image.format}, whose compression has changed labels at the edges of"

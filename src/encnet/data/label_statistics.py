@@ -14,7 +14,7 @@ from encnet.data.images import open_label_map
 from encnet.data.raw_labels import VALUE_MODES, is_grey, palette_colors, read_colors, read_values
 from encnet.system.errors import InputError
 
-VERSION: str = "1"
+VERSION: str = "2"
 """Version of cached statistics."""
 
 MAX_LEVELS: int = 4096

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from label_files import high_bits
 from labelled_exports import label_maps, zipped
 from PIL import Image
 
@@ -230,6 +231,14 @@ def test_a_damaged_mask_is_left_out_and_masks_of_objects_are_named(tmp_path: Pat
     assert "masks of objects; masks of classes are used" in objects
     assert "left out: 1 file (JPEGImages/p1.jpg)" in photographs
     assert not imported.ledger.complete
+
+
+def test_a_mask_of_16_bits_per_channel_is_left_out(tmp_path: Path) -> None:
+    source = export(tmp_path / "cvat", {stem: rgb(indices) for stem, indices in INDICES.items()})
+    (source / "SegmentationClass/p1.png").write_bytes(high_bits(np.full((20, 30, 3), 500)))
+    imported = import_labels(source, tmp_path / "data", val_share=0)
+    assert imported.images == {"train": 2}
+    assert "(SegmentationClass/p1.png): it has 3 bands of uint16" in imported.ledger.lines()[1]
 
 
 @pytest.mark.parametrize(

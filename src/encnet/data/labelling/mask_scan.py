@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from encnet.data.class_indices import IGNORE, NARROW_CLASSES, counts_up, ignored_value
-from encnet.data.images import open_image
+from encnet.data.images import open_label_map
 from encnet.data.labelling.annotations import counted
 from encnet.data.labelling.class_table import CLASS_NAMES, LABELMAP, ClassTable
 from encnet.data.palette import Color
@@ -80,7 +80,7 @@ def scan_masks(masks: Iterable[Path], root: Path) -> ClassTable:
     found: set[int] = set()
     for path in masks:
         try:
-            image = open_image(path)
+            image = open_label_map(path)
         except InputError:
             continue
         encoding = "value" if image.mode in VALUE_MODES else "color"

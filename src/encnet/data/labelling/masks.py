@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from encnet.data.images import open_image
+from encnet.data.images import open_label_map
 from encnet.data.labelling.annotations import (
     AnnotatedImage,
     Annotations,
@@ -141,7 +141,8 @@ class _Export:
                 continue
             except (InputError, ValueError) as error:  # ValueError: a colour image whose classes are values
                 self.errors.append(InputError(f"{mask}: {error}; save it as the other masks"))
-                self.ledger.leave_out(str(error).replace(f"{mask}", "it"), name)
+                reason = str(error).replace(f"the label map {mask}", "it").replace(f"{mask}", "it")
+                self.ledger.leave_out(reason, name)
                 continue
             file, read = f"{stem}{photograph.suffix}", partial(read_bytes, photograph)
             self.images.append(AnnotatedImage(file, read, size, areas, splits.get(stem), name))
@@ -168,7 +169,7 @@ class _Export:
 
     def _areas(self, mask: Path, name: str) -> tuple[tuple[int, int], tuple[Area, ...]]:
         """(height, width) of a mask, and an area for each label in it."""
-        image = open_image(mask)
+        image = open_label_map(mask)
         encoding = encoding_of(image, self.table)
         labels = list(self.table.labels)
         self._positions += [name] if encoding == "position" else []
@@ -193,7 +194,7 @@ class _Export:
 
 
 def _decoded(path: Path, encoding: str) -> np.ndarray:
-    return raw(open_image(path), encoding)
+    return raw(open_label_map(path), encoding)
 
 
 def _stem(line: str, masks: Container[str]) -> str:
