@@ -245,3 +245,13 @@ def test_contradictory_arguments_are_errors(change: dict[str, Any], message: str
     LabelSet(**valid)
     with pytest.raises(InputError, match=message):
         LabelSet(**valid | change)
+
+
+@pytest.mark.parametrize("value", [-1, 70000])
+@pytest.mark.parametrize("undeclared", [None, 0, IGNORE])
+def test_a_value_beyond_16_bits_is_an_error(tmp_path: Path, value: int, undeclared: int | None) -> None:
+    Image.fromarray(np.array([[0, 1], [value, 1]], np.int32)).save(tmp_path / "a.tif")
+    labels = LabelSet(("a", "b"), distinct_palette(2), "value", {0: 0, 1: 1}, undeclared)
+    for read in (labels.read, labels.load):
+        with pytest.raises(InputError, match=rf"a\.tif holds the value {value}, but values are .* 0 to 65535"):
+            read(tmp_path / "a.tif")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from encnet.data.grey_depth import bits_of
 from encnet.data.images import open_label_map
-from encnet.data.raw_labels import VALUE_MODES, is_grey, palette_colors, read_colors, read_values
+from encnet.data.raw_labels import VALUE_MODES, is_grey, palette_colors, read_colors, read_values, require_range
 from encnet.system.errors import InputError
 
 VERSION: str = "2"
@@ -57,9 +57,10 @@ class LabelStatistics:
 
 
 def inspect_label_map(path: Path) -> LabelStatistics:
-    """Reads a label map; a damaged file gives statistics with a ``problem``."""
+    """Reads a label map; a damaged file, or a value out of range, gives a ``problem``."""
     try:
         image = open_label_map(path)
+        require_range(image, path)
     except InputError as error:
         return LabelStatistics("grey", problem=str(error))
     if image.mode == "P":

@@ -111,8 +111,8 @@ class LabelSet:
         is declared. Transparency has no effect. A MATLAB file gives the values of its label matrix.
 
         Raises:
-            InputError: the file cannot be read, it is a colour image and classes are declared by value, or both
-                readings of its grey levels are declared.
+            InputError: the file cannot be read, it is a colour image and classes are declared by value, a value is not
+                in 0-65535, or both readings of its grey levels are declared.
         """
         if isinstance(path, DerivedLabels):
             return path.values()

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from encnet.data.raw_labels import LARGEST_VALUE
 from encnet.system.errors import InputError, first_line
 
 MATLAB_SUFFIX = ".mat"
-
-_LARGEST = 2**16 - 1
 
 
 def read_matlab_labels(path: str | Path) -> np.ndarray:
@@ -37,6 +36,6 @@ def read_matlab_labels(path: str | Path) -> np.ndarray:
         raise InputError(f"{path} holds neither LabelMap nor GTcls.Segmentation, so no label map; replace the file")
     labels = np.asarray(labels)
     is_matrix = labels.ndim == 2 and labels.dtype.kind in "iu" and labels.size > 0
-    if not is_matrix or labels.min() < 0 or labels.max() > _LARGEST:
-        raise InputError(f"the label map in {path} is not a matrix of integers in 0-{_LARGEST}; replace the file")
+    if not is_matrix or labels.min() < 0 or labels.max() > LARGEST_VALUE:
+        raise InputError(f"the label map in {path} is not a matrix of integers in 0-{LARGEST_VALUE}; replace the file")
     return labels.astype(np.int32)

@@ -18,6 +18,9 @@ VALUE_MODES: frozenset[str] = frozenset({"1", "L", "LA", "P", "I;16", "I;16B", "
 COLOR_MODES: frozenset[str] = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 """Pillow modes whose pixels have a colour; that of the grey level v is (v, v, v)."""
 
+LARGEST_VALUE: int = 2**16 - 1
+"""The largest value of a label map."""
+
 BYTE_MODES: frozenset[str] = frozenset({"L", "P"})
 """Pillow modes with one byte per pixel: decoding the 256 levels decodes the image."""
 
@@ -78,11 +81,26 @@ def unpack_color(packed: int) -> Color:
 
 
 def require_values(image: Image.Image, path: str | Path) -> None:
-    """Raises InputError if an image of the file ``path`` does not hold values."""
+    """Raises InputError if an image of the file ``path`` does not hold values, or one that is not in 0-65535."""
     if image.mode not in VALUE_MODES and not (image.mode in ("RGB", "RGBA") and is_grey(image)):
         raise InputError(
             f"the label map {path} is a {image.mode} image, but the classes are declared by value;"
             " save it as a grey or palette PNG, or declare the classes by colour (`labels: color`)"
+        )
+    require_range(image, path)
+
+
+def require_range(image: Image.Image, path: str | Path) -> None:
+    """Raises InputError if an image of the file ``path`` holds a value that is not in 0-65535, as nodata often is."""
+    if image.mode != "I":  # other modes hold no such value
+        return
+    extremes = image.getextrema()
+    wrong = [value for value in extremes if isinstance(value, int | float) and not 0 <= value <= LARGEST_VALUE]
+    if wrong:
+        raise InputError(
+            f"the label map {path} holds the value {wrong[0]:.0f}, but values are whole numbers from 0 to"
+            f" {LARGEST_VALUE}; give these pixels a value that no class has, such as 255, and list it under `ignore` in"
+            " dataset.yaml"
         )
 
 

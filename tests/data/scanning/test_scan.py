@@ -454,3 +454,15 @@ def test_many_label_maps_are_read_with_a_bar(
     monkeypatch.setattr("encnet.data.scanning.scan._SLOW", 6 if shown else 7)
     read_dataset(root)
     assert bool(re.search(r"reading label maps +\S+ 6/6 ", capsys.readouterr().err)) == shown
+
+
+def test_a_label_map_with_a_value_out_of_range_is_named(tmp_path: Path) -> None:
+    root = write(tmp_path / "data", bands(0, 1), bands(0, 1))
+    nodata = with_pixels(bands(0, 1, dtype=np.int32), -9999, (0, 0))
+    Image.fromarray(nodata).save(root / "labels/1.tif")
+    (root / "labels/1.png").unlink()
+    index = read_dataset(root)
+    assert index.labels.names == ("class_0", "class_1")
+    (problem,) = check_dataset(index, cache=tmp_path / "cache").problems
+    assert problem.file == root / "labels/1.tif"
+    assert "labels/1.tif holds the value -9999" in problem.message
