@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from band_files import rasterio, write_bands
 from label_files import high_bits
 from PIL import Image
 
@@ -105,3 +106,28 @@ def test_a_label_map_whose_low_bytes_would_be_dropped_is_an_error(tmp_path: Path
 def test_a_grey_label_map_of_16_bits_keeps_its_values(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(high_bits(np.array([[[2], [500]]])))
     assert np.asarray(open_label_map(tmp_path / "a.png")).tolist() == [[2, 500]]
+
+
+@pytest.mark.parametrize("suffix", ["tif", "gif"])
+def test_a_label_map_of_several_pages_is_an_error(tmp_path: Path, suffix: str) -> None:
+    pages = [Image.fromarray(np.full((8, 9), value, np.uint8)) for value in (1, 2, 3)]
+    pages[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=pages[1:])
+    with pytest.raises(InputError, match=rf"the label map .*a\.{suffix} has 3 pages, of which only the first would"):
+        open_label_map(tmp_path / f"a.{suffix}")
+
+
+def test_overviews_are_no_pages_of_a_label_map(tmp_path: Path) -> None:
+    values = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
+    path = write_bands(tmp_path / "a.tif", values[..., None], transform=rasterio.Affine(1, 0, 5, 0, -1, 5))
+    with rasterio.open(path, "r+") as raster:
+        raster.build_overviews([2, 4])
+    assert np.array_equal(np.asarray(open_label_map(path)), values)
+
+
+def test_a_label_map_with_jpeg_compression_in_a_tiff_is_an_error(tmp_path: Path) -> None:
+    image = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    image.save(tmp_path / "a.tif", compression="jpeg")
+    with pytest.raises(InputError, match=r"the label map .*a\.tif is a lossy TIFF"):
+        open_label_map(tmp_path / "a.tif")
+    image.save(tmp_path / "a.tif", compression="tiff_lzw")
+    assert np.array_equal(np.asarray(open_label_map(tmp_path / "a.tif")), np.asarray(image))

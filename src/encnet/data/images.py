@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from encnet.data.image_facts import ImageFacts, facts_of, mode_facts, orientation_of
+from encnet.data.image_facts import ImageFacts, describe_image, facts_of, mode_facts, orientation_of
 from encnet.data.unread import unreadable
 from encnet.system.errors import InputError
 
@@ -18,6 +18,8 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset(
 GREY_BITS = "encnet_grey_bits"
 """Key of ``Image.info`` under which :func:`open_image` keeps :func:`grey_bits`."""
 
+_PAGED = frozenset({"TIFF", "GIF"})  # formats of label maps with several pages or frames
+_LOSSY_TIFF = frozenset({"jpeg", "tiff_jpeg"})  # Pillow's names of such compressions
 _GREY_16_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 
 
@@ -56,8 +58,8 @@ def open_label_map(path: str | Path) -> Image.Image:
     """The decoded label map in the mode it is stored in, turned upright by its EXIF orientation.
 
     Raises:
-        InputError: as :func:`open_image`; the file was compressed with losses, which changes labels at edges; or it has
-            16 bits per channel, of which Pillow would drop 8.
+        InputError: as :func:`open_image`; the file was compressed with losses, which changes labels at edges; it has
+            16 bits per channel, of which Pillow would drop 8; or it has several pages, of which Pillow reads the first.
     """
     image, facts = open_described(path)
     if facts.dtype == "uint16" and not facts.mode:
@@ -65,12 +67,24 @@ def open_label_map(path: str | Path) -> Image.Image:
             f"the label map {path} has {facts}, of which only the upper 8 bits of each number would be read; save it as"
             " a grey image of 8 or 16 bits, or with 8 bits per channel"
         )
-    if image.format == "JPEG" or (image.format == "WEBP" and not _is_lossless_webp(path)):
+    if _is_lossy(image, path):
         raise InputError(
             f"the label map {path} is a lossy {image.format}, whose compression has changed labels at the edges of"
             " areas; export the labels again as PNG"
         )
+    if image.format in _PAGED and (pages := describe_image(path).pages) > 1:
+        raise InputError(
+            f"the label map {path} has {pages} pages, of which only the first would be read; save one page with all"
+            " classes, or each class as a mask of its own (`labels: mask_per_class`)"
+        )
     return image
+
+
+def _is_lossy(image: Image.Image, path: str | Path) -> bool:
+    """Whether an image of the file ``path`` was compressed with losses."""
+    if image.format == "TIFF":
+        return image.info.get("compression") in _LOSSY_TIFF
+    return image.format == "JPEG" or (image.format == "WEBP" and not _is_lossless_webp(path))
 
 
 def _is_lossless_webp(path: str | Path) -> bool:
