@@ -14,6 +14,7 @@ from encnet.data.accounting import account_for
 from encnet.data.band_check import different_images, image_notes
 from encnet.data.dataset import DatasetIndex, Sample
 from encnet.data.findings import Findings, read_findings
+from encnet.data.geo.georeference import displaced_label_maps
 from encnet.data.geo.overlap import overlapping_splits
 from encnet.data.labels import LabelSet
 from encnet.data.near_duplicates import NearDuplicate, near_duplicate_messages, near_duplicates
@@ -106,7 +107,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     Problems: a missing image or label map, a damaged file, an image and a label map of different sizes, undeclared
     values or colours, a label map of the wrong kind, an empty split, images with other bands than most. Warnings: a
     class that never occurs in train, the same image, or almost the same, or the same ground, in two splits that are not
-    ``combined``, masks of two classes that overlap, alpha bands and further pages that are not used.
+    ``combined``, masks of two classes that overlap, label maps on other ground than their photographs, alpha bands and
+    further pages that are not used.
 
     Args:
         index: the data set.
@@ -142,6 +144,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     warnings += _shared_label_maps(index)
     warnings += [Problem(index.root, message) for message in overlapping_masks(index, findings)]
     warnings += [Problem(file, message) for file, message in disagreements(index)]
+    warnings += [Problem(file, message) for file, message in displaced_label_maps(index)]
     facts = {path: finding.facts for path, finding in findings.images.items() if finding.facts is not None}
     problems += [Problem(*different) for different in different_images(facts, index.source)]
     warnings += [Problem(*note) for note in image_notes(facts, index.source)]

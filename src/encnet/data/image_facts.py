@@ -84,6 +84,15 @@ def describe_content(file: BinaryIO) -> ImageFacts:
         return _tiff_facts(first, "")._replace(pages=pages or 1)
 
 
+def tiff_tags(path: str | Path) -> Mapping[int, Any]:
+    """The tags of the first page of a TIFF, by number; empty if the file is no TIFF, is missing or damaged."""
+    try:
+        with Path(path).open("rb") as file:
+            return dict(_directories(file)[0]) if file.read(4) in TIFF_SIGNATURES else {}
+    except Exception:  # readers of damaged headers raise OSError, SyntaxError, ValueError, struct.error, ...
+        return {}
+
+
 def facts_of(image: Image.Image) -> ImageFacts:
     """The facts of an image that Pillow has opened and not decoded yet, except its pages.
 
