@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from encnet.cli import main
+from encnet.system.errors import InputError
 
 served = pytest.mark.skipif(
     importlib.util.find_spec("fastapi") is None, reason="needs FastAPI: pip install 'encnet[app]'"
@@ -25,6 +26,17 @@ def test_a_port_in_use_is_wrong_input(checkpoint: Path, capsys: pytest.CaptureFi
     assert f"cannot listen on 127.0.0.1, port {port}" in error
     assert error.rstrip().endswith("choose another port (--port)")
     assert "Traceback" not in error
+
+
+@served
+def test_the_port_is_taken_before_the_page_is_announced() -> None:
+    from encnet.app.server import _listening
+
+    with _listening("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        with pytest.raises(InputError, match=f"cannot listen on 127.0.0.1, port {port}"):
+            _listening("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(

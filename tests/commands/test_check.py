@@ -114,3 +114,26 @@ def test_a_description_to_edit_is_read_as_the_same_classes(data: Path, capsys: p
     (data / "dataset.yaml").rename("moved.yaml")
     assert main(["check", str(data), "--describe", "moved.yaml"]) == 2
     assert Path("moved.yaml").read_bytes() == written
+
+
+def test_the_description_replaces_neither_an_input_nor_the_page(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "dataset.yaml").unlink()
+    label = next((data / "labels/val").iterdir())
+    before = label.read_bytes()
+    assert main(["check", str(data), "--describe", str(label), "--overwrite", "true"]) == 2
+    assert f"{label} is an input, which is never replaced" in capsys.readouterr().err
+    assert label.read_bytes() == before
+    assert main(["check", str(data), "--out", "c.html", "--describe", "../here/c.html"]) == 2
+    assert "c.html is the page; choose another place for the description" in capsys.readouterr().err
+    assert not files(Path())
+
+
+def test_a_description_waits_for_the_problems_and_one_problem_is_one(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "dataset.yaml").unlink()
+    next((data / "labels/train").iterdir()).unlink()
+    assert main(["check", str(data), "--describe", "d.yaml"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"encnet: 1 problem in {data}; d.yaml is not written before it is mended"
+    assert not Path("d.yaml").exists()

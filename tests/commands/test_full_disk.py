@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -90,3 +92,13 @@ def test_standard_output_may_be_full(inputs: Path, tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(sys, "stdout", output)
         assert main(["check", f"{inputs}/data", "--out", f"{tmp_path}/check.html"]) == 2
     assert "cannot write the standard output or a temporary file: No space left" in errors.getvalue()
+
+
+def test_whoever_reads_the_output_may_stop(inputs: Path, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "encnet", "check", f"{inputs}/data", "--out", f"{tmp_path}/check.html"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    os.close(writer)
+    assert (done.returncode, "Traceback" in done.stderr) == (141, False), done.stderr

@@ -22,6 +22,8 @@ from encnet.app.routes import add_routes
 from encnet.app.service import Service
 from encnet.system.errors import InputError
 
+_WAITING = 2048  # connections that the system holds before they are accepted; uvicorn's number
+
 
 def create_app(service: Service, names: Iterable[str] = (), token: str | None = None) -> ASGIApp:
     """Builds the application.
@@ -85,6 +87,7 @@ def _listening(host: str, port: int) -> socket.socket:
         argument = "port"
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address[0], port, *address[2:]))
+        listener.listen(_WAITING)
     except (OSError, OverflowError, UnicodeError) as error:  # UnicodeError: a name that no host can have
         if listener is not None:
             listener.close()

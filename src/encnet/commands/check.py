@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import WRONG_INPUT, add_overwrite
-from encnet.commands.data_set import say_ledger, say_origin
+from encnet.commands.data_set import files_read, say_ledger, say_origin
 from encnet.system.errors import InputError
-from encnet.system.text import say
+from encnet.system.text import counted, say
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -59,11 +59,13 @@ def run(arguments: Any) -> int:
     index = read_dataset(arguments.dataset, arguments.format)
     page = _page(arguments.out, index.root)
     if page is not None:
-        check_outputs([page], overwrite=arguments.overwrite)
+        check_outputs([page], files_read(index), arguments.overwrite)
     if arguments.describe is not None:
         if index.format != "folder" or (index.root / FILE_NAME).exists():
             raise InputError(f"{index.root} is described already; leave out --describe", "describe")
-        check_outputs([Path(arguments.describe)], overwrite=arguments.overwrite, argument="describe")
+        if page is not None and Path(arguments.describe).resolve() == page.resolve():
+            raise InputError(f"{page} is the page; choose another place for the description", "describe")
+        check_outputs([Path(arguments.describe)], files_read(index), arguments.overwrite, "describe")
     index = with_measured_range(index)
     say_origin(index)
     report = check_dataset(index, progress=True)
@@ -80,7 +82,10 @@ def run(arguments: Any) -> int:
         say(f"wrote {page}")
     if report.problems:
         say_ledger(report.ledger)
-        say(f"encnet: {len(report.problems)} problems in {arguments.dataset}", error=True)
+        number = len(report.problems)
+        mended = "it is" if number == 1 else "they are"
+        waits = f"; {arguments.describe} is not written before {mended} mended" if arguments.describe else ""
+        say(f"encnet: {counted(number, 'problem')} in {arguments.dataset}{waits}", error=True)
         return WRONG_INPUT
     console.print(index.labels.table(), highlight=False)
     console.print(report.table())
@@ -97,7 +102,7 @@ def run(arguments: Any) -> int:
         say(f"{arguments.dataset} is in order: {splits}")
     else:
         left = "" if status == 0 else "files were left out that you probably meant"
-        warned = f"{len(report.warnings)} warnings" if report.warnings else ""
+        warned = counted(len(report.warnings), "warning") if report.warnings else ""
         say(f"{arguments.dataset} can be read: {splits}; {' and '.join(filter(None, (warned, left)))}")
     return status
 

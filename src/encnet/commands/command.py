@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WRONG_INPUT = 2
 INCOMPLETE = 1  # something was left out that the user probably meant
 FAILED = 1  # another process of the command died
+UNREAD = 128 + 13  # whoever read the output has closed it; the status of a command that SIGPIPE ends
 LONGEST: int = 800
 """The most characters of a message; names from a command line or a file can be of any length."""
 
@@ -99,6 +100,9 @@ def _run(program: str, command: Command, words: list[str], received: Received) -
             raise received.stopped from error
         say(f"encnet: {shown(with_flag(error, flags), LONGEST)}", error=True)
         return WRONG_INPUT
+    except BrokenPipeError:  # whoever reads the output wants no more of it, as `head` does
+        _forget_output()
+        return UNREAD
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             name = shown(str(error.filename), 80)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
@@ -70,7 +71,7 @@ def run(arguments: Any) -> int:
         table.add_row(*row)
     Terminal().print(table)
     if converted.backbone is not None:
-        say(f"wrote {out}: initial weights, for --model.backbone {converted.backbone} --model.pretrained {out}")
+        say(f"wrote {out}: initial weights, for --model.backbone {converted.backbone} --model.pretrained {quote(out)}")
     else:
-        say(f"wrote {out}; `encnet predict {out} IMAGES` uses it")
+        say(f"wrote {out}; `encnet predict {quote(out)} IMAGES` uses it")
     return 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from encnet.commands.command import INCOMPLETE
@@ -30,3 +32,13 @@ def say_ledger(ledger: Ledger) -> int:
         for line in ledger.lines():
             say(line)
     return 0 if ledger.complete else INCOMPLETE
+
+
+def files_read(index: DatasetIndex) -> Iterator[Path]:
+    """The folder of a data set, which stands for the files in it, and the files of its samples."""
+    from encnet.data.sample_files import files_of
+
+    yield index.root
+    for samples in index.splits.values():
+        for sample in samples:
+            yield from (file for part in sample if part is not None for file in files_of(part))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_engine, add_overwrite, with_protocol_first
-from encnet.commands.data_set import say_ledger, say_origin
+from encnet.commands.data_set import files_read, say_ledger, say_origin
 from encnet.commands.unused import Unused
 from encnet.system.text import say
 
@@ -191,10 +191,7 @@ def _files(arguments: Any) -> list[Path]:
 
 def _inputs(arguments: Any, index: DatasetIndex) -> Iterator[str | Path]:
     """The files that the command reads."""
-    yield from (arguments.checkpoint, index.root)
-    for samples in index.splits.values():
-        for sample in samples:
-            yield from (file for file in sample if isinstance(file, Path))
+    yield from (arguments.checkpoint, *files_read(index))
 
 
 def _choose_prior(arguments: Any, index: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
@@ -118,7 +119,7 @@ def run(arguments: Any) -> int:
         for line in _scores(arguments.checkpoint, exported, calibration.dataset, arguments.limit):
             say(line)
     names = ", ".join(str(file) for file in exported.files)
-    say(f"wrote {names}; `encnet predict {exported.files[0]} IMAGES` uses it")
+    say(f"wrote {names}; `encnet predict {quote(str(exported.files[0]))} IMAGES` uses it")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from encnet.system.text import say
@@ -95,5 +96,6 @@ def run(arguments: Any) -> int:
     say(f"wrote {imported.root} from {imported.format}: {splits}; classes {', '.join(imported.classes)}")
     for line in imported.ledger.lines():
         say(line)
-    say(f"next: `encnet check {imported.root}` or `encnet train {imported.root}`")
+    folder = quote(str(imported.root))
+    say(f"next: `encnet check {folder}` or `encnet train {folder}`")
     return 0 if imported.ledger.complete else INCOMPLETE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
@@ -140,7 +141,8 @@ def run(arguments: Any) -> int:
         return 0
     say(f"wrote {report_run(best.parent)}: curves, scores and examples")
     status = say_ledger(_ledger(best.parent))
-    say(f"next: `encnet evaluate {best} {dataset or 'DATASET'}` or `encnet predict {best} PHOTOGRAPH`")
+    model, data = quote(str(best)), quote(str(dataset)) if dataset else "DATASET"
+    say(f"next: `encnet evaluate {model} {data}` or `encnet predict {model} PHOTOGRAPH`")
     return status
 
 

@@ -51,6 +51,11 @@ def quoted(value: object, longest: int = 80) -> str:
         return f"a {type(value).__name__}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: "1 area", "2 areas"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def not_a_name(text: str, path: bool = False) -> str | None:
     """Why a text cannot be the name of a class, a split or a file, as the end of a sentence; None if it can.
 
