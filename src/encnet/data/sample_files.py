@@ -27,7 +27,10 @@ def stamp(part: ImageFile | LabelFile) -> str:
         OSError: a file is missing.
     """
     stats = [(path.stat(), path.absolute()) for path in files_of(part)]
-    stamps = " ".join(f"{stat.st_size} {stat.st_mtime_ns} {path}" for stat, path in stats)
+    # Archives and `cp -p` restore the time of the content, but neither that of the last change nor the inode.
+    stamps = " ".join(
+        f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino} {path}" for stat, path in stats
+    )
     return stamps if isinstance(part, Path) else f"{stamps} {part!r}"
 
 

@@ -47,9 +47,10 @@ def place_of(path: Path) -> Place | None:
     World files and ground control points are not read.
     """
     tags = tiff_tags(path)
-    transform = None
+    transform: Transform | None = None
     if len(matrix := tags.get(_MATRIX, ())) == 16:
-        transform = (*matrix[:2], matrix[3], *matrix[4:6], matrix[7])
+        a, b, _, c, d, e, _, f = matrix[:8]
+        transform = (a, b, c, d, e, f)
     elif len(scale := tags.get(_SCALE, ())) >= 2 and len(tie := tags.get(_TIEPOINTS, ())) == 6:
         transform = (scale[0], 0.0, tie[3] - tie[0] * scale[0], 0.0, -scale[1], tie[4] + tie[1] * scale[1])
     if transform is None:
@@ -57,7 +58,8 @@ def place_of(path: Path) -> Place | None:
     keys = tags.get(_KEYS, ())
     if any(keys[i] == _RASTER_TYPE and keys[i + 3] == _PIXEL_IS_POINT for i in range(4, len(keys) - 3, 4)):
         ((x, y),) = coordinates(transform, [(-0.5, -0.5)]).tolist()
-        transform = (*transform[:2], x, *transform[3:5], y)
+        a, b, _, d, e, _ = transform
+        transform = (a, b, x, d, e, y)
     return Place((int(tags[256]), int(tags[257])), transform)
 
 
