@@ -20,6 +20,7 @@ from encnet.data.labels import LabelSet
 from encnet.data.near_duplicates import NearDuplicate, near_duplicate_messages, near_duplicates
 from encnet.data.orientation import label_orientation
 from encnet.data.overlapping_masks import overlapping_masks
+from encnet.data.rare_classes import rare_classes
 from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import ImageSource
 from encnet.data.uniformity import disagreements
@@ -106,9 +107,9 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
 
     Problems: a missing image or label map, a damaged file, an image and a label map of different sizes, undeclared
     values or colours, a label map of the wrong kind, an empty split, images with other bands than most. Warnings: a
-    class that never occurs in train, the same image, or almost the same, or the same ground, in two splits that are not
-    ``combined``, masks of two classes that overlap, label maps on other ground than their photographs, alpha bands and
-    further pages that are not used.
+    class that never occurs in train or has hardly any pixel, the same image, or almost the same, or the same ground, in
+    two splits that are not ``combined``, masks of two classes that overlap, label maps on other ground than their
+    photographs, alpha bands and further pages that are not used.
 
     Args:
         index: the data set.
@@ -140,6 +141,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
             warnings += [Problem(index.root, f"the class '{name}' never occurs in train") for name in absent]
             labelled = sum(sample.label in findings.labels for sample in samples)
             everywhere = tuple(n for n, c in zip(index.labels.names, images, strict=False) if 0 < labelled == c)
+    warnings += [Problem(*rare) for rare in rare_classes(index, findings)]
     warnings += _repeated_images(index, findings)
     warnings += _shared_label_maps(index)
     warnings += [Problem(index.root, message) for message in overlapping_masks(index, findings)]

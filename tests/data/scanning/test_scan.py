@@ -135,6 +135,16 @@ DOUBTFUL = [
         id="a stray pixel beside indices",
     ),
     pytest.param(
+        [bands(0, 1, 2, 255)] * 7 + [with_pixels(bands(0, 1, 2, 255), 7, (5, 6))],
+        r"value 7 has only 1 pixel .* row 5, column 6 of .*labels/7\.png",
+        {
+            "ignore: [7, 255]": ["0", "1", "2"],
+            "ignore: [255]": ["0", "1", "2", "7"],
+            "ignore: []": ["0", "1", "2", "7", "255"],
+        },
+        id="a stray pixel beside indices and ignored",
+    ),
+    pytest.param(
         [bands(0, 1)] * 4 + [bands(0, 255)] * 4,
         r"what 255 \(25\.00% of the pixels\) means: .*0\.png has the value 1, and .*4\.png has 255 without it",
         {"ignore: [255]": ["0", "1"], "ignore: []": ["0", "1", "255"]},

@@ -178,7 +178,10 @@ def _refuse_strays(distribution: Distribution, encoding: Encoding, root: Path, r
         text = str(level) if encoding == "value" else str(list(unpack_color(level)))
         settle = {f"ignore: [{text}]": "it is a slip"}
         if encoding == "value" and IGNORE in levels:
-            if counts_up([each for each in levels if each != IGNORE]):
+            ignored = verdict_on_255(rest).ignored
+            if ignored:  # values that are not listed are classes, 255 too
+                settle = {f"ignore: [{text}, {IGNORE}]": f"it is a slip and {IGNORE} is ignored"}
+            if ignored or counts_up([each for each in levels if each != IGNORE]):
                 settle["ignore: [255]"] = "it is a class and 255 is ignored"
             settle["ignore: []"] = "both are classes"
         else:
