@@ -91,3 +91,49 @@ def test_the_line_that_the_check_asks_for_is_enough(tmp_path: Path, line: str) -
     assert not check_dataset(index, tmp_path / "cache").problems
     found = load_sample(index.split("train")[0], index.labels, index.source)[1]
     np.testing.assert_array_equal(found, label[::-1, ::-1] if line.endswith("stored") else label)
+
+
+def turn_label(root: Path, label: np.ndarray, orientation: int) -> None:
+    """Gives the label map of :func:`write_turned` an EXIF orientation of its own."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(label).save(root / "labels/train/a.png", exif=exif)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_label_map_with_the_orientation_of_its_photograph_is_turned_once(tmp_path: Path, orientation: int) -> None:
+    label = write_turned(tmp_path, orientation)
+    turn_label(tmp_path, label, orientation)
+    sample = Sample(tmp_path / "images/train/a.png", tmp_path / "labels/train/a.png")
+    for declared in ("stored", "shown"):
+        image, turned = load_sample(sample, LabelSet.plain(["a", "b"]), ImageSource(orientation=declared))
+        np.testing.assert_array_equal(turned, UPRIGHT[orientation](label))
+        np.testing.assert_array_equal(image[0] > 127, turned == 1)
+
+
+@pytest.mark.parametrize(
+    ("photograph", "own", "upright", "declared"),
+    [(3, 2, False, "stored"), (6, 8, False, "stored"), (6, 6, True, None), (8, 6, True, None)],
+)
+def test_a_label_map_that_its_orientation_turns_away_is_an_error(
+    tmp_path: Path, photograph: int, own: int, upright: bool, declared: Any
+) -> None:
+    label = write_turned(tmp_path, photograph)
+    turn_label(tmp_path, UPRIGHT[photograph](label).copy() if upright else label, own)
+    sample = Sample(tmp_path / "images/train/a.png", tmp_path / "labels/train/a.png")
+    with pytest.raises(InputError, match=r"the EXIF orientation of the label map .*labels/train/a\.png .*; remove the"):
+        load_sample(sample, LabelSet.plain(["a", "b"]), ImageSource(orientation=declared))
+
+
+@pytest.mark.parametrize(("photograph", "own", "warned"), [(1, 3, True), (3, 4, True), (3, 3, False), (3, 1, False)])
+def test_the_check_warns_of_another_orientation_than_that_of_the_photograph(
+    tmp_path: Path, photograph: int, own: int, warned: bool
+) -> None:
+    label = write_turned(tmp_path / "data", photograph)
+    turn_label(tmp_path / "data", label, own)
+    (tmp_path / "data/dataset.yaml").write_text("orientation: shown\n")
+    report = check_dataset(read_dataset(tmp_path / "data"), tmp_path / "cache")
+    found = [each.message for each in report.warnings if "EXIF orientation" in each.message]
+    assert not report.problems
+    assert len(found) == warned
+    assert all("labels/train/a.png " in text and "(1 label map)" in text for text in found)

@@ -23,6 +23,7 @@ from encnet.data.overlapping_masks import overlapping_masks
 from encnet.data.rare_classes import rare_classes
 from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import ImageSource
+from encnet.data.turned_labels import turned_label_maps
 from encnet.data.uniformity import disagreements
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
@@ -108,8 +109,8 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     Problems: a missing image or label map, a damaged file, an image and a label map of different sizes, undeclared
     values or colours, a label map of the wrong kind, an empty split, images with other bands than most. Warnings: a
     class that never occurs in train or has hardly any pixel, the same image, or almost the same, or the same ground, in
-    two splits that are not ``combined``, masks of two classes that overlap, label maps on other ground than their
-    photographs, alpha bands and further pages that are not used.
+    two splits that are not ``combined``, masks of two classes that overlap, label maps on other ground or with another
+    EXIF orientation than their photographs, alpha bands and further pages that are not used.
 
     Args:
         index: the data set.
@@ -146,6 +147,7 @@ def check_dataset(index: DatasetIndex, cache: Path | None = None, progress: bool
     warnings += _shared_label_maps(index)
     warnings += [Problem(index.root, message) for message in overlapping_masks(index, findings)]
     warnings += [Problem(file, message) for file, message in disagreements(index)]
+    warnings += [Problem(*turned) for turned in turned_label_maps(index, findings)]
     warnings += [Problem(file, message) for file, message in displaced_label_maps(index)]
     facts = {path: finding.facts for path, finding in findings.images.items() if finding.facts is not None}
     problems += [Problem(*different) for different in different_images(facts, index.source)]

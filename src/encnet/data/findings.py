@@ -17,7 +17,7 @@ from encnet.data.raw_counts import RawCounter
 from encnet.data.sample_files import ImageFile, LabelFile
 from encnet.data.source import PHOTOGRAPHS, ImageSource
 
-_VERSION = 8
+_VERSION = 9
 
 
 @dataclass

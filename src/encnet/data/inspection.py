@@ -16,6 +16,7 @@ from encnet.data.connected_objects import Objects, find_objects, reduction
 from encnet.data.geo.window_labels import WindowLabels
 from encnet.data.image_facts import ImageFacts, describe_image
 from encnet.data.labels import LabelSet
+from encnet.data.orientation import own_turn
 from encnet.data.perceptual_hash import perceptual_hash
 from encnet.data.pixels import picture, scaled
 from encnet.data.raw_counts import RawCounter
@@ -64,6 +65,8 @@ class LabelFinding(NamedTuple):
     """The index of ignored pixels."""
     overlap: int = 0
     """Number of pixels in the masks of two or more classes, if there is a mask for each class."""
+    orientation: int = 1
+    """The EXIF orientation of its file, by which it was turned."""
 
     @property
     def class_pixels(self) -> dict[int, int]:
@@ -138,6 +141,7 @@ def inspect_label(
         objects=tuple(objects.items()),
         ignore=labels.ignore,
         overlap=overlap,
+        orientation=own_turn(path),
     )
 
 
