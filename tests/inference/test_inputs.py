@@ -165,6 +165,17 @@ def test_pictures_in_sub_folders_are_named_with_the_pattern_that_finds_them(
     assert [entry.names for reason, entry in followed.left_out.items() if "sub-folders" in reason] == []
 
 
+def test_pictures_behind_a_link_in_a_sub_folder_are_named(tmp_path: Path) -> None:
+    for name in ("photos/a.jpg", "photos/day1/b.jpg", "far/z.jpg"):
+        picture(tmp_path / name)
+    (tmp_path / "photos/day1/link").symlink_to(tmp_path / "far")
+    (tmp_path / "photos/day1/circle").symlink_to(tmp_path / "photos")
+    ledger = Ledger()
+    assert expand_inputs([tmp_path / "photos"], ledger) == [tmp_path / "photos/a.jpg"]
+    assert [entry.names for entry in ledger.left_out.values()] == [["day1/b.jpg", "day1/link/z.jpg"]]
+    assert not ledger.complete
+
+
 def test_what_another_pattern_gives_is_not_left_out(tmp_path: Path) -> None:
     for name in ("a.jpg", "day1/b.jpg"):
         picture(tmp_path / name)

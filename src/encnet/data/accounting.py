@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from encnet.data.class_masks import ClassMasks
@@ -12,6 +13,7 @@ from encnet.data.geo.window import Window
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.sample_files import files_of
 from encnet.data.unread import UNREAD_SUFFIXES, VIDEO_SUFFIXES
+from encnet.system.folders import walk
 from encnet.system.ledger import Ledger
 
 _OWN = "dataset.yaml"
@@ -37,13 +39,15 @@ def account_for(index: DatasetIndex) -> Ledger:
     masks = any(isinstance(sample.label, ClassMasks) for sample in samples)
     ledger.use("files of labels" if windows else "masks" if masks else "label maps", len(maps))
     ledger.merge(index.ledger)
-    known = {str(path.absolute()) for path in photographs | maps}
-    known |= {str((index.root / name).absolute()) for left in index.ledger.left_out.values() for name in left.names}
+    real = cache(os.path.realpath)  # a link and its target are one folder
+    known = {(real(path.parent), path.name) for path in photographs | maps}
+    left_out = [index.root / name for left in index.ledger.left_out.values() for name in left.names]
+    known |= {(real(path.parent), path.name) for path in left_out}
     own = index.format in ("", "folder")
-    folders = {str(path.parent.absolute()) for path in photographs | maps}
+    folders = {real(path.parent) for path in photographs | maps}
     others: list[str] = []
     for path in _files(index.root):
-        if str(path.absolute()) in known:
+        if (real(path.parent), path.name) in known:
             continue
         name = path.relative_to(index.root).as_posix()
         suffix = path.suffix.lower()
@@ -52,7 +56,7 @@ def account_for(index: DatasetIndex) -> Ledger:
         elif suffix in VIDEO_SUFFIXES:
             ledger.leave_out("it is a video; save its frames as images", name, meant=own)
         elif suffix in IMAGE_SUFFIXES:
-            read = str(path.parent.absolute()) in folders
+            read = real(path.parent) in folders
             reason = (
                 "no list and no suffix of label maps includes it"
                 if read
@@ -69,8 +73,5 @@ def account_for(index: DatasetIndex) -> Ledger:
 
 def _files(root: Path) -> Iterator[Path]:
     """The files below a folder, sorted, without hidden ones."""
-    for folder, inner, names in os.walk(root):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and name not in ("Thumbs.db", "desktop.ini"):
-                yield Path(folder) / name
+    for folder, names in walk(root):
+        yield from (folder / name for name in names if name not in ("Thumbs.db", "desktop.ini"))

@@ -13,6 +13,7 @@ from PIL import Image
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.unread import UNREAD_SUFFIXES, VIDEO_SUFFIXES
 from encnet.system.errors import InputError
+from encnet.system.folders import walk
 from encnet.system.ledger import Ledger
 from encnet.system.outputs import Records
 
@@ -132,11 +133,10 @@ class _Search:
         suffixes = IMAGE_SUFFIXES | UNREAD_SUFFIXES | (VIDEO_SUFFIXES if self._videos else frozenset())
         if folder.name.startswith("."):
             return
-        for parent, folders, names in os.walk(folder):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(names):
-                file = Path(parent, name)
-                if file.suffix.lower() in suffixes and not name.startswith(".") and not self._records.wrote(file):
+        for parent, names in walk(folder):
+            for name in names:
+                file = parent / name
+                if file.suffix.lower() in suffixes and not self._records.wrote(file):
                     yield file
 
 

@@ -105,6 +105,40 @@ def test_a_layout_is_read_with_the_right_pairs(tmp_path: Path, name: str) -> Non
     assert report.ledger.used == {"photographs": 2, "label maps": 2}
 
 
+@pytest.mark.parametrize(("split", "link"), [("val", "{}/val"), ("train", "{}/train/more")])
+def test_linked_folders_are_read_like_others(tmp_path: Path, split: str, link: str) -> None:
+    root = tmp_path / "mine"
+    write(root, *LAYOUTS["kind/split"][:2])
+    write(tmp_path, "disk/images/b.jpg", "disk/labels/b.png")
+    for kind in ("images", "labels"):
+        (root / link.format(kind)).symlink_to(tmp_path / "disk" / kind)
+    (root / "images/train/above").symlink_to(root)
+    found = pairs(root)
+    assert found["train"][0] == ("images/train/a.jpg", "labels/train/a.png")
+    assert found[split][-1] == (f"{link.format('images')}/b.jpg", f"{link.format('labels')}/b.png")
+    assert sum(map(len, found.values())) == 2
+    report = check_dataset(read_dataset(root))
+    assert report.problems == () and report.ledger.used == {"photographs": 2, "label maps": 2}
+    assert report.ledger.left_out == {}
+
+
+def test_a_photograph_behind_a_link_that_is_not_read_is_in_the_ledger(tmp_path: Path) -> None:
+    write(tmp_path / "mine", *LAYOUTS["kind/split"])
+    write(tmp_path, "disk/c.jpg")
+    (tmp_path / "mine/extra").symlink_to(tmp_path / "disk")
+    ledger = check_dataset(read_dataset(tmp_path / "mine")).ledger
+    assert [entry.names for entry in ledger.left_out.values()] == [["extra/c.jpg"]] and not ledger.complete
+
+
+def test_a_folder_that_is_named_through_a_link_is_not_left_out_by_its_own_name(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    write(root, *LAYOUTS["kind/split"])
+    (root / "current").symlink_to("images")
+    (root / "dataset.yaml").write_text("splits: {train: {images: current/train, labels: labels/train}}\n")
+    ledger = check_dataset(read_dataset(root)).ledger
+    assert [entry.names for entry in ledger.left_out.values()] == [["images/val/b.jpg", "labels/val/b.png"]]
+
+
 @pytest.mark.parametrize("prefix", ["0001", "frame-"])
 def test_names_that_differ_are_said(tmp_path: Path, prefix: str) -> None:
     write(tmp_path, *(f"images/{prefix}{i}.jpg" for i in range(3)), *(f"masks/{prefix}{i}_gt.png" for i in range(3)))

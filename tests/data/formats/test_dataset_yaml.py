@@ -232,6 +232,19 @@ def test_inner_folders_are_read(root: Path) -> None:
     )
 
 
+def test_folders_that_link_to_each_other_are_read_once(root: Path) -> None:
+    for stem, other in (("a", "b"), ("b", "a")):
+        (root / "images" / stem).mkdir()
+        (root / f"images/{stem}.jpg").rename(root / f"images/{stem}/{stem}.jpg")
+        (root / "images" / stem / "other").symlink_to(root / "images" / other)
+    index = read(root, {"classes": CLASSES, "splits": {"train": {"images": "images"}}})
+    assert [sample.image for sample in index.split("train")] == [
+        root / "images/c.jpg",
+        root / "images/a/a.jpg",
+        root / "images/b/b.jpg",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from encnet.data.formats.folder_words import Kind, Meaning, meaning_of
 from encnet.data.formats.matching import LABEL_SUFFIXES, match, split_by_name
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.system.errors import InputError
+from encnet.system.folders import walk
 
 _VAL_EVERY = 5
 """Without folders of splits, every fifth sample becomes val."""
@@ -81,7 +81,7 @@ def arrange(root: Path) -> Arrangement | None:
 def _sorted_by_meaning(root: Path) -> dict[tuple[str | None, Kind | None], _Files]:
     """(split, kind) -> the image files in the folders whose names say so."""
     found: dict[tuple[str | None, Kind | None], _Files] = {}
-    for folder, names in _folders(root):
+    for folder, names in walk(root):
         meaning = meaning_of(folder.relative_to(root).parts)
         files = [folder / name for name in names]
         if meaning.kind is None:
@@ -107,15 +107,6 @@ def _add(
         entry = found.setdefault((split, kind), _Files())
         entry.folders[folder] = meaning
         entry.files += [(meaning.rest, path) for path in files]
-
-
-def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """The folders below ``root`` that are not hidden, sorted, and the names of their files that are not hidden."""
-    for folder, inner, names in os.walk(root):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        kept = sorted(name for name in names if not name.startswith("."))
-        if kept:
-            yield Path(folder), kept
 
 
 def _require_one(files: _Files, kind: Kind, root: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+
+from encnet.system.folders import walk
 
 CLASS, NAME = "{class}", "{name}"
 EXAMPLE: str = f"masks/train/{CLASS}/{NAME}.png"
@@ -63,16 +64,8 @@ class MaskPattern:
 
         Hidden files are left out.
         """
-        found: dict[str, Path] = {}
-        seen: set[str] = set()  # links can lead in a circle
-        for folder, inner, names in os.walk(self.folder, followlinks=True):
-            real = os.path.realpath(folder)
-            inner[:] = [] if real in seen else sorted(name for name in inner if not name.startswith("."))
-            seen.add(real)
-            here = Path(folder).relative_to(self.folder).as_posix()
-            for name in sorted(name for name in names if not name.startswith(".")):
-                found[name if here == "." else f"{here}/{name}"] = Path(folder) / name
-        return found
+        paths = [folder / name for folder, names in walk(self.folder) for name in names]
+        return {path.relative_to(self.folder).as_posix(): path for path in paths}
 
     def regex(self, class_texts: Iterable[str] | None = None) -> re.Pattern[str]:
         """What files of these classes, or of any class, and of any photograph match, relative to ``folder``.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from encnet.data.dataset import Sample
 from encnet.data.formats.matching import LABEL_SUFFIXES, match
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.system.errors import InputError
+from encnet.system.folders import walk
 
 
 def files(folder: Path, suffixes: Collection[str]) -> list[Path]:
@@ -20,7 +22,7 @@ def files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise InputError(f"cannot list the folder {folder}: {error.strerror or error}; correct its path") from error
+        raise _unlisted(folder, error) from error
     return [path for path in entries if path.suffix.lower() in suffixes and not path.name.startswith(".")]
 
 
@@ -68,20 +70,28 @@ def found_in(
     Args:
         folder: the folder.
         suffixes: lower-case suffixes.
-        nested: whether inner folders are read too; links to folders above are left out.
+        nested: whether inner folders are read too, as :func:`encnet.system.folders.walk` finds them.
         without: an inner folder that is not read.
 
     Raises:
         InputError: the folder is missing or cannot be listed.
     """
-    found: list[tuple[tuple[str, ...], Path]] = [((), path) for path in files(folder, suffixes)]
-    if nested:
-        above = {folder.resolve(), *folder.resolve().parents}  # a link to one of them would never end
-        for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-            place = inner.resolve()
-            if place not in above and (without is None or place != without.resolve()):
-                found += [((inner.name, *rest), path) for rest, path in found_in(inner, suffixes, nested, without)]
-    return found
+    if not nested:
+        return [((), path) for path in files(folder, suffixes)]
+    return [
+        (inner.relative_to(folder).parts, inner / name)
+        for inner, names in walk(folder, without, on_error=_refuse)
+        for name in names
+        if Path(name).suffix.lower() in suffixes
+    ]
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise _unlisted(error.filename, error) from error
+
+
+def _unlisted(folder: str | Path, error: OSError) -> InputError:
+    return InputError(f"cannot list the folder {folder}: {error.strerror or error}; correct its path")
 
 
 def read_list(path: Path, samples: Collection[Sample]) -> tuple[Sample, ...]:
