@@ -165,6 +165,26 @@ def test_masks_of_no_class_and_of_no_photograph_are_left_out_and_said(
     assert f"({files['road']}): the photograph of this mask is missing" in printed
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_mask_with_its_suffix_in_capitals_counts_and_one_with_another_suffix_is_said(
+    tmp_path: Path, layout: str
+) -> None:
+    masks = write(tmp_path, layout)
+    file = tmp_path / layout.replace("{split}", "val").replace("{class}", "road").replace("{name}", "a")
+    file.rename(file.with_suffix(".PNG"))
+    index = read_dataset(tmp_path)
+    (sample,) = (sample for sample in index.splits["val"] if sample.image == tmp_path / "images/val/a.png")
+    assert isinstance(sample.label, ClassMasks) and file.with_suffix(".PNG") in sample.label.files
+    assert account_for(index).used["masks"] == len(masks) and not index.ledger.left_out
+    file.with_suffix(".PNG").rename(file.with_suffix(".tif"))
+    ledger = account_for(read_dataset(tmp_path))
+    name = file.with_suffix(".tif").relative_to(tmp_path).as_posix()
+    assert {reason: entry.names for reason, entry in ledger.left_out.items()} == {
+        "it is a mask, but `labels` says .png; save it so": [name]
+    }
+    assert not ledger.complete
+
+
 def test_lists_and_one_folder_for_all_splits(tmp_path: Path) -> None:
     write(tmp_path)
     pattern = LAYOUTS[0].replace("{split}", "train")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from encnet.data.formats.mask_pattern import MaskPattern
+from encnet.system.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,23 @@ def test_texts_of_classes_and_names_are_taken_as_they_are(tmp_path: Path) -> Non
     pattern = MaskPattern.of(tmp_path, "m/{class}.{name}.png")
     assert pattern.names("{name}", "{class}") == "{name}.{class}.png"
     assert pattern.regex(["a.b"]).fullmatch("aXb.p.png") is None
+
+
+def test_the_case_of_a_suffix_and_the_form_of_accents_make_no_other_mask(tmp_path: Path) -> None:
+    one, other = (unicodedata.normalize(form, "Gärten") for form in ("NFC", "NFD"))
+    (tmp_path / "m").mkdir()
+    (tmp_path / f"m/{other}_straße.PNG").touch()
+    pattern = MaskPattern.of(tmp_path, "m/{name}_{class}.Png")
+    (name,) = (name for name in pattern.existing() if name == pattern.names("straße", other))
+    assert name == pattern.names("straße", one)
+    match = pattern.regex(["straße"]).fullmatch(name)
+    assert match is not None and match["n"] == one
+    (tmp_path / "m/notes.TXT").touch()
+    (tmp_path / "m/notes.txt").touch()
+    assert len(pattern.existing()) == 2
+    (tmp_path / f"m/{one}_straße.png").touch()
+    with pytest.raises(InputError, match=r"_straße\.\w+ and .*_straße\.\w+ can both be the mask of one photograph"):
+        pattern.existing()
 
 
 def test_a_link_in_a_circle_ends(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ splits:
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,7 @@ from encnet.data.class_masks import ClassMasks
 from encnet.data.dataset import Sample
 from encnet.data.formats.mask_pattern import EXAMPLE, MaskPattern
 from encnet.data.formats.matching import LABEL_SUFFIXES
+from encnet.data.formats.names import composed
 from encnet.data.formats.pairs import found_in
 from encnet.data.formats.yaml_reader import NamedClass, YamlReader
 from encnet.data.images import IMAGE_SUFFIXES
@@ -126,11 +128,18 @@ class MaskClasses(YamlReader):
                     left.setdefault(orphans, []).append(path)
                 elif any_class.fullmatch(name):
                     left.setdefault(nameless, []).append(path)
+                elif path.suffix.lower() in LABEL_SUFFIXES and self._is_mask_but_for_its_suffix(name, pattern, known):
+                    left.setdefault(f"it is a mask, but `labels` says {pattern.suffix}; save it so", []).append(path)
         unpaired = self._document.get("unpaired") == "leave_out"
         for reason, paths in left.items():
-            meant = reason == nameless or (reason == orphans and not unpaired)
+            meant = reason != unlisted and (reason != orphans or not unpaired)
             ledger.leave_out(reason, *(name_in(self.path.parent, path) for path in dict.fromkeys(paths)), meant=meant)
         return self._absent(labels)
+
+    def _is_mask_but_for_its_suffix(self, name: str, pattern: MaskPattern, known: re.Pattern[str]) -> bool:
+        """Whether a file would be the only mask of its class and photograph if it ended in the pattern's suffix."""
+        renamed = str(PurePosixPath(name).with_suffix(pattern.suffix))
+        return renamed not in self._files[pattern] and known.fullmatch(renamed) is not None
 
     def _absent(self, labels: set[ClassMasks]) -> list[str]:
         """A note on the classes that have no mask in some photographs."""
@@ -170,7 +179,7 @@ class MaskClasses(YamlReader):
         except ValueError as error:
             message = f"is {text}, which {error}; with `labels: {MASK_PER_CLASS}` it is a pattern, as {EXAMPLE}"
             raise self.mistake(key, message) from error
-        if PurePosixPath(pattern.rest).suffix.lower() not in LABEL_SUFFIXES:
+        if pattern.suffix not in LABEL_SUFFIXES:
             raise self.mistake(key, f"is {text}, which does not end in the suffix of the masks, as .png")
         if pattern not in self._files:
             if not pattern.folder.is_dir():
@@ -218,4 +227,4 @@ class MaskClasses(YamlReader):
 def _named(images: Path, pattern: MaskPattern) -> dict[Path, str]:
     """The photographs of a folder, with the text that is `{name}` in the names of their masks."""
     found = found_in(images, IMAGE_SUFFIXES, nested=True, without=pattern.folder)
-    return {path: "/".join((*inner, path.stem)) for inner, path in found}
+    return {path: composed("/".join((*inner, path.stem))) for inner, path in found}

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from encnet.data.formats.names import composed, same_name
+from encnet.system.errors import InputError
 from encnet.system.folders import walk
 
 CLASS, NAME = "{class}", "{name}"
@@ -47,9 +49,14 @@ class MaskPattern:
         fixed = next(i for i, part in enumerate(parts) if _PLACEHOLDER.search(part))
         return cls(root.joinpath(*parts[:fixed]), "/".join(parts[fixed:]))
 
+    @property
+    def suffix(self) -> str:
+        """The suffix of the files, in lower case; files may have it in any case."""
+        return PurePosixPath(self.rest).suffix.lower()
+
     def names(self, class_text: str, name: str) -> str:
-        """The file of a class and a photograph, relative to ``folder``, separated by ``/``."""
-        return "".join({CLASS: class_text, NAME: name}.get(part, part) for part in self._parts)
+        """The file of a class and a photograph, relative to ``folder``, as :meth:`existing` names it."""
+        return composed("".join({CLASS: class_text, NAME: name}.get(part, part) for part in self._parts))
 
     def file(self, class_text: str, name: str) -> Path:
         """The file of a class and a photograph."""
@@ -62,17 +69,25 @@ class MaskPattern:
     def existing(self) -> dict[str, Path]:
         """Each file below ``folder``, also through links: name relative to it, separated by ``/`` -> path; sorted.
 
-        Hidden files are left out.
+        Hidden files are left out. The names are those of :func:`encnet.data.formats.names.same_name`.
+
+        Raises:
+            InputError: two files are the same mask.
         """
-        paths = [folder / name for folder, names in walk(self.folder) for name in names]
-        return {path.relative_to(self.folder).as_posix(): path for path in paths}
+        found: dict[str, Path] = {}
+        for path in (folder / name for folder, names in walk(self.folder) for name in names):
+            name = same_name(path.relative_to(self.folder).as_posix())
+            other = found.setdefault(name, path)
+            if other != path and self.regex().fullmatch(name):
+                raise InputError(f"{other} and {path} can both be the mask of one photograph; remove one of them")
+        return found
 
     def regex(self, class_texts: Iterable[str] | None = None) -> re.Pattern[str]:
         """What files of these classes, or of any class, and of any photograph match, relative to ``folder``.
 
         The groups ``c`` and ``n`` are the class and the name of the photograph.
         """
-        texts = "[^/]+" if class_texts is None else "|".join(map(re.escape, class_texts))
+        texts = "[^/]+" if class_texts is None else "|".join(re.escape(composed(text)) for text in class_texts)
         groups = {CLASS: f"(?P<c>{texts})", NAME: "(?P<n>.+)"}
         again = {CLASS: "(?P=c)", NAME: "(?P=n)"}  # a placeholder that comes twice is one text
         seen: set[str] = set()
@@ -84,4 +99,4 @@ class MaskPattern:
 
     @cached_property
     def _parts(self) -> list[str]:
-        return _PLACEHOLDER.split(self.rest)
+        return _PLACEHOLDER.split(same_name(self.rest))
