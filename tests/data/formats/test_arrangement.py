@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,16 @@ def test_a_folder_that_is_named_through_a_link_is_not_left_out_by_its_own_name(t
     (root / "dataset.yaml").write_text("splits: {train: {images: current/train, labels: labels/train}}\n")
     ledger = check_dataset(read_dataset(root)).ledger
     assert [entry.names for entry in ledger.left_out.values()] == [["images/val/b.jpg", "labels/val/b.png"]]
+
+
+@pytest.mark.parametrize("pattern", ["{}", "{}_gt", "{}-final2", "{}/a"])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_names_are_equal_in_both_forms_of_accents(tmp_path: Path, pattern: str, swapped: bool) -> None:
+    image, label = unicodedata.normalize("NFC", "übermäßig"), unicodedata.normalize("NFD", "übermäßig")
+    image, label = (label, image) if swapped else (image, label)
+    names = (f"images/train/{image}{'/a' if '/' in pattern else ''}.jpg", f"labels/train/{pattern.format(label)}.png")
+    write(tmp_path, *names)
+    assert pairs(tmp_path)["train"] == [names]
 
 
 @pytest.mark.parametrize("prefix", ["0001", "frame-"])

@@ -142,6 +142,29 @@ def test_names_of_photographs_may_have_a_suffix_too(root: Path, photograph: str,
     assert list(read(root, document).splits["train"]) == expected
 
 
+@pytest.mark.parametrize("labels", ["labels", "images"])
+def test_suffixes_count_in_any_case(root: Path, labels: str) -> None:
+    for stem, photograph, label in (("a", "_rgb", "_gt"), ("b", "_RGB", "_GT"), ("c", "_rgb", "_Gt")):
+        (root / f"images/{stem}.jpg").rename(root / f"images/{stem}{photograph}.jpg")
+        (root / f"labels/{stem}_gt.png").rename(root / labels / f"{stem}{label}.png")
+    splits = {"train": {"images": "images", "labels": labels}}
+    index = read(root, {"classes": CLASSES, "label_suffix": "_gt", "image_suffix": "_rgb", "splits": splits})
+    assert index.split("train") == (
+        (root / "images/a_rgb.jpg", root / labels / "a_gt.png"),
+        (root / "images/b_RGB.jpg", root / labels / "b_GT.png"),
+        (root / "images/c_rgb.jpg", root / labels / "c_Gt.png"),
+    )
+
+
+def test_in_one_folder_the_case_of_the_only_suffix_tells_label_maps_apart(root: Path) -> None:
+    for stem in "abc":
+        (root / f"images/{stem}.jpg").rename(root / f"images/{stem}_l.jpg")
+        (root / f"labels/{stem}_gt.png").rename(root / f"images/{stem}_l_L.png")
+    splits = {"train": {"images": "images", "labels": "images"}}
+    samples = read(root, {"classes": CLASSES, "label_suffix": "_L", "splits": splits}).split("train")
+    assert samples == tuple((root / f"images/{stem}_l.jpg", root / f"images/{stem}_l_L.png") for stem in "abc")
+
+
 def test_a_dataset_yaml_takes_precedence_over_every_layout(root: Path) -> None:
     for folder in ("train", "trainannot"):
         (root / folder).mkdir()

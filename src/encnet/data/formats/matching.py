@@ -8,6 +8,7 @@ from pathlib import Path
 
 from encnet.data.dataset import Sample
 from encnet.data.formats.folder_words import Kind, core_of, says_label
+from encnet.data.formats.names import composed, without_ending
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.sample_files import name_in
 from encnet.system.errors import InputError
@@ -35,9 +36,9 @@ def match(
 ) -> tuple[tuple[Sample, ...], str | None]:
     """Matches photographs and label maps.
 
-    Equal stems match; if there are none, stems match that are equal without the words that say photograph or label map;
-    and last, stems of label maps that all add the same text to that of a photograph. No file is dropped: one without a
-    partner becomes a sample whose other path says where the partner was expected.
+    Equal stems match, in any Unicode form; if there are none, stems match that are equal without the words that say
+    photograph or label map; and last, stems of label maps that all add the same text to that of a photograph. No file
+    is dropped: one without a partner becomes a sample whose other path says where the partner was expected.
 
     Args:
         images: the photographs.
@@ -53,10 +54,11 @@ def match(
     Raises:
         InputError: two label maps fit one photograph.
     """
+    images, labels = _composed(images), _composed(labels)
     if not {rest for rest, _ in images} & {rest for rest, _ in labels}:  # only one side has inner folders
         images, labels = [((), path) for _, path in images], [((), path) for _, path in labels]
-    image_keys = {path: (rest, path.stem.removesuffix(image_suffix)) for rest, path in images}
-    label_keys = {path: (rest, path.stem.removesuffix(label_suffix)) for rest, path in labels}
+    image_keys = {path: (rest, without_ending(path.stem, image_suffix)) for rest, path in images}
+    label_keys = {path: (rest, without_ending(path.stem, label_suffix)) for rest, path in labels}
     note = None
     known = bool(label_suffix or image_suffix)
     if image_keys and label_keys and not known and not set(image_keys.values()) & set(label_keys.values()):
@@ -67,13 +69,18 @@ def match(
     maps = _by_key(label_keys)
     samples = []
     for path, key in image_keys.items():
-        stem = path.stem.removesuffix(image_suffix)
+        stem = without_ending(path.stem, image_suffix)
         samples.append(Sample(path, maps.get(key, label_folder / f"{stem}{label_suffix}.png")))
     missing = maps.keys() - set(image_keys.values())
     suffix = Counter(path.suffix for path in image_keys).most_common(1)[0][0] if image_keys else ".png"
     for path in (maps[key] for key in missing):
-        samples.append(Sample(image_folder / f"{path.stem.removesuffix(label_suffix)}{image_suffix}{suffix}", path))
+        stem = without_ending(path.stem, label_suffix)
+        samples.append(Sample(image_folder / f"{stem}{image_suffix}{suffix}", path))
     return tuple(sorted(samples, key=lambda sample: (sample.image.stem, str(sample.image)))), note
+
+
+def _composed(found: Found) -> Found:
+    return [(tuple(map(composed, rest)), path) for rest, path in found]
 
 
 def _by_key(label_keys: dict[Path, _Key]) -> dict[_Key, Path]:
@@ -96,30 +103,32 @@ def split_by_name(files: Sequence[Path]) -> dict[Kind, list[Path]] | None:
     """
     maps = [path for path in files if path.suffix.lower() in LABEL_SUFFIXES and says_label(path.stem)]
     photographs = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and path not in set(maps)]
-    cores = {core_of(path.stem, "image") for path in photographs}
-    if not any(core_of(path.stem, "label") in cores for path in maps):
+    cores = {core_of(composed(path.stem), "image") for path in photographs}
+    if not any(core_of(composed(path.stem), "label") in cores for path in maps):
         return None
     return {"image": photographs, "label": maps}
 
 
 def _without_words(images: Found, labels: Found) -> tuple[_Keys, _Keys] | None:
     """Keys without the words that say photograph or label map; None if nothing matches, or two files have one key."""
-    image_keys = {path: (rest, core_of(path.stem, "image")) for rest, path in images}
-    label_keys = {path: (rest, core_of(path.stem, "label")) for rest, path in labels}
+    image_keys = {path: (rest, core_of(composed(path.stem), "image")) for rest, path in images}
+    label_keys = {path: (rest, core_of(composed(path.stem), "label")) for rest, path in labels}
     unique = len(set(image_keys.values())) == len(images) and len(set(label_keys.values())) == len(labels)
     return (image_keys, label_keys) if unique and set(image_keys.values()) & set(label_keys.values()) else None
 
 
 def _with_affix(images: Found, labels: Found) -> tuple[_Keys, _Keys] | None:
     """Keys if the stems of all label maps add the same text to those of photographs; else None."""
-    stems = {path.stem for _, path in images}
-    example = labels[0][1].stem
+    stems = {composed(path.stem) for _, path in images}
+    label_stems = {path: composed(path.stem) for _, path in labels}
+    example = label_stems[labels[0][1]]
     for stem in sorted((stem for stem in stems if stem in example), key=len, reverse=True):
         before, after = example.split(stem, 1)
-        cores = {path: path.stem[len(before) : len(path.stem) - len(after)] for _, path in labels}
-        if set(cores.values()) <= stems and all(f"{before}{core}{after}" == path.stem for path, core in cores.items()):
+        cores = {path: stem[len(before) : len(stem) - len(after)] for path, stem in label_stems.items()}
+        fits = all(f"{before}{core}{after}" == label_stems[path] for path, core in cores.items())
+        if fits and set(cores.values()) <= stems:
             label_keys = {path: (rest, cores[path]) for rest, path in labels}
-            return {path: (rest, path.stem) for rest, path in images}, label_keys
+            return {path: (rest, composed(path.stem)) for rest, path in images}, label_keys
     return None
 
 

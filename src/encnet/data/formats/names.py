@@ -16,3 +16,13 @@ def same_name(path: str) -> str:
     path = composed(path)
     suffix = PurePosixPath(path).suffix
     return path.removesuffix(suffix) + suffix.lower()
+
+
+def ends_in(stem: str, ending: str) -> bool:
+    """Whether a stem ends in a text, in any case."""
+    return composed(stem).lower().endswith(composed(ending).lower())
+
+
+def without_ending(stem: str, ending: str) -> str:
+    """A stem, composed, without the text in which it ends in any case; all of it if it does not end in it."""
+    return composed(stem)[: len(composed(stem)) - len(composed(ending))] if ends_in(stem, ending) else composed(stem)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import NoReturn
 
 from encnet.data.dataset import Sample
-from encnet.data.formats.matching import LABEL_SUFFIXES, match
+from encnet.data.formats.matching import LABEL_SUFFIXES, Found, match
+from encnet.data.formats.names import ends_in
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.system.errors import InputError
 from encnet.system.folders import walk
@@ -40,17 +41,20 @@ def pair(
     Args:
         images: folder of the photographs.
         labels: folder of the label maps; may be that of the photographs if one of them has a suffix.
-        label_suffix: what the stem of a label map adds to that of its image.
+        label_suffix: what the stem of a label map adds to that of its image. Suffixes count in any case, unless
+            photographs and label maps are in one folder and only their suffixes in that case tell them apart.
         nested: whether inner folders are read too.
         image_suffix: what the stem of a photograph has and that of its label map has not, ``_rgb`` for example.
 
     Raises:
         InputError: a folder is missing, or two label maps fit one photograph.
     """
-    photographs = _ending(image_suffix, found_in(images, IMAGE_SUFFIXES, nested, labels))
+    told_apart = image_suffix and label_suffix and image_suffix.lower() != label_suffix.lower()
+    any_case = images != labels or bool(told_apart)
+    photographs = _ending(image_suffix, found_in(images, IMAGE_SUFFIXES, nested, labels), any_case)
     if labels is None:
         return tuple(Sample(path, None) for _, path in photographs)
-    maps = _ending(label_suffix, found_in(labels, LABEL_SUFFIXES, nested))
+    maps = _ending(label_suffix, found_in(labels, LABEL_SUFFIXES, nested), any_case)
     if images == labels and label_suffix:
         photographs = [each for each in photographs if each not in set(maps)]
     elif images == labels:
@@ -58,8 +62,8 @@ def pair(
     return match(photographs, maps, images, labels, label_suffix, image_suffix)[0]
 
 
-def _ending(suffix: str, found: Sequence[tuple[tuple[str, ...], Path]]) -> list[tuple[tuple[str, ...], Path]]:
-    return [each for each in found if each[1].stem.endswith(suffix)]
+def _ending(suffix: str, found: Found, any_case: bool) -> list[tuple[tuple[str, ...], Path]]:
+    return [each for each in found if (ends_in(each[1].stem, suffix) if any_case else each[1].stem.endswith(suffix))]
 
 
 def found_in(
