@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+import shutil
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +143,48 @@ def test_names_of_photographs_may_have_a_suffix_too(root: Path, photograph: str,
     }
     expected = [(root / f"images/{stem}_rgb.jpg", root / labels / f"{stem}{label}.png") for stem in stems]
     assert list(read(root, document).splits["train"]) == expected
+
+
+LINES = {
+    "stem": "ä",
+    "name": "ä.jpg",
+    "the other form of an accent": unicodedata.normalize("NFD", "ä.jpg"),
+    "path": "images/day/ä.jpg",
+    "end of a path without suffix": "day/ä",
+    "with a dot": "./images/day/ä.jpg",
+    "from the folder of the list": "../images/day/ä.jpg",
+    "with backslashes": r"images\day\ä.jpg",
+    "absolute": "{root}/images/day/ä.jpg",
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_list_names_photographs_or_their_paths(root: Path, line: str) -> None:
+    (root / "images/day").mkdir()
+    (root / "images/b.jpg").rename(root / "images/day/ä.jpg")
+    (root / "lists").mkdir()
+    (root / "lists/train.txt").write_text(f"{LINES[line].format(root=root)}\n", encoding="utf-8")
+    splits = {"train": {"images": "images", "list": "lists/train.txt"}}
+    assert read(root, {"splits": splits, "classes": CLASSES}).split("train") == ((root / "images/day/ä.jpg", None),)
+
+
+def test_a_list_tells_equal_names_in_two_folders_apart(root: Path) -> None:
+    for day in ("day1", "day2"):
+        (root / "images" / day).mkdir()
+        shutil.copy(root / "images/a.jpg", root / "images" / day)
+    document = {"classes": CLASSES, "splits": {"train": {"images": "images", "list": "val.txt"}}}
+    (root / "val.txt").write_text("images/day2/a.jpg\n")
+    assert [sample.image for sample in read(root, document).split("train")] == [root / "images/day2/a.jpg"]
+
+
+@pytest.mark.parametrize("line", ["/elsewhere/images/a.jpg", "day3/a.jpg", "ges/a.jpg", "a.jpg a_gt.png"])
+def test_a_path_in_a_list_that_leads_elsewhere_is_an_error(root: Path, line: str) -> None:
+    (root / "val.txt").write_text(f"b.jpg\n{line}\n")
+    document = {"classes": CLASSES, "splits": {"train": {"images": "images", "list": "val.txt"}}}
+    known = f"if {root}/images/a.jpg is meant, write a.jpg; else " if " " not in line else ""
+    message = f"line 2: there is no image '{line}'; {known}remove the line or restore the file"
+    with pytest.raises(InputError, match=re.escape(message)):
+        read(root, document)
 
 
 @pytest.mark.parametrize("labels", ["labels", "images"])

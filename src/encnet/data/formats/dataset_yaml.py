@@ -14,7 +14,7 @@ label_suffix: _gt                 # the label map of a.jpg is a_gt.png; with `im
 unpaired: leave_out               # photographs without label maps, and label maps without photographs, are left out
 splits:                           # default: the folders whose names say photographs, label maps, train, val and test
   train: {images: images/train, labels: labels/train}
-  val: {images: images/val, labels: labels/val, list: val.txt}  # list: optional, one file name or stem per line
+  val: {images: images/val, labels: labels/val, list: val.txt}  # list: optional, a name, stem or path per line
 bands: [1, 2, 3, 4]               # the bands that the network sees; default: 8-bit grey or RGB photographs
 value_range: [0, 4095]            # values that become 0 and 255; a pair per band; {percentiles: [0.5, 99.5]}
 rasters: {labels: parcels.gpkg}   # georeferenced rasters of any size: see encnet.data.formats.rasters_yaml

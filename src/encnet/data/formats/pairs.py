@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from encnet.data.dataset import Sample
 from encnet.data.formats.matching import LABEL_SUFFIXES, Found, match
-from encnet.data.formats.names import ends_in
+from encnet.data.formats.names import composed, ends_in
 from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.sample_files import files_of
 from encnet.system.errors import InputError
 from encnet.system.folders import walk
 
@@ -99,7 +101,10 @@ def _unlisted(folder: str | Path, error: OSError) -> InputError:
 
 
 def read_list(path: Path, samples: Collection[Sample]) -> tuple[Sample, ...]:
-    """The samples whose image's stem or file name is a line of a list file, in the order of that file.
+    """The samples whose image a line of a list file names, in the order of that file.
+
+    A line is the file name or the stem of an image, also with folders before it: some that end in that of the image, or
+    a path from the folder of the list.
 
     Raises:
         InputError: the list cannot be read, or it names an image that is not there.
@@ -108,13 +113,28 @@ def read_list(path: Path, samples: Collection[Sample]) -> tuple[Sample, ...]:
     by_name: dict[str, list[Sample]] = {}
     for sample in samples:
         for name in {sample.image.name, sample.image.stem}:
-            by_name.setdefault(name, []).append(sample)
+            by_name.setdefault(composed(name), []).append(sample)
     listed: dict[Sample, None] = {}
-    for number, name in names.items():
-        if name not in by_name:
-            raise InputError(f"{path}, line {number}: there is no image '{name}'; remove the line or restore the file")
-        listed.update(dict.fromkeys(by_name[name]))
+    for number, line in names.items():
+        place = PurePosixPath(composed(line).replace("\\", "/"))
+        named = by_name.get(place.name, [])
+        in_folder = [each for each in named if _is_in(files_of(each.image)[0], place, path.parent)]
+        found = by_name.get(composed(line), in_folder)
+        if not found:
+            meant = f"if {named[0].image} is meant, write {named[0].image.name}; else " if named else ""
+            way_out = f"{meant}remove the line or restore the file; a line is one file name, stem or path"
+            raise InputError(f"{path}, line {number}: there is no image '{line}'; {way_out}")
+        listed.update(dict.fromkeys(found))
     return tuple(listed)
+
+
+def _is_in(image: Path, place: PurePosixPath, start: Path) -> bool:
+    """Whether the folders of a path in a list are those of an image, from their end or from the list's folder."""
+    if place.parent == PurePosixPath():
+        return True
+    folders = (Path(os.path.normpath(each.absolute())).as_posix() for each in (image.parent, start / place.parent))
+    folder, named = map(composed, folders)
+    return folder == named or folder.endswith(f"/{place.parent}")
 
 
 def read_names(path: Path) -> dict[int, str]:
