@@ -99,3 +99,17 @@ def test_a_folder_that_is_no_data_set_is_an_error(tmp_path: Path) -> None:
         read_dataset(tmp_path, format="folder")
     with pytest.raises(InputError, match=r"no data set format 'coco'; choose one of .*camvid.*folder"):
         read_dataset(tmp_path, format="coco")
+
+
+@pytest.mark.parametrize("name", ["dataset.yml", "Dataset.yaml", "dataset.yaml.txt"])
+@pytest.mark.parametrize("arranged", [True, False])
+def test_a_description_under_another_name_is_not_passed_over(tmp_path: Path, name: str, arranged: bool) -> None:
+    write_images(tmp_path / "images/train", "a.png")
+    write_map(tmp_path / f"{'labels' if arranged else 'other'}/train/a.png", [0, 1])
+    splits = "" if arranged else "splits: {train: {images: images/train, labels: other/train}}\n"
+    (tmp_path / name).write_text(f"classes: [lawn, path]\n{splits}")
+    for format in (None, "folder"):
+        with pytest.raises(InputError, match=rf"{name} is not read under that name; rename it to dataset\.yaml"):
+            read_dataset(tmp_path, format)
+    (tmp_path / name).rename(tmp_path / "dataset.yaml")
+    assert read_dataset(tmp_path).labels.names == ("lawn", "path")
