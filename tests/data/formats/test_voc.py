@@ -184,3 +184,11 @@ def test_a_copy_of_voc_is_known_by_the_names_of_its_photographs(tmp_path: Path) 
     root = _make_own(tmp_path / "voc", table=False)
     Image.new("RGB", (8, 6)).save(root / "JPEGImages/2007_000032.jpg")
     assert read_dataset(root).name == "voc"
+
+
+@pytest.mark.parametrize("stem", ["2019_000032", "2006_000032", "2012_100100", "2007_00003"])
+def test_photographs_of_ones_own_are_not_vocs_for_names_of_a_year_and_a_number(tmp_path: Path, stem: str) -> None:
+    root = _make_own(tmp_path / "mine", table=False)
+    Image.new("RGB", (8, 6)).save(root / f"JPEGImages/{stem}.jpg")
+    with pytest.raises(InputError, match="is not PASCAL VOC: it holds no photograph of VOC's; import it by"):
+        read_dataset(root)

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from encnet.data.dataset import DatasetIndex, Sample
-from encnet.data.formats.archive import Archive, first_file
+from encnet.data.formats.archive import Archive
 from encnet.data.formats.pairs import read_names
-from encnet.data.formats.voc import STEM_PATTERN, bit_palette, find_beside, find_devkit, read_stems, samples
+from encnet.data.formats.voc import bit_palette, find_beside, find_devkit, first_of_voc, read_stems, samples
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.matlab import MATLAB_SUFFIX
 from encnet.data.palette import Color
@@ -62,9 +62,9 @@ def recognise(root: Path) -> str | None:
     """Why ``root`` is or contains VOC2010/, or contains label maps of PASCAL Context: the names of its files."""
     kit = find_devkit(root, _FOLDER)
     folders = [base / part for base in (kit, root) for part in (_CONVERTED, _OFFICIAL, _ORIGINAL)]
-    inside = first_file(STEM_PATTERN + ".*", *folders)
+    inside = first_of_voc("{}.*", *folders)
     if inside is None and (kit != root or root.resolve().name == _FOLDER):
-        inside = first_file(STEM_PATTERN + ".jpg", kit / "JPEGImages")
+        inside = first_of_voc("{}.jpg", kit / "JPEGImages")
     return None if inside is None else f"{inside.parent.name}/ holds {inside.name}"
 
 

@@ -34,8 +34,8 @@ NAMES: tuple[str, ...] = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 
-STEM_PATTERN: str = "20[01][0-9]_[0-9][0-9][0-9][0-9][0-9][0-9]"
-"""Glob pattern of the names of VOC's photographs: year and number, 2007_000032."""
+_STEM_PATTERNS = ("200[7-9]_00[0-9][0-9][0-9][0-9]", "201[0-2]_00[0-9][0-9][0-9][0-9]")
+"""Glob patterns of the names of VOC's photographs, 2007_000032: years to 2012, and numbers below 10000."""
 
 _FOLDER = "VOC2012"
 _LISTS = "ImageSets/Segmentation"
@@ -54,7 +54,7 @@ def recognise(root: Path) -> str | None:
         return None
     if _has_table(root):
         return f"it has a {_CLASS_TABLE}"
-    found = _official_file(kit) or first_file(f"dataset/*/{STEM_PATTERN}.*", root / _SBD_FOLDER)
+    found = _official_file(kit) or first_of_voc("dataset/*/{}.*", root / _SBD_FOLDER)
     if found is None:
         return "it has the folders of PASCAL VOC" if _has_folders(root) else None
     return f"{found.parent.name}/ holds {found.name}"
@@ -100,7 +100,18 @@ def _has_table(root: Path) -> bool:
 def _official_file(kit: Path) -> Path | None:
     """A file of a development kit with the name of a photograph of VOC."""
     folders = [kit / "SegmentationClass", *([kit / "JPEGImages"] if (kit / _LISTS).is_dir() else [])]
-    return first_file(STEM_PATTERN + ".*", *folders)
+    return first_of_voc("{}.*", *folders)
+
+
+def first_of_voc(pattern: str, *folders: Path) -> Path | None:
+    """A file in one of the folders that is named like a photograph of VOC; None if there is none.
+
+    Args:
+        pattern: glob pattern of its path in the folder, in which ``{}`` stands for the name.
+        folders: the folders.
+    """
+    found = (first_file(pattern.format(stem), *folders) for stem in _STEM_PATTERNS)
+    return next((path for path in found if path is not None), None)
 
 
 def find_devkit(root: Path, year: str) -> Path:
