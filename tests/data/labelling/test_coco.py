@@ -142,3 +142,29 @@ def test_a_file_without_one_of_the_three_lists_is_not_coco(tmp_path: Path) -> No
     assert detect(source)
     source.write_text(json.dumps({"images": [], "annotations": []}))
     assert not detect(source)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            {"images": [{"id": number, "file_name": name} for name in ("a.png", "b.png") for number in (1, "2")]},
+            r"labels\.json gives the image id 1 to a\.png and to b\.png \(and 1 more id\), so that",
+        ),
+        (
+            {"categories": [{"id": LAWN, "name": "lawn"}, {"id": str(LAWN), "name": "house"}]},
+            rf"labels\.json gives the category id {LAWN} to lawn and to house, so that",
+        ),
+    ],
+)
+def test_an_id_that_is_there_twice_is_an_error(tmp_path: Path, more: dict[str, Any], message: str) -> None:
+    source = write(tmp_path / "in/labels.json", [annotation(LAWN, box(2, 2, 8, 8))], **more)
+    with pytest.raises(InputError, match=message):
+        import_labels(source, tmp_path / "data")
+
+
+def test_an_entry_that_is_there_twice_is_no_error(tmp_path: Path) -> None:
+    twice = {"images": [{"id": 1, "file_name": "one.png"}] * 2, "categories": [{"id": LAWN, "name": "lawn"}] * 2}
+    source = write(tmp_path / "in/labels.json", [annotation(LAWN, box(2, 2, 8, 8))], **twice)
+    assert import_labels(source, tmp_path / "data").images == {"train": 1}
+    assert (label_maps(tmp_path / "data")["one"][3:7, 3:7] == 0).all()

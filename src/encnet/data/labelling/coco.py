@@ -7,7 +7,7 @@ https://cocodataset.org/#format-data
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,6 +21,7 @@ from encnet.data.labelling.annotations import (
     Area,
     LeftOutShapes,
     Photographs,
+    counted,
     is_json_with,
     read_bytes,
     read_json,
@@ -96,16 +97,19 @@ class _File:
         self.source = source
         document = read_json(path)
         try:
-            self.categories = {_number(entry["id"]): str(entry["name"]) for entry in document["categories"]}
+            categories = [(_number(entry["id"]), str(entry["name"])) for entry in document["categories"]]
+            names = [(str(image["id"]), relative_name(image["file_name"])) for image in document["images"]]
+            self.categories, self.names = dict(categories), dict(names)
             if not all(isinstance(number, int) for number in self.categories):
                 raise ValueError("a category has an id that is no number")
-            self.names = {str(image["id"]): relative_name(image["file_name"]) for image in document["images"]}
             self.sizes = {str(image["id"]): _size(image) for image in document["images"]}
             self.annotations: list[Any] = list(document["annotations"])
             if any(isinstance(entry, dict) and "segments_info" in entry for entry in self.annotations):
                 raise ValueError("it is a panoptic file, whose areas are in PNG files")
         except DAMAGED as error:
             raise InputError(f"{path} is not a COCO file of areas: {reason(error)}; export it again") from error
+        _require_one_name(names, "image", path)
+        _require_one_name(categories, "category", path)
 
     def areas(self, left_out: LeftOutShapes) -> dict[str, list[Area]]:
         """Number of the photograph -> its areas; counts what has no area or is damaged."""
@@ -154,6 +158,20 @@ def _run_lengths(code: dict[str, Any], size: tuple[int, int] | None) -> Callable
     if not inside:
         raise ShapeError(NO_SIZE)
     return partial(run_length_mask, code)
+
+
+def _require_one_name(named: Iterable[tuple[Any, str]], kind: str, path: Path) -> None:
+    """Raises InputError if an id has several names, as after two files were joined: whose areas are whose?"""
+    names: dict[Any, dict[str, None]] = {}
+    for number, name in named:
+        names.setdefault(number, {})[name] = None
+    several = {number: list(each) for number, each in names.items() if len(each) > 1}
+    for number, (first, second, *_) in several.items():
+        more = f" (and {counted(len(several) - 1, 'more id')})" if len(several) > 1 else ""
+        raise InputError(
+            f"{path} gives the {kind} id {number} to {first} and to {second}{more}, so that nobody can tell which one an"
+            " area is for; give each an id of its own, or import the files that were joined as files of their own"
+        )
 
 
 def _size(image: dict[str, Any]) -> tuple[int, int] | None:
