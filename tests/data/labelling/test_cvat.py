@@ -132,3 +132,18 @@ def test_an_export_for_video_is_an_error_that_names_the_right_export(tmp_path: P
     assert detect(source)
     with pytest.raises(InputError, match=r"CVAT for images 1\.1"):
         import_labels(source, tmp_path / "data")
+
+
+def test_the_photograph_of_another_subset_is_not_taken_for_one_that_is_missing(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    for name in ("Train/one.png", "Val/two.png"):
+        (root / "images" / name).parent.mkdir(parents=True)
+        Image.new("RGB", (30, 20)).save(root / "images" / name)
+    box = '<box label="lawn" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    images = (
+        f'<image name="{name}.png" subset="Train" width="30" height="20">{box}</image>' for name in ("one", "two")
+    )
+    (root / "annotations.xml").write_text(f"<annotations>{''.join(images)}</annotations>")
+    imported = import_labels(root, tmp_path / "data")
+    assert imported.ledger.left_out["the photograph is missing; copy it into the folder"].names == ["two.png"]
+    assert set(label_maps(tmp_path / "data")) == {"one"}

@@ -340,3 +340,11 @@ def test_the_command_asks_for_the_folder_of_photographs(tmp_path: Path, capsys: 
     assert "names the image a.jpg, which is not in" in " ".join(capsys.readouterr().err.split())
     assert main([*command, "--images", str(tmp_path / "photographs")]) == 0
     assert "read as label_studio, because export.json lists tasks" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("address", ["/data/local-files/?d=20240101-a.jpg", "s3://bucket/20240101-a.jpg"])
+def test_eight_digits_are_part_of_a_name_that_was_not_uploaded(tmp_path: Path, address: str) -> None:
+    tasks = [task(polygon("lawn", LARGE), image=address), task(polygon("lawn", SMALL), image="/data/upload/1/b.jpg")]
+    imported = import_labels(export(tmp_path / "in", tasks, "a.jpg", "b.jpg"), tmp_path / "data")
+    assert "20240101-a.jpg" in imported.ledger.left_out["the photograph is missing; copy it into the folder"].names[0]
+    assert set(label_maps(tmp_path / "data")) == {"b"}

@@ -45,6 +45,9 @@ from encnet.system.errors import InputError
         (["a.png"], "x/a.heic", "a.png"),
         ([".trash/a.jpg", "x/a.jpg"], "a.jpg", "x/a.jpg"),
         (["a.jfif"], "a.jfif", "a.jfif"),
+        (["cam1/a.jpg", "cam2/a.jpg"], "C:\\data\\cam2\\a.jpg", "cam2/a.jpg"),
+        (["photos/a.jpg", "b.jpg"], "../images/a.jpg", "photos/a.jpg"),
+        (["x/images/a.jpg", "x/masks/b.jpg"], "y/images/a.jpg", "x/images/a.jpg"),
     ],
 )
 def test_a_photograph_is_found(tmp_path: Path, files: list[str], name: str, found: str | None) -> None:
@@ -64,6 +67,10 @@ def test_a_photograph_is_found(tmp_path: Path, files: list[str], name: str, foun
         (["x/a.jpg", "y/a.jpg"], "a.jpg", r"can be .*x/a\.jpg or .*y/a\.jpg", "several photographs have the name"),
         (["a.heic"], "a.heic", r"picture a\.heic; pictures of this kind are not read", "pictures of this kind"),
         (["a.jpg", "a.png"], "a.heic", r"can be .*a\.jpg or .*a\.png", "several photographs have the name"),
+        (["cam1/b.jpg", "cam2/a.jpg"], "cam1/a.jpg", "which is not in", "the photograph is missing"),
+        (["Cam1/b.jpg", "cam2/a.jpg"], "/old/cam1/a.jpg", "which is not in", "the photograph is missing"),
+        (["x/images/a.jpg", "y/images/b.jpg"], "y/images/a.jpg", "which is not in", "the photograph is missing"),
+        (["x/a.jpg", "y/a.jpg", "z/b.jpg"], "w/a.jpg", r"can be .*x/a\.jpg or .*y/a\.jpg", "several photographs"),
     ],
 )
 def test_a_photograph_that_is_not_one_is_an_error_and_a_reason(
@@ -75,6 +82,27 @@ def test_a_photograph_that_is_not_one_is_an_error_and_a_reason(
     with pytest.raises(PhotographError, match=message) as error:
         Photographs(tmp_path).find(name, tmp_path / "labels.json")
     assert error.value.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("files", "names", "found"),
+    [
+        (["cam2/a.jpg"], ["cam1/a.jpg", "cam2/a.jpg"], [None, "cam2/a.jpg"]),
+        (["deep/cam2/a.jpg", "b.jpg"], ["cam1/a.jpg", "cam2/a.jpg", "C:/b.jpg"], [None, "deep/cam2/a.jpg", "b.jpg"]),
+        (["a.jpg"], ["cam1/a.jpg", "cam2/a.jpg"], [None, None]),
+        (["images/a.jpg"], ["a.jpg", "images/a.jpg"], ["images/a.jpg", "images/a.jpg"]),
+    ],
+)
+def test_two_names_with_different_folders_are_not_one_photograph(
+    tmp_path: Path, files: list[str], names: list[str], found: list[str | None]
+) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    paths = Photographs(tmp_path).find_all(names, tmp_path / "labels.json")
+    errors = [isinstance(path, PhotographError) for path in paths.values()]
+    assert errors == [name is None for name in found]
+    assert [path for path in paths.values() if isinstance(path, Path)] == [tmp_path / name for name in found if name]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +145,26 @@ def test_the_way_out_that_the_ledger_names_works(
     assert np.array_equal(label_names(tmp_path / "data")["new"], drawn(("lawn", LAWN)))
 
 
+def test_a_photograph_beside_another_annotation_file_is_not_taken(tmp_path: Path) -> None:
+    for name in ("day1/p", "day2/q"):
+        photograph(tmp_path / f"in/{name}.png")
+    for name in ("p", "q"):
+        labelme(tmp_path / f"in/day1/{name}.json", [labelme_box("lawn", LAWN)])
+    imported = import_labels(tmp_path / "in", tmp_path / "data")
+    assert left_out(imported.ledger)["day1/q.json"] == "the photograph is missing; copy it into the folder"
+    assert set(label_names(tmp_path / "data")) == {"p"}
+
+
+def test_photographs_may_be_in_folders_like_those_of_the_annotation_files(tmp_path: Path) -> None:
+    for day in ("day1", "day2"):
+        photograph(tmp_path / f"in/photos/{day}/p.png")
+        (tmp_path / f"in/jsons/{day}").mkdir(parents=True)
+        labelme(tmp_path / f"in/jsons/{day}/p.json", [labelme_box("lawn", LAWN)])
+    imported = import_labels(tmp_path / "in", tmp_path / "data")
+    assert imported.ledger.complete
+    assert len(label_names(tmp_path / "data")) == 2
+
+
 @pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".JPG"])
 def test_other_suffixes_of_jpeg_files_are_read(folder: Path, tmp_path: Path, suffix: str) -> None:
     photograph(folder / "new.jpg").rename(folder / f"new{suffix}")
@@ -154,6 +202,7 @@ def test_one_missing_photograph_of_many_is_left_out_and_all_are_an_error(tmp_pat
         (["a.txt"], "a", "which is not in"),
         (["one/a.jpg", "two/a.jpg"], "a", "which can be"),
         (["a.jpg", "a.png"], "a", "which can be"),
+        (["one/a.jpg", "two/b.jpg"], "two/a", "which is not in"),
     ],
 )
 def test_a_stem_finds_a_photograph_of_any_suffix(tmp_path: Path, files: list[str], stem: str, found: str) -> None:

@@ -253,3 +253,14 @@ def test_files_are_recognised_by_their_content(tmp_path: Path) -> None:
     assert [name for name in names if detect(root / name)] == ["data.yaml", "classes.txt", "labels/a.txt"]
     (image, _) = read([root / "data.yaml"], root, None).images
     assert (image.name, image.size, len(image.areas)) == ("a.jpg", None, 2)
+
+
+def test_the_photograph_of_another_split_is_not_taken_for_one_that_is_missing(tmp_path: Path) -> None:
+    texts = {"labels/train/a.txt": POLYGONS, "labels/train/b.txt": POLYGONS, "labels/val/c.txt": POLYGONS}
+    source = make(tmp_path / "in", {**texts, "data.yaml": document(train="images/train", val="images/val")})
+    (source / "images/train/b.jpg").rename(source / "images/val/b.jpg")
+    imported = import_labels(source, tmp_path / "data")
+    assert imported.images == {"train": 1, "val": 1}
+    missing = imported.ledger.left_out["the photograph is missing; copy it into the folder"]
+    assert missing.names == ["labels/train/b.txt"]
+    assert set(label_maps(tmp_path / "data")) == {"a", "c"}

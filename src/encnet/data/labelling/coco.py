@@ -75,12 +75,12 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             continue
         photographs = Photographs(*folders)
         split = split_named(path.stem, path.parent.name)
+        found = photographs.find_all(document.names.values(), path)
         for number, name in document.names.items():
-            try:
-                file = photographs.find(name, path)
-            except PhotographError as error:
-                errors.append(error)
-                ledger.leave_out(error.reason, name)
+            file = found[name]
+            if isinstance(file, PhotographError):
+                errors.append(file)
+                ledger.leave_out(file.reason, name)
                 continue
             size, read = document.sizes[number], partial(read_bytes, file)
             name = PurePosixPath(name).with_suffix(file.suffix).as_posix()
@@ -169,8 +169,8 @@ def _require_one_name(named: Iterable[tuple[Any, str]], kind: str, path: Path) -
     for number, (first, second, *_) in several.items():
         more = f" (and {counted(len(several) - 1, 'more id')})" if len(several) > 1 else ""
         raise InputError(
-            f"{path} gives the {kind} id {number} to {first} and to {second}{more}, so that nobody can tell which one an"
-            " area is for; give each an id of its own, or import the files that were joined as files of their own"
+            f"{path} gives the {kind} id {number} to {first} and to {second}{more}, so that nobody can tell which one"
+            " an area is for; give each an id of its own, or import the files that were joined as files of their own"
         )
 
 

@@ -123,10 +123,7 @@ def _image(
     subset = image.get("subset") or ""
     # an export with images has those of a subset in a folder with the name of the subset
     within = f"{subset}/{name}" if subset else name
-    try:
-        file = photographs.find(within, path)
-    except PhotographError:
-        file = photographs.find(name, path)
+    file = photographs.at(within) or photographs.at(name) or photographs.find(within, path)
     areas: list[Area] = []
     for shape in image:
         try:

@@ -199,8 +199,8 @@ def _names(task: Any) -> list[str]:
     name = relative_name(local[0] if local else unquote(parts.path)).lstrip("/")
     upload = re.fullmatch(r"data/upload/(?:\d+/)?(?P<name>.+)", name)
     name = upload["name"] if upload else name
-    last = name.rsplit("/", 1)[-1]
-    return list(dict.fromkeys([name, last, _UPLOAD_PREFIX.sub("", last, count=1)]))
+    # elsewhere eight digits are part of the name, such as a date
+    return list(dict.fromkeys([name, _UPLOAD_PREFIX.sub("", name, count=1)])) if upload else [name]
 
 
 def _address_parts(address: str) -> SplitResult:

@@ -13,6 +13,7 @@ import base64
 import hashlib
 import io
 import math
+import posixpath
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -125,14 +126,14 @@ def _read_file(path: Path, root: Path, photographs: Photographs, left_out: LeftO
                 areas.append(_area(shape, size))
         except DAMAGED as error:
             left_out.add(kind_of(error), source, label)
-    read, suffix, digest = _photograph(path, image, document, photographs)
+    read, suffix, digest = _photograph(path, image, document, root, photographs)
     name = PurePosixPath(source).with_suffix(suffix).as_posix()
     split = split_named(*path.relative_to(root).parts[:-1])
     return AnnotatedImage(name, read, size, tuple(areas), split, source, digest)
 
 
 def _photograph(
-    path: Path, image: str, document: dict[str, Any], photographs: Photographs
+    path: Path, image: str, document: dict[str, Any], root: Path, photographs: Photographs
 ) -> tuple[Callable[[], bytes], str, str | None]:
     """What reads the photograph, the suffix of its file, and its digest if it is inside the annotation file."""
     beside, suffix = path.parent / image, PurePosixPath(image).suffix
@@ -144,7 +145,9 @@ def _photograph(
             suffix = ".jpg" if content.startswith(b"\xff\xd8") else ".png"
         # decoded again when it is written: a folder of photographs need not fit into memory
         return partial(_embedded, path), suffix, hashlib.sha256(content).hexdigest()
-    file = beside if readable else photographs.find(image, path)
+    # the name counts from the folder of the annotation file, even if the photographs are in a folder of their own
+    within = posixpath.normpath(PurePosixPath(shown_name(path, root)).parent / image)
+    file = beside if readable else photographs.find(within, path)
     return partial(read_bytes, file), file.suffix, None
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path, PurePath, PurePosixPath
 
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.unread import UNREAD_SUFFIXES
@@ -39,12 +40,20 @@ class Photographs:
     def __init__(self, *folders: Path) -> None:
         self._folders = list(dict.fromkeys(folders))
         self._by_stem: dict[str, list[Path]] | None = None
+        self._folders_of_files: set[tuple[str, ...]] | None = None
+
+    def at(self, name: str) -> Path | None:
+        """The photograph with exactly that relative path in one of the folders; None if there is none."""
+        if PurePosixPath(name).suffix.lower() not in PHOTOGRAPH_SUFFIXES:
+            return None
+        return next((folder / name for folder in self._folders if (folder / name).is_file()), None)
 
     def find(self, name: str, source: Path) -> Path:
-        """The file with that relative path in one of the folders, or else the only file of that name below them.
+        """The file with that relative path in one of the folders, or else the one below them that fits the name best.
 
         The suffix does not count if the name has none, as frames of videos, or is that of a picture that is not read:
-        a.jpg, which was saved from a.heic, is found by the name a.heic.
+        a.jpg, which was saved from a.heic, is found by the name a.heic. The folders in the name need not be here, as
+        those of another machine. One that is here, and holds other photographs, is where the photograph must be.
 
         Args:
             name: relative path of the image, with forward slashes.
@@ -55,24 +64,41 @@ class Photographs:
         """
         path = PurePosixPath(name)
         whole = path.suffix.lower() in PHOTOGRAPH_SUFFIXES
-        if whole:
-            for folder in self._folders:
-                if (folder / path).is_file():
-                    return folder / path
+        file = self.at(name)
+        if file is not None:
+            return file
         wanted = path if whole or not path.name else path.with_suffix("")
+        named = self._files().get(_key(path.stem), [])
         spelled = {
             file: file if whole else file.with_suffix("")
-            for file in self._files().get(_key(path.stem), [])
+            for file in named
             if not whole or _key(file.name) == _key(path.name)
         }
-        exact = [file for file, spelling in spelled.items() if spelling.as_posix().endswith(f"/{wanted}")]
-        same = [file for file, spelling in spelled.items() if spelling.name == wanted.name]
-        for candidates in (exact, same, list(spelled)):
-            if len(candidates) == 1:
-                return candidates[0]
+        best = self._best(spelled, wanted)
+        if len(best) == 1:
+            return best[0]
         if not spelled and path.suffix.lower() in OTHER_PICTURES:
             raise PhotographError(f"{source} names the picture {name}; {NOT_READ}", NOT_READ)
-        raise self._error(name, source, exact or list(spelled))
+        raise self._error(name, source, best)
+
+    def find_all(self, names: Iterable[str], source: Path) -> dict[str, Path | PhotographError]:
+        """As :meth:`find` for all names of one annotation file, each with its photograph or with why it has none.
+
+        Two names with different folders are two photographs: a file that fits both is that of the name with its path.
+        """
+        found: dict[str, Path | PhotographError] = {}
+        named: dict[Path, list[str]] = {}
+        for name in dict.fromkeys(names):
+            try:
+                file = found[name] = self.find(name, source)
+                named.setdefault(file, []).append(name)
+            except PhotographError as error:
+                found[name] = error
+        for file, several in named.items():
+            for name in several if len(several) > 1 else ():
+                if not _ends_with(file.parts, PurePosixPath(name).parts):
+                    found[name] = self._error(name, source, [])
+        return found
 
     def find_stem(self, stem: str, source: Path) -> Path:
         """As :meth:`find`, for a relative path without suffix, whose name may have dots.
@@ -81,13 +107,25 @@ class Photographs:
             PhotographError: there is no such file, or there are several.
         """
         path = PurePosixPath(stem)
-        same = self._files().get(_key(path.name), [])
-        within = [file for file in same if any(file.with_suffix("") == folder / path for folder in self._folders)]
-        exact = [file for file in same if file.with_suffix("").as_posix().endswith(f"/{path}")]
-        for candidates in (within, exact, same):
-            if len(candidates) == 1:
-                return candidates[0]
-        raise self._error(stem, source, within or exact or same)
+        spelled = {file: file.with_suffix("") for file in self._files().get(_key(path.name), [])}
+        within = [file for file, spelling in spelled.items() if spelling in [each / path for each in self._folders]]
+        best = within if len(within) == 1 else self._best(spelled, path)
+        if len(best) == 1:
+            return best[0]
+        raise self._error(stem, source, within or best)
+
+    def _best(self, spelled: Mapping[Path, Path], wanted: PurePosixPath) -> list[Path]:
+        """The files whose spellings have most of the last parts of a wanted path, and its letters; none if its folder
+        is here and holds other photographs."""
+        agreeing = {file: _agreeing(spelling, wanted) for file, spelling in spelled.items()}
+        most = max(agreeing.values(), default=0)
+        own = tuple(map(_key, wanted.parts[-most - 1 : -1]))
+        if len(wanted.parts) > most and any(_ends_with(folder, own) for folder in self._holding()):
+            return []
+        best = [file for file, number in agreeing.items() if number == most]
+        exact = [file for file in best if _ends_with(spelled[file].parts, wanted.parts)]
+        same = [file for file in best if spelled[file].name == wanted.name]
+        return next((files for files in (exact, same) if len(files) == 1), best)
 
     def _error(self, name: str, source: Path, candidates: Sequence[Path]) -> PhotographError:
         """The error for a name that several files have, or none."""
@@ -115,6 +153,13 @@ class Photographs:
                 self._by_stem.setdefault(_key(file.stem), []).append(file)
         return self._by_stem
 
+    def _holding(self) -> set[tuple[str, ...]]:
+        """The parts, in the spelling of :func:`_key`, of the paths of all folders that hold photographs."""
+        if self._folders_of_files is None:
+            folders = {file.parent for files in self._files().values() for file in files}
+            self._folders_of_files = {tuple(map(_key, folder.parts)) for folder in folders}
+        return self._folders_of_files
+
 
 def visible_files(folder: Path) -> Iterator[Path]:
     """The files below a folder whose path below it has no hidden part."""
@@ -124,6 +169,16 @@ def visible_files(folder: Path) -> Iterator[Path]:
 def is_hidden(path: Path) -> bool:
     """Whether a relative path has a hidden part, or one that macOS adds to archives."""
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _agreeing(path: PurePath, wanted: PurePath) -> int:
+    """The number of last parts that two paths have in common."""
+    pairs = zip(reversed(path.parts), reversed(wanted.parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: _key(pair[0]) == _key(pair[1]), pairs))
+
+
+def _ends_with(parts: tuple[str, ...], end: tuple[str, ...]) -> bool:
+    return bool(end) and parts[-len(end) :] == end
 
 
 def _key(name: str) -> str:

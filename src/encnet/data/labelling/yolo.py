@@ -30,9 +30,9 @@ from encnet.data.labelling.yolo_folder import (
     CLASSES,
     IMAGES,
     LABELS,
-    Entry,
     Layout,
     has_lines,
+    images_of,
     is_layout,
     read_folder,
     read_layout,
@@ -127,7 +127,7 @@ class _Reading:
                 self.ledger.leave_out(reason, name)
                 continue
             try:
-                file = entry.image if entry.image is not None and self._folder is None else self._find(entry)
+                file = entry.image if entry.image is not None and self._folder is None else self._find(entry.labels)
             except PhotographError as error:
                 self.errors.append(error)
                 self.ledger.leave_out(error.reason, source)
@@ -143,11 +143,10 @@ class _Reading:
             name, read = f"{entry.name}{file.suffix}", partial(read_bytes, file)
             self.images.append(AnnotatedImage(name, read, None, areas, entry.split, source))
 
-    def _find(self, entry: Entry) -> Path:
-        try:
-            return self._photographs.find_stem(entry.name, entry.labels)
-        except PhotographError:
-            return self._photographs.find_stem(entry.name.rsplit("/", 1)[-1], entry.labels)
+    def _find(self, labels: Path) -> Path:
+        """The photograph of a text file: labels/train/a.txt is about images/train/a, if that folder is here."""
+        name = Path(shown_name(labels.with_suffix(""), self._root))
+        return self._photographs.find_stem(images_of(name).as_posix(), labels)
 
     def _areas(self, lines: list[str], names: Mapping[int, str], source: str) -> tuple[Area, ...]:
         areas = []

@@ -192,10 +192,20 @@ def _listed(line: str, bases: list[Path]) -> Entry:
     return Entry(key, None, _labels_of(candidates[-1]).with_suffix(".txt"))
 
 
+def images_of(labels: Path) -> Path:
+    """The path of a text file with its last component ``labels`` replaced by ``images``."""
+    return _replaced(labels, LABELS, IMAGES)
+
+
 def _labels_of(image: Path) -> Path:
-    """The path with its last component ``images`` replaced by ``labels``; without one, the path itself."""
-    parts = list(image.parts)
+    """The path of a photograph or of a folder with its last component ``images`` replaced by ``labels``."""
+    return _replaced(image, IMAGES, LABELS)
+
+
+def _replaced(path: Path, old: str, new: str) -> Path:
+    """A path with the last one of its components that is ``old`` replaced; without one, the path itself."""
+    parts = list(path.parts)
     for i in reversed(range(len(parts))):
-        if parts[i] == IMAGES:
-            return Path(*parts[:i], LABELS, *parts[i + 1 :])
-    return image
+        if parts[i] == old:
+            return Path(*parts[:i], new, *parts[i + 1 :])
+    return path
