@@ -348,3 +348,37 @@ def test_eight_digits_are_part_of_a_name_that_was_not_uploaded(tmp_path: Path, a
     imported = import_labels(export(tmp_path / "in", tasks, "a.jpg", "b.jpg"), tmp_path / "data")
     assert "20240101-a.jpg" in imported.ledger.left_out["the photograph is missing; copy it into the folder"].names[0]
     assert set(label_maps(tmp_path / "data")) == {"b"}
+
+
+SEVERAL = {"front": "/data/local-files/?d=a.jpg", "rear": "/data/local-files/?d=b.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("images", "tags", "labelled"),
+    [
+        (SEVERAL, ("img1", "img2"), None),
+        (SEVERAL, ("front", "rear"), None),
+        (SEVERAL, ("img1",), None),
+        (SEVERAL, ("rear",), "b"),
+        ({**SEVERAL, "rear": SEVERAL["front"]}, ("img1",), "a"),
+        ({"image": SEVERAL["front"], "link": "http://host/b.html"}, ("img1",), "a"),
+    ],
+)
+def test_the_areas_of_a_task_of_several_images_are_drawn_on_the_right_one_or_left_out(
+    tmp_path: Path, images: dict[str, str], tags: tuple[str, ...], labelled: str | None
+) -> None:
+    shapes = [{**polygon("lawn", LARGE), "to_name": tag} for tag in tags]
+    tasks = [task(*shapes, data=images), task(polygon("lawn", SMALL), image="/data/upload/1/c.jpg")]
+    source = export(tmp_path / "in", tasks, "a.jpg", "b.jpg", "c.jpg")
+    imported = import_labels(source, tmp_path / "data")
+    assert set(label_maps(tmp_path / "data")) == {"c", *([labelled] if labelled else [])}
+    assert imported.ledger.complete is (labelled is not None)
+    if labelled is None:
+        entry = next(entry for reason, entry in imported.ledger.left_out.items() if "has several images" in reason)
+        assert entry.names == ["a.jpg", "b.jpg"]
+
+
+def test_an_export_of_tasks_of_several_images_alone_is_an_error(tmp_path: Path) -> None:
+    source = export(tmp_path / "in", [task(polygon("lawn", LARGE), data=SEVERAL)], "a.jpg", "b.jpg")
+    with pytest.raises(InputError, match="task 1 has several images"):
+        import_labels(source, tmp_path / "data")

@@ -37,6 +37,9 @@ from encnet.system.ledger import Ledger
 
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-")  # Label Studio puts it before the name of an uploaded file
 _ANNOTATIONS = ("annotations", "completions")  # completions: before version 1.0
+_SEVERAL = (
+    "has several images, and the export does not tell which of them its areas are on; make each image a task of its own"
+)
 _MIN = ("annotation_id", "annotator", "lead_time")
 
 
@@ -78,11 +81,16 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             continue
         number += len(tasks)
         for task in tasks:
-            names = _names(task)
-            annotation = _newest(task, source, left_out) if names else None
-            if not names or annotation is None:
-                kind = "task without an annotation" if names else "task without an image"
-                left_out.add(kind, source, names[-1] if names else None)
+            images_of_task = {key: _names(address) for key, address in _addresses(task).items()}
+            annotation = _newest(task, source, left_out) if images_of_task else None
+            if annotation is None:
+                kind = "task without an annotation" if images_of_task else "task without an image"
+                left_out.add(kind, source, next((names[-1] for names in images_of_task.values()), None))
+                continue
+            names = _labelled(images_of_task, annotation)
+            if names is None:
+                errors.append(InputError(f"{path}: task {task.get('id')} {_SEVERAL}"))
+                ledger.leave_out(f"the task {_SEVERAL}", *(each[-1] for each in images_of_task.values()))
                 continue
             try:
                 file = _find(photographs, names, path)
@@ -187,13 +195,25 @@ def _find(photographs: Photographs, names: list[str], source: Path) -> Path:
     return photographs.find(names[-1], source)
 
 
-def _names(task: Any) -> list[str]:
-    """The names that the photograph of a task may have on this machine, the most exact one first; none without one."""
+def _addresses(task: Any) -> dict[str, str]:
+    """Key in the data of a task -> the address of an image."""
     data = task.get("data") if isinstance(task, dict) else None
     texts = {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
-    address = texts.get("image") or next(filter(_is_image, texts.values()), None)
-    if address is None:
-        return []
+    return {key: value for key, value in texts.items() if value and (key == "image" or _is_image(value))}
+
+
+def _labelled(images: dict[str, list[str]], annotation: dict[str, Any]) -> list[str] | None:
+    """The names of the image that an annotation is about, of all images of its task; None if that is not clear."""
+    results = [entry for entry in _list(annotation.get("result")) if isinstance(entry, dict)]
+    tags = {str(entry["to_name"]) for entry in results if entry.get("to_name") and _size(entry) is not None}
+    if len(tags) > 1:
+        return None
+    distinct = list(dict.fromkeys(map(tuple, images.values())))
+    return next((images[tag] for tag in tags if tag in images), [*distinct[0]] if len(distinct) == 1 else None)
+
+
+def _names(address: str) -> list[str]:
+    """The names that the photograph of an address may have on this machine, the most exact one first."""
     parts = _address_parts(address)
     local = parse_qs(parts.query).get("d")  # /data/local-files/?d=folder/photo.jpg
     name = relative_name(local[0] if local else unquote(parts.path)).lstrip("/")
