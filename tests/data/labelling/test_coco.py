@@ -168,3 +168,19 @@ def test_an_entry_that_is_there_twice_is_no_error(tmp_path: Path) -> None:
     source = write(tmp_path / "in/labels.json", [annotation(LAWN, box(2, 2, 8, 8))], **twice)
     assert import_labels(source, tmp_path / "data").images == {"train": 1}
     assert (label_maps(tmp_path / "data")["one"][3:7, 3:7] == 0).all()
+
+
+def test_shares_of_the_sides_are_not_drawn_as_pixels(tmp_path: Path) -> None:
+    shares = [annotation(LAWN, [[0, 0, 0.5, 0, 0.5, 1, 0, 1]]), annotation(PATH, [[0.5, 0, 1, 0, 1, 1.02, 0.5, 1]])]
+    source = write(tmp_path / "in/labels.json", shares)
+    with pytest.raises(
+        InputError, match=r"labels\.json has no coordinate beyond 1\.02, so that its polygons seem to be"
+    ):
+        import_labels(source, tmp_path / "data")
+
+
+def test_a_small_area_beside_others_is_in_pixels(tmp_path: Path) -> None:
+    areas = [annotation(LAWN, box(0, 0, 1, 1)), annotation(PATH, box(10, 10, 20, 20))]
+    import_labels(write(tmp_path / "in/labels.json", areas), tmp_path / "data")
+    drawn = label_maps(tmp_path / "data")["one"]
+    assert (drawn[0, 0], drawn[15, 15], drawn[5, 5]) == (1, 0, IGNORE)

@@ -37,6 +37,7 @@ from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
 
 _KEYS = ("images", "annotations", "categories")
+_SHARES = 2.0  # polygons that all lie within the first two pixels are in shares of the sides, from 0 to about 1
 
 
 def detect(path: Path) -> bool:
@@ -95,6 +96,8 @@ class _File:
 
     def __init__(self, path: Path, source: str) -> None:
         self.source = source
+        self._path = path
+        self._furthest: float | None = None  # the largest coordinate of all polygons
         document = read_json(path)
         try:
             categories = [(_number(entry["id"]), str(entry["name"])) for entry in document["categories"]]
@@ -112,7 +115,11 @@ class _File:
         _require_one_name(categories, "category", path)
 
     def areas(self, left_out: LeftOutShapes) -> dict[str, list[Area]]:
-        """Number of the photograph -> its areas; counts what has no area or is damaged."""
+        """Number of the photograph -> its areas; counts what has no area or is damaged.
+
+        Raises:
+            InputError: the polygons are in shares of the sides instead of pixels.
+        """
         areas: dict[str, list[Area]] = {number: [] for number in self.names}
         for annotation in self.annotations:
             if not isinstance(annotation, dict):
@@ -128,6 +135,11 @@ class _File:
                 areas[number] += self._areas(annotation, number, label, left_out)
             except DAMAGED as error:
                 left_out.add(kind_of(error), self.names[number], label)
+        if self._furthest is not None and self._furthest < _SHARES:
+            raise InputError(
+                f"{self._path} has no coordinate beyond {self._furthest:g}, so that its polygons seem to be in shares"
+                " of the sides (0 to 1), which COCO has in pixels; export them in pixels, or as YOLO segmentation"
+            )
         return areas
 
     def _areas(self, annotation: dict[str, Any], number: str, label: str | None, left_out: LeftOutShapes) -> list[Area]:
@@ -145,6 +157,7 @@ class _File:
                 if len(ring) % 2:
                     raise ShapeError("polygon with an odd number of coordinates")
                 rings.append(checked_polygon(zip(ring[::2], ring[1::2], strict=True), size))
+                self._furthest = max(self._furthest or 0, *(number for corner in rings[-1] for number in corner))
             except ShapeError as fault:
                 left_out.add(str(fault), self.names[number], label)
         return [Area(label, partial(rings_mask, rings))] if rings else []
