@@ -13,6 +13,8 @@ from labelled_exports import HEIGHT, LAWN, WIDTH, drawn, label_names, labelme, l
 
 from encnet.data.formats import read_dataset
 from encnet.data.labelling import import_labels
+from encnet.data.labelling.annotations import AnnotatedImage
+from encnet.data.labelling.writing import _stems
 from encnet.data.tensors import SegmentationDataset
 from encnet.system.errors import InputError
 
@@ -67,3 +69,20 @@ def test_the_imported_data_set_is_read_with_the_proposed_lines(tmp_path: Path) -
 def test_a_tiff_of_another_size_than_labelled_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"one\.tif is 30 x 20 pixels, but was labelled at 31 x 20"):
         import_labels(export(tmp_path / "in", 4, "uint16", (HEIGHT, WIDTH + 1)), tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("names", "stems"),
+    [
+        (["a.jpg", "b.jpg"], ["a", "b"]),
+        (["x/a.jpg", "y/a.jpg"], ["x_a", "y_a"]),
+        (["a.jpg", "a.png", "a_2.jpg"], ["a", "a_3", "a_2"]),
+        (["a_2.jpg", "a.jpg", "a.png", "a.tif"], ["a_2", "a", "a_3", "a_4"]),
+        (["x/a.jpg", "y/a.jpg", "x_a.jpg"], ["x_a_2", "y_a", "x_a"]),
+        (["a_b/c.jpg", "a/b_c.jpg", "a/b/c.jpg"], ["a_b_c", "b_c", "a_b_c_2"]),
+        (["A.jpg", "a.jpg"], ["A", "a_2"]),
+    ],
+)
+def test_no_two_photographs_get_one_name(names: list[str], stems: list[str]) -> None:
+    images = [AnnotatedImage(name, bytes, None, ()) for name in names]
+    assert _stems(images) == stems

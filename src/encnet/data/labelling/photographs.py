@@ -68,11 +68,11 @@ class Photographs:
         if file is not None:
             return file
         wanted = path if whole or not path.name else path.with_suffix("")
-        named = self._files().get(_key(path.stem), [])
+        named = self._files().get(spelling_key(path.stem), [])
         spelled = {
             file: file if whole else file.with_suffix("")
             for file in named
-            if not whole or _key(file.name) == _key(path.name)
+            if not whole or spelling_key(file.name) == spelling_key(path.name)
         }
         best = self._best(spelled, wanted)
         if len(best) == 1:
@@ -107,7 +107,7 @@ class Photographs:
             PhotographError: there is no such file, or there are several.
         """
         path = PurePosixPath(stem)
-        spelled = {file: file.with_suffix("") for file in self._files().get(_key(path.name), [])}
+        spelled = {file: file.with_suffix("") for file in self._files().get(spelling_key(path.name), [])}
         within = [file for file, spelling in spelled.items() if spelling in [each / path for each in self._folders]]
         best = within if len(within) == 1 else self._best(spelled, path)
         if len(best) == 1:
@@ -119,7 +119,7 @@ class Photographs:
         is here and holds other photographs."""
         agreeing = {file: _agreeing(spelling, wanted) for file, spelling in spelled.items()}
         most = max(agreeing.values(), default=0)
-        own = tuple(map(_key, wanted.parts[-most - 1 : -1]))
+        own = tuple(map(spelling_key, wanted.parts[-most - 1 : -1]))
         if len(wanted.parts) > most and any(_ends_with(folder, own) for folder in self._holding()):
             return []
         best = [file for file, number in agreeing.items() if number == most]
@@ -145,19 +145,19 @@ class Photographs:
         )
 
     def _files(self) -> dict[str, list[Path]]:
-        """Stem, in the spelling of :func:`_key` -> photographs."""
+        """Stem, in the spelling of :func:`spelling_key` -> photographs."""
         if self._by_stem is None:
             self._by_stem = {}
             files = {file for folder in self._folders for file in visible_files(folder)}
             for file in sorted(file for file in files if file.suffix.lower() in PHOTOGRAPH_SUFFIXES):
-                self._by_stem.setdefault(_key(file.stem), []).append(file)
+                self._by_stem.setdefault(spelling_key(file.stem), []).append(file)
         return self._by_stem
 
     def _holding(self) -> set[tuple[str, ...]]:
-        """The parts, in the spelling of :func:`_key`, of the paths of all folders that hold photographs."""
+        """The parts, in the spelling of :func:`spelling_key`, of the paths of all folders that hold photographs."""
         if self._folders_of_files is None:
             folders = {file.parent for files in self._files().values() for file in files}
-            self._folders_of_files = {tuple(map(_key, folder.parts)) for folder in folders}
+            self._folders_of_files = {tuple(map(spelling_key, folder.parts)) for folder in folders}
         return self._folders_of_files
 
 
@@ -171,16 +171,16 @@ def is_hidden(path: Path) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
+def spelling_key(name: str) -> str:
+    """One spelling for names that some systems consider equal: composed accents, lower case."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def _agreeing(path: PurePath, wanted: PurePath) -> int:
     """The number of last parts that two paths have in common."""
     pairs = zip(reversed(path.parts), reversed(wanted.parts), strict=False)
-    return sum(1 for _ in takewhile(lambda pair: _key(pair[0]) == _key(pair[1]), pairs))
+    return sum(1 for _ in takewhile(lambda pair: spelling_key(pair[0]) == spelling_key(pair[1]), pairs))
 
 
 def _ends_with(parts: tuple[str, ...], end: tuple[str, ...]) -> bool:
     return bool(end) and parts[-len(end) :] == end
-
-
-def _key(name: str) -> str:
-    """One spelling for names that some systems consider equal: composed accents, lower case."""
-    return unicodedata.normalize("NFC", name).casefold()

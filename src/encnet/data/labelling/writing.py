@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 from encnet.data.dataset import SPLITS
@@ -16,7 +17,7 @@ from encnet.data.images import IMAGE_SUFFIXES, open_image
 from encnet.data.label_image import label_image
 from encnet.data.labelling.annotations import AnnotatedImage, Area
 from encnet.data.labelling.drawing import paint
-from encnet.data.labelling.photographs import JPEG_SUFFIXES
+from encnet.data.labelling.photographs import JPEG_SUFFIXES, spelling_key
 from encnet.data.labels import LabelSet
 from encnet.system.errors import InputError
 
@@ -134,16 +135,24 @@ def _splits(images: Sequence[AnnotatedImage], stems: Sequence[str], val_share: f
 
 
 def _stems(images: Sequence[AnnotatedImage]) -> list[str]:
-    """A unique file name without suffix for each image: its own, with its folders if two would be equal."""
+    """A unique file name without suffix for each image: its own, with its folders and a number if two would be equal.
+
+    Names that differ in case alone are equal, as they are on some systems.
+    """
     paths = [PurePosixPath(image.name) for image in images]
-    often = Counter(path.stem for path in paths)
+    often = Counter(spelling_key(path.stem) for path in paths)
+    taken = {stem for stem, number in often.items() if number == 1}
     stems: list[str] = []
-    taken = Counter[str]()
+    counters: dict[str, Iterator[int]] = {}
     for path in paths:
-        parts = [part for part in path.with_suffix("").parts if part not in ("/", "..")]
-        stem = path.stem if often[path.stem] == 1 else "_".join(parts)
-        taken[stem] += 1
-        stems.append(stem if taken[stem] == 1 else f"{stem}_{taken[stem]}")
+        stem = path.stem
+        if often[spelling_key(stem)] > 1:
+            wanted = "_".join(part for part in path.with_suffix("").parts if part not in ("/", ".."))
+            numbers = counters.setdefault(spelling_key(wanted), count(1))
+            numbered = (wanted if number == 1 else f"{wanted}_{number}" for number in numbers)
+            stem = next(name for name in numbered if spelling_key(name) not in taken)
+            taken.add(spelling_key(stem))
+        stems.append(stem)
     return stems
 
 
