@@ -147,3 +147,22 @@ def test_the_photograph_of_another_subset_is_not_taken_for_one_that_is_missing(t
     imported = import_labels(root, tmp_path / "data")
     assert imported.ledger.left_out["the photograph is missing; copy it into the folder"].names == ["two.png"]
     assert set(label_maps(tmp_path / "data")) == {"one"}
+
+
+@pytest.mark.parametrize("subsets", [("", ""), ("garden", "yard")])
+def test_a_photograph_that_two_tasks_of_a_project_name_is_left_out(tmp_path: Path, subsets: tuple[str, str]) -> None:
+    box = '<box label="lawn" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    of_tasks = (("one", 1, subsets[0]), ("two", 1, subsets[0]), ("one", 2, subsets[1]))
+    images = (
+        f'<image name="{name}.png" task_id="{number}" subset="{subset}" width="30" height="20">{box}</image>'
+        for name, number, subset in of_tasks
+    )
+    root = export(tmp_path / "in", "")
+    Image.new("RGB", (30, 20)).save(root / "images/two.png")
+    (root / "annotations.xml").write_text(f"<annotations>{''.join(images)}</annotations>")
+    imported = import_labels(root, tmp_path / "data")
+    reason = (
+        "several tasks have a photograph of that name, and nothing tells whose is here; export each task on its own"
+    )
+    assert imported.ledger.left_out[reason].names == ["one.png", "one.png"]
+    assert set(label_maps(tmp_path / "data")) == {"two"}

@@ -78,12 +78,12 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             for label in document.iterfind("meta//labels/label"):
                 if label.findtext("type") not in _NO_AREAS and not label.findtext("parent"):
                     labels.setdefault(label.findtext("name") or "", _color(label.findtext("color")))
-            for image in document.iterfind("image"):
-                try:
-                    annotated.append(_image(image, path, source, photographs, left_out))
-                except PhotographError as error:
-                    errors.append(error)
-                    ledger.leave_out(error.reason, _name(image))
+            for image, file in _files(document, path, photographs):
+                if isinstance(file, PhotographError):
+                    errors.append(file)
+                    ledger.leave_out(file.reason, _name(image))
+                else:
+                    annotated.append(_image(image, file, source, left_out))
         except InputError as error:
             errors.append(error)
             ledger.leave_out(str(error).replace(f"{path} ", "it "), source)
@@ -116,14 +116,41 @@ def _size(image: Element) -> tuple[int, int]:
     return int(image.attrib["height"]), int(image.attrib["width"])
 
 
-def _image(
-    image: Element, path: Path, source: str, photographs: Photographs, left_out: LeftOutShapes
-) -> AnnotatedImage:
-    name, size = _name(image), _size(image)
-    subset = image.get("subset") or ""
+def _files(document: Element, path: Path, photographs: Photographs) -> list[tuple[Element, Path | PhotographError]]:
+    """Every image of a document with its photograph, or with why it has none."""
+    files: list[tuple[Element, Path | PhotographError]] = []
+    tasks: dict[Path, set[str]] = {}
+    for image in document.iterfind("image"):
+        try:
+            file = _file(image, path, photographs)
+            tasks.setdefault(file, set()).add(image.get("task_id", ""))
+        except PhotographError as error:
+            file = error
+        files.append((image, file))
+    return [
+        (image, _of_several_tasks(image, path) if isinstance(file, Path) and len(tasks[file]) > 1 else file)
+        for image, file in files
+    ]
+
+
+def _file(image: Element, path: Path, photographs: Photographs) -> Path:
+    name, subset = _name(image), image.get("subset") or ""
     # an export with images has those of a subset in a folder with the name of the subset
     within = f"{subset}/{name}" if subset else name
-    file = photographs.at(within) or photographs.at(name) or photographs.find(within, path)
+    return photographs.at(within) or photographs.at(name) or photographs.find(within, path)
+
+
+def _of_several_tasks(image: Element, path: Path) -> PhotographError:
+    """The error for a photograph that several tasks of a project name: each task may have another one of that name."""
+    way_out = "export each task on its own"
+    return PhotographError(
+        f"{path} has several tasks with the image {_name(image)}, and does not tell whose is here; {way_out}",
+        f"several tasks have a photograph of that name, and nothing tells whose is here; {way_out}",
+    )
+
+
+def _image(image: Element, file: Path, source: str, left_out: LeftOutShapes) -> AnnotatedImage:
+    name, size, subset = _name(image), _size(image), image.get("subset") or ""
     areas: list[Area] = []
     for shape in image:
         try:
