@@ -288,3 +288,14 @@ def test_files_are_recognised_by_their_places(tmp_path: Path) -> None:
     assert not detect(tmp_path / "labelmap.txt")
     (image,) = read([source / "labelmap.txt"], source, None).images
     assert (image.name, image.size, image.split) == ("p0.jpg", (20, 30), None)
+
+
+def test_class_names_may_end_with_empty_lines_but_not_have_one_between(tmp_path: Path) -> None:
+    masks = {stem: Image.fromarray(indices) for stem, indices in INDICES.items()}
+    source = export(tmp_path / "in", masks, "lawn\npath\npond\n\n\n", name="class_names.txt")
+    assert import_labels(source, tmp_path / "data").classes == ("lawn", "path", "pond")
+    (source / "class_names.txt").write_text("lawn\n\npath\npond\n")
+    with pytest.raises(
+        InputError, match=r"class_names\.txt, line 2 is empty, so that the values of the classes below it"
+    ):
+        import_labels(source, tmp_path / "more")

@@ -264,3 +264,11 @@ def test_the_photograph_of_another_split_is_not_taken_for_one_that_is_missing(tm
     missing = imported.ledger.left_out["the photograph is missing; copy it into the folder"]
     assert missing.names == ["labels/train/b.txt"]
     assert set(label_maps(tmp_path / "data")) == {"a", "c"}
+
+
+def test_an_empty_line_among_the_classes_is_an_error_and_one_at_the_end_is_none(tmp_path: Path) -> None:
+    source = make(tmp_path / "in", {"labels/a.txt": line(2, LARGE), "classes.txt": "lawn\n\npath\npond\n"})
+    with pytest.raises(InputError, match=r"classes\.txt, line 2 is empty, so that the values of the classes below it"):
+        import_labels(source, tmp_path / "data")
+    (source / "classes.txt").write_text("lawn\npath\npond\n\n \n")
+    assert import_labels(source, tmp_path / "data").classes == ("lawn", "path", "pond")

@@ -92,7 +92,7 @@ def _color(text: str, path: Path, number: int) -> Color | None:
 
 
 def _class_names(path: Path) -> ClassTable:
-    names = [line for line in read_lines(path) if line]
+    names = read_names(path)
     if names[:1] == ["__ignore__"]:  # labelme's class -1, which is 255 in a mask of 8 bits and 65535 in one of 16
         names = names[1:]
     if not names:
@@ -102,6 +102,23 @@ def _class_names(path: Path) -> ClassTable:
         raise InputError(f"{path} has the class '{twice}' twice; remove one")
     codes: dict[int, str | None] = {**dict(enumerate(names)), ignore_of(len(names)): None}
     return ClassTable(dict.fromkeys(names), "value", codes, CLASS_NAMES)
+
+
+def read_names(path: Path) -> list[str]:
+    """The class names in a text file, one per line, the first one that of the lowest value.
+
+    Raises:
+        InputError: the file cannot be read, or has an empty line between names.
+    """
+    lines = read_lines(path)
+    while lines and not lines[-1]:
+        lines.pop()
+    if "" in lines:
+        raise InputError(
+            f"{path}, line {lines.index('') + 1} is empty, so that the values of the classes below it are not certain;"
+            " delete the line, or write the name of its class"
+        )
+    return lines
 
 
 def read_lines(path: Path) -> list[str]:

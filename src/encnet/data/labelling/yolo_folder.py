@@ -13,7 +13,7 @@ import yaml
 from encnet.data.dataset import SPLITS
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.labelling.annotations import relative_name, shown_name, split_named
-from encnet.data.labelling.class_table import read_lines
+from encnet.data.labelling.class_table import read_lines, read_names
 from encnet.data.labelling.splits import one_split
 from encnet.system.errors import InputError
 
@@ -116,10 +116,9 @@ def read_folder(path: Path) -> Layout:
     """The photographs of a folder with a classes.txt; folders called train, val or test are splits.
 
     Raises:
-        InputError: classes.txt cannot be read.
+        InputError: classes.txt cannot be read, or has an empty line between names.
     """
-    names = [line for line in read_lines(path) if line]
-    return Layout(path, _names(names, path), tuple(_beside(path.parent, path.parent)))
+    return Layout(path, _names(read_names(path), path), tuple(_beside(path.parent, path.parent)))
 
 
 def _names(names: Any, path: Path) -> dict[int, str]:
