@@ -299,3 +299,21 @@ def test_class_names_may_end_with_empty_lines_but_not_have_one_between(tmp_path:
         InputError, match=r"class_names\.txt, line 2 is empty, so that the values of the classes below it"
     ):
         import_labels(source, tmp_path / "more")
+
+
+def test_a_grey_mask_of_zeros_is_read_as_the_other_grey_masks(tmp_path: Path) -> None:
+    table = "lawn:48,112,32::\nbackground:0,0,0::\n"
+    nothing, half, far = (np.zeros((20, 30), np.uint8) for _ in range(3))
+    half[:10], far[:10] = 1, 255
+    masks = {"p0": nothing, "p1": half, "p2": far}
+    source = export(tmp_path / "in", {stem: Image.fromarray(mask) for stem, mask in masks.items()}, table)
+    imported = import_labels(source, tmp_path / "data", val_share=0)
+    assert imported.classes == ("lawn", "background")
+    drawn = label_maps(tmp_path / "data")
+    assert np.array_equal(drawn["p0"], nothing)
+    assert np.array_equal(drawn["p1"], half)
+    reason = (
+        "it has the value 255, which is no position in labelmap.txt, but grey masks hold positions, as"
+        " SegmentationClass/p1.png shows; save it as that one"
+    )
+    assert imported.ledger.left_out[reason].names == ["SegmentationClass/p2.png"]

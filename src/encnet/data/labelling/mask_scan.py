@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from encnet.data.class_indices import IGNORE, NARROW_CLASSES, counts_up, ignored_value
+from encnet.data.image_facts import describe_image
 from encnet.data.images import open_label_map
 from encnet.data.labelling.annotations import counted
 from encnet.data.labelling.class_table import CLASS_NAMES, LABELMAP, ClassTable
@@ -33,17 +34,29 @@ _NAMED = 5  # colours that a table lacks and that are named one by one; smoothed
 _GREY_MODES = VALUE_MODES - {"P"}
 
 
-def encoding_of(image: Image.Image, table: ClassTable) -> Literal["value", "color", "position"]:
-    """How a mask encodes the labels of a table.
+def positions_mask(masks: Iterable[Path], table: ClassTable) -> Path | None:
+    """The first mask that shows that grey masks hold positions in a table of colours (0 is its first label).
 
-    A grey mask beside a table of colours holds positions in the table (0 is its first label) if the table lacks one of
-    its greys, but has so many labels.
+    It is a grey one: the table lacks one of its greys, but has so many labels. Masks that cannot be read are skipped.
+
+    Returns:
+        the mask; None if grey masks hold colours of the table.
     """
-    if table.encoding == "value" or image.mode not in _GREY_MODES:
-        return table.encoding
-    if contents(image, "color").keys() <= table.codes.keys():
-        return "color"
-    return "position" if max(contents(image, "value")) < len(table.labels) else "color"
+    for path in masks if table.encoding == "color" else ():
+        try:
+            image = open_label_map(path) if describe_image(path).mode in _GREY_MODES else None
+        except InputError:
+            continue
+        if image is None or contents(image, "color").keys() <= table.codes.keys():
+            continue
+        if max(contents(image, "value")) < len(table.labels):
+            return path
+    return None
+
+
+def encoding_of(image: Image.Image, table: ClassTable, positions: bool) -> Literal["value", "color", "position"]:
+    """How a mask encodes the labels of a table, where grey masks may hold positions in a table of colours."""
+    return "position" if positions and image.mode in _GREY_MODES else table.encoding
 
 
 def contents(image: Image.Image, encoding: str) -> dict[int, int]:

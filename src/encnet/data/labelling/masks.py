@@ -27,7 +27,7 @@ from encnet.data.labelling.annotations import (
     split_named,
 )
 from encnet.data.labelling.class_table import CLASS_NAMES, LABELMAP, read_lines, read_table
-from encnet.data.labelling.mask_scan import Unknown, contents, encoding_of, raw, scan_masks
+from encnet.data.labelling.mask_scan import Unknown, contents, encoding_of, positions_mask, raw, scan_masks
 from encnet.data.labelling.photographs import PhotographError, Photographs
 from encnet.data.labelling.splits import one_split
 from encnet.data.palette import Color
@@ -113,6 +113,7 @@ class _Export:
         if not self._masks:
             raise InputError(f"{folder / _MASKS} has no mask; export the masks again, as PNG")
         self.table = read_table(folder) or scan_masks(self._masks.values(), folder / _MASKS)
+        self._shows_positions = positions_mask(self._masks.values(), self.table)
         self.lists = sorted((folder / _LISTS).glob("*.txt")) if (folder / _LISTS).is_dir() else []
         self.images: list[AnnotatedImage] = []
         self.unknown = Unknown()
@@ -170,11 +171,19 @@ class _Export:
     def _areas(self, mask: Path, name: str) -> tuple[tuple[int, int], tuple[Area, ...]]:
         """(height, width) of a mask, and an area for each label in it."""
         image = open_label_map(mask)
-        encoding = encoding_of(image, self.table)
+        encoding = encoding_of(image, self.table, self._shows_positions is not None)
         labels = list(self.table.labels)
-        self._positions += [name] if encoding == "position" else []
+        found = contents(image, encoding)
+        if self._shows_positions is not None and encoding == "position":
+            if max(found) >= len(labels):
+                shows = shown_name(self._shows_positions, self._root)
+                raise InputError(
+                    f"it has the value {max(found)}, which is no position in {self.table.source}, but grey masks hold"
+                    f" positions, as {shows} shows; save it as that one"
+                )
+            self._positions.append(name)
         areas = []
-        for code, pixels in contents(image, encoding).items():
+        for code, pixels in found.items():
             if encoding != "position" and code not in self.table.codes:
                 self.unknown.add(code, pixels, name)
                 continue
