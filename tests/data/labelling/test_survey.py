@@ -44,7 +44,19 @@ def cut_off(folder: Path) -> None:
 
 
 def other_json(folder: Path) -> None:
+    (folder / "new.json").write_text('{"weather": "rain"}')
+
+
+def without_image_path(folder: Path) -> None:
     (folder / "new.json").write_text('{"shapes": []}')
+
+
+def without_categories(folder: Path) -> None:
+    (folder / "new.json").write_text('{"images": [], "annotations": []}')
+
+
+def archive(folder: Path) -> None:
+    (folder / "new.zip").write_bytes(b"PK")
 
 
 def other_xml(folder: Path) -> None:
@@ -125,6 +137,9 @@ def damaged_photograph(folder: Path) -> None:
     [
         (cut_off, "new.json", "damaged or half-written; save it again", True),
         (other_json, "new.json", "not an annotation file of a known tool", False),
+        (without_image_path, "new.json", "it has shapes, but lacks what a known tool writes with that", True),
+        (without_categories, "new.json", "it has annotations, but lacks what a known tool writes with that", True),
+        (archive, "new.zip", "an archive; import it alone if it is a .zip of a tool, or else unpack it", True),
         (other_xml, "new.xml", "not an annotation file of a known tool", False),
         (broken_xml, "new.xml", "not valid XML", True),
         (no_object, "new.json", "not an annotation file of a known tool", False),

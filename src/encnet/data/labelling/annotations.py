@@ -151,14 +151,18 @@ def read_xml(path: Path) -> Element:
 
 def is_json_with(path: Path, keys: Iterable[str]) -> bool:
     """Whether a file contains a JSON object with all of these keys."""
+    return json_keys(path).issuperset(keys)
+
+
+def json_keys(path: Path) -> frozenset[str]:
+    """The keys of the JSON object in a file; none if it contains no such object."""
     if path.suffix.lower() != ".json":
-        return False
+        return frozenset()
     try:
         status = path.stat()
-        found = _json_keys(path, status.st_mtime_ns, status.st_size)
+        return _json_keys(path, status.st_mtime_ns, status.st_size)
     except (OSError, ValueError, RecursionError):
-        return False
-    return found.issuperset(keys)
+        return frozenset()
 
 
 @lru_cache(maxsize=4096)  # every reader asks for the keys of every file

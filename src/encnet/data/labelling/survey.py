@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from encnet.data.labelling.annotations import AnnotatedImage, Annotations, read_json, read_xml, shown_name
+from encnet.data.labelling.annotations import AnnotatedImage, Annotations, json_keys, read_json, read_xml, shown_name
 from encnet.data.labelling.photographs import NOT_READ, OTHER_PICTURES, PHOTOGRAPH_SUFFIXES, is_hidden, visible_files
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
@@ -16,6 +16,11 @@ ANNOTATION_SUFFIXES = frozenset({".json", ".xml", ".yaml", ".yml", ".txt", ".png
 """Suffixes of the files that readers are asked about: documents, tables of classes, text files of polygons, masks."""
 _DOCUMENTS = {".json": read_json, ".xml": read_xml}
 """Suffixes of files that are annotations if they are of a labelling tool, and nothing that is used if they are not."""
+
+_KEYS_OF_LABELS = frozenset({"shapes", "imagePath", "annotations", "categories", "segmentation"})
+"""Keys of JSON files that hold labels, even if a key is missing that their tool needs."""
+_ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
+_ARCHIVE = "an archive; import it alone if it is a .zip of a tool, or else unpack it"
 
 _EXPORT = (
     "export the labels as labelme's JSON, 'CVAT for images 1.1', COCO JSON, Label Studio's JSON, YOLO segmentation, or"
@@ -108,6 +113,10 @@ def _leave_out(
     if other is not None and not meant:
         reason = f"a file of {other} beside files of {chosen}; import it alone with the format '{other}'"
         meant = guessed
+    keys = sorted(_KEYS_OF_LABELS & json_keys(path))
+    if keys and other is None and not meant:
+        reason = f"it has {' and '.join(keys)}, but lacks what a known tool writes with that; export it again"
+        meant = True
     ledger.leave_out(reason, shown_name(path, root), meant=meant)
 
 
@@ -145,10 +154,12 @@ def account(survey: Survey, annotations: Annotations, used: Iterable[Path], imag
         if path.resolve() not in known and name not in named:
             kinds.setdefault(_kind(path), []).append(name)
     for reason, names in sorted(kinds.items(), reverse=True):
-        ledger.leave_out(reason, *names, meant=False)
+        ledger.leave_out(reason, *names, meant=reason == _ARCHIVE)
 
 
 def _kind(path: Path) -> str:
+    if path.suffix.lower() in _ARCHIVES:
+        return _ARCHIVE
     if path.suffix.lower() in PHOTOGRAPH_SUFFIXES:
         return "photographs for which no annotations were read"
     if path.suffix.lower() in OTHER_PICTURES:
