@@ -82,6 +82,15 @@ def test_damaged_files_are_errors_that_name_them(tmp_path: Path) -> None:
             open_image(damaged)
 
 
+def test_a_jpeg_2000_file_that_only_gdal_reads_is_to_be_converted(tmp_path: Path) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8))
+    image.save(tmp_path / "a.jp2")
+    content = (tmp_path / "a.jp2").read_bytes()
+    (tmp_path / "a.jp2").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"cannot read .*a\.jp2 as an image: .*; if it is .* `gdal_translate` for"):
+        open_image(tmp_path / "a.jp2")
+
+
 def test_a_missing_file_and_a_folder_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no file .*none\.png"):
         open_image(tmp_path / "none.png")

@@ -32,6 +32,8 @@ def unreadable(path: str | Path, error: Exception) -> InputError:
             " smaller images, or read it in windows: for training by the key `rasters` of dataset.yaml, for prediction"
             " with `encnet predict --raster true`; both need the extra encnet[geo]"
         )
-    unread = Path(path).suffix.lower() in UNREAD_SUFFIXES
-    way_out = "convert it to JPEG or PNG" if unread else "replace or remove the file"
+    suffix = Path(path).suffix.lower()
+    way_out = "convert it to JPEG or PNG" if suffix in UNREAD_SUFFIXES else "replace or remove the file"
+    if suffix == ".jp2":  # Pillow does not read all of those that GDAL writes
+        way_out = "if it is not damaged, convert it to TIFF or PNG, with `gdal_translate` for example"
     return InputError(f"cannot read {path} as an image: {error}; {way_out}")
