@@ -50,6 +50,13 @@ def write(path: Path, shapes: list[dict[str, Any]], **more: Any) -> None:
     path.write_text(json.dumps(document))
 
 
+def png(image: Image.Image) -> str:
+    """A mask as labelme writes it."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
 def test_label_maps_equal_those_that_labelme_draws(tmp_path: Path) -> None:
     names = json.loads((WRITTEN / "names.json").read_text())
     imported = import_labels(WRITTEN / "labelled", tmp_path / "data", val_share=0)
@@ -111,6 +118,10 @@ def test_folders_say_splits(folder: Path, tmp_path: Path) -> None:
         ({"shapes": [shape("lawn", [[0, 0], [1]])]}, "1 x damaged shape"),
         ({"shapes": [shape("lawn", [[0, 0]] * 4, "star")]}, "1 x shape of the unknown kind 'star'"),
         ({"shapes": [shape("lawn", [[0, 0], [1, 1]], "mask", mask="!")]}, "1 x mask whose PNG is damaged"),
+        (
+            {"shapes": [shape("lawn", [[0, 0], [9, 9]], "mask", mask=png(Image.new("RGBA", (10, 10), "white")))]},
+            "1 x mask whose PNG has colours or transparency",
+        ),
         ({"shapes": 3}, "not as labelme writes it"),
         ({"imagePath": "nowhere.jpg"}, r"nowhere\.jpg, which is not in"),
         ({"imageWidth": 31}, "30 x 20 pixels, but was labelled at 31 x 20"),
@@ -139,9 +150,7 @@ def test_files_that_are_not_labelmes_are_skipped(folder: Path, tmp_path: Path) -
 
 def test_a_mask_is_drawn_at_its_box(folder: Path, tmp_path: Path) -> None:
     patch = np.random.default_rng(0).random((5, 7)) > 0.5
-    buffer = io.BytesIO()
-    Image.fromarray(patch.astype(np.uint8)).save(buffer, format="PNG")
-    mask = base64.b64encode(buffer.getvalue()).decode()
+    mask = png(Image.fromarray(patch.astype(np.uint8)))
     write(folder / "one.json", [shape("lawn", [[10, 4], [16, 8]], "mask", mask=mask)])
     import_labels(folder, tmp_path / "data")
     labels = label_maps(tmp_path / "data")["one"]

@@ -178,9 +178,12 @@ def _patch(text: str) -> np.ndarray:
     """The (rows, columns) bool mask in a PNG as base64."""
     try:
         with Image.open(io.BytesIO(base64.b64decode(text))) as picture:
-            return np.asarray(picture).astype(bool)
+            patch = np.asarray(picture).astype(bool)
     except Exception as error:  # decoders of damaged files raise OSError, SyntaxError, ValueError, struct.error, ...
         raise ShapeError("mask whose PNG is damaged") from error
+    if patch.ndim != 2:
+        raise ShapeError("mask whose PNG has colours or transparency")
+    return patch
 
 
 def _embedded(path: Path, document: dict[str, Any] | None = None) -> bytes:
