@@ -107,6 +107,17 @@ def test_folders_say_splits(folder: Path, tmp_path: Path) -> None:
     (folder / "one.json").unlink()
     imported = import_labels(folder, tmp_path / "data")
     assert imported.images == {"train": 1, "val": 1}
+    assert imported.notes == ("the folder 'valid' counts as the split val",)
+
+
+def test_a_place_whose_name_has_the_word_of_a_split_is_none(folder: Path, tmp_path: Path) -> None:
+    (folder / "Val Gardena").mkdir()
+    for name in ("one.jpg", "one.json"):
+        (folder / "Val Gardena" / name).write_bytes((folder / name).read_bytes())
+    imported = import_labels(folder, tmp_path / "data", val_share=0)
+    assert imported.images == {"train": 2}
+    (note,) = imported.notes
+    assert note == "the folder 'Val Gardena' is no split, as its name says more than that; if it is one, call it 'val'"
 
 
 @pytest.mark.parametrize(

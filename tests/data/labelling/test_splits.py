@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from encnet.data.labelling.splits import one_split
+from encnet.data.labelling.splits import FolderSplits, one_split
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,25 @@ def test_an_image_in_several_splits_is_held_out_unless_nothing_is_left_to_train_
 def test_the_note_names_the_images() -> None:
     _, (note,) = one_split({"train": ["a", "b"], "val": ["b"]})
     assert note == "1 image of the split train (b): in another split too, and only used there"
+
+
+@pytest.mark.parametrize(
+    ("folders", "split", "notes"),
+    [
+        (("train",), "train", 0),
+        (("Test",), "test", 0),
+        (("camera", "val_images", "day1"), "val", 1),
+        (("validation-512",), "val", 1),
+        (("Val Gardena",), None, 1),
+        (("test drive", "train"), "train", 1),
+        (("training", "test"), "train", 1),
+        (("dev",), None, 0),
+        ((), None, 0),
+    ],
+)
+def test_a_folder_is_a_split_if_all_words_of_its_name_say_so(
+    folders: tuple[str, ...], split: str | None, notes: int
+) -> None:
+    splits = FolderSplits()
+    assert splits.of(*folders) == split
+    assert len(splits.notes) == notes

@@ -33,6 +33,7 @@ from encnet.data.labelling.annotations import (
 from encnet.data.labelling.drawing import Points, require_pycocotools, rings_mask, run_length_mask
 from encnet.data.labelling.photographs import PhotographError
 from encnet.data.labelling.shapes import NO_SIZE, RUN_LENGTHS, ShapeError, checked_label, checked_polygon, kind_of
+from encnet.data.labelling.splits import FolderSplits
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
 
@@ -61,6 +62,7 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
     require_pycocotools()
     left_out, ledger = LeftOutShapes(), Ledger()
     labels: dict[str, None] = {}
+    splits = FolderSplits()
     annotated: list[AnnotatedImage] = []
     errors: list[InputError] = []
     for path in files:
@@ -75,7 +77,7 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             ledger.leave_out(str(error).replace(f"{path} ", "it "), source)
             continue
         photographs = Photographs(*folders)
-        split = split_named(path.stem, path.parent.name)
+        split = split_named(path.stem) or splits.of(path.parent.name)
         found = photographs.find_all(document.names.values(), path)
         for number, name in document.names.items():
             file = found[name]
@@ -88,7 +90,7 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             annotated.append(AnnotatedImage(name, read, size, tuple(areas[number]), split, source))
     if errors and not annotated:
         raise errors[0]
-    return Annotations(tuple(annotated), labels, True, left_out.numbers, left_out.examples, ledger, ())
+    return Annotations(tuple(annotated), labels, True, left_out.numbers, left_out.examples, ledger, (), splits.notes)
 
 
 class _File:

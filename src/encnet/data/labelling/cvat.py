@@ -27,11 +27,11 @@ from encnet.data.labelling.annotations import (
     reason,
     relative_name,
     shown_name,
-    split_named,
 )
 from encnet.data.labelling.drawing import Points, patch_mask, require_pycocotools, rings_mask
 from encnet.data.labelling.photographs import PhotographError
 from encnet.data.labelling.shapes import RUN_LENGTHS, ShapeError, check_patch, checked_label, checked_polygon, kind_of
+from encnet.data.labelling.splits import FolderSplits
 from encnet.data.palette import Color
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
@@ -160,7 +160,7 @@ def _image(image: Element, file: Path, source: str, left_out: LeftOutShapes) -> 
         except DAMAGED as error:
             left_out.add(kind_of(error), name, shape.get("label"))
     name = PurePosixPath(name).with_suffix(file.suffix).as_posix()
-    return AnnotatedImage(name, partial(read_bytes, file), size, tuple(areas), split_named(subset), source)
+    return AnnotatedImage(name, partial(read_bytes, file), size, tuple(areas), FolderSplits().of(subset), source)
 
 
 def _area(shape: Element, size: tuple[int, int]) -> Area:

@@ -26,12 +26,12 @@ from encnet.data.labelling.annotations import (
     read_json,
     relative_name,
     shown_name,
-    split_named,
 )
 from encnet.data.labelling.drawing import require_pycocotools
 from encnet.data.labelling.label_studio_shapes import read_area
 from encnet.data.labelling.photographs import PhotographError, Photographs
 from encnet.data.labelling.shapes import kind_of
+from encnet.data.labelling.splits import FolderSplits
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
 
@@ -67,7 +67,7 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
     """
     require_pycocotools()
     left_out, ledger = LeftOutShapes(), Ledger()
-    photographs = Photographs(images or root)
+    photographs, splits = Photographs(images or root), FolderSplits()
     annotated: list[AnnotatedImage] = []
     errors: list[InputError] = []
     number = 0
@@ -100,14 +100,22 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
                 continue
             name = shown_name(file, images or root)
             size, areas = _areas(annotation, name, left_out)
-            split = split_named(*name.split("/")[:-1])
+            split = splits.of(*name.split("/")[:-1])
             annotated.append(AnnotatedImage(name, partial(read_bytes, file), size, areas, split, source))
     if errors and not annotated:
         raise errors[0]
     labels = sorted({area.label for image in annotated for area in image.areas})
     why = f"{shown_name(files[0], root)} lists tasks of Label Studio ({counted(number, 'task')} in all)"
     return Annotations(
-        tuple(annotated), dict.fromkeys(labels), False, left_out.numbers, left_out.examples, ledger, (), why=why
+        tuple(annotated),
+        dict.fromkeys(labels),
+        False,
+        left_out.numbers,
+        left_out.examples,
+        ledger,
+        (),
+        splits.notes,
+        why,
     )
 
 

@@ -35,7 +35,6 @@ from encnet.data.labelling.annotations import (
     reason,
     relative_name,
     shown_name,
-    split_named,
 )
 from encnet.data.labelling.drawing import Points, circle_mask, outline_mask, patch_mask, rectangle_mask
 from encnet.data.labelling.orientation import orientation_of
@@ -50,6 +49,7 @@ from encnet.data.labelling.shapes import (
     checked_polygon,
     kind_of,
 )
+from encnet.data.labelling.splits import FolderSplits
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
 
@@ -76,11 +76,12 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
     """
     left_out, ledger = LeftOutShapes(), Ledger()
     photographs = Photographs(*(folder for folder in (images, root) if folder is not None))
+    splits = FolderSplits()
     annotated: list[AnnotatedImage] = []
     errors: list[InputError] = []
     for path in files:
         try:
-            annotated.append(_read_file(path, root, photographs, left_out))
+            annotated.append(_read_file(path, root, photographs, splits, left_out))
         except InputError as error:
             errors.append(error)
             why = error.reason if isinstance(error, PhotographError) else str(error).replace(f"{path} ", "it ")
@@ -89,7 +90,9 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
         raise errors[0]
     labels = sorted({area.label for image in annotated for area in image.areas})
     inside = sum(image.digest is not None and (root / image.name).is_file() for image in annotated)
-    notes = (f"{inside} photographs are from inside their labelme files, as {_WHY_INSIDE}",) if inside else ()
+    notes = splits.notes
+    if inside:
+        notes = (f"{inside} photographs are from inside their labelme files, as {_WHY_INSIDE}", *notes)
     why = _why(files)
     return Annotations(
         tuple(annotated), dict.fromkeys(labels), False, left_out.numbers, left_out.examples, ledger, (), notes, why
@@ -107,7 +110,9 @@ def _why(files: list[Path]) -> str:
     return ""
 
 
-def _read_file(path: Path, root: Path, photographs: Photographs, left_out: LeftOutShapes) -> AnnotatedImage:
+def _read_file(
+    path: Path, root: Path, photographs: Photographs, splits: FolderSplits, left_out: LeftOutShapes
+) -> AnnotatedImage:
     document = _document(path)
     source = shown_name(path, root)
     try:
@@ -128,7 +133,7 @@ def _read_file(path: Path, root: Path, photographs: Photographs, left_out: LeftO
             left_out.add(kind_of(error), source, label)
     read, suffix, digest = _photograph(path, image, document, root, photographs)
     name = PurePosixPath(source).with_suffix(suffix).as_posix()
-    split = split_named(*path.relative_to(root).parts[:-1])
+    split = splits.of(*path.relative_to(root).parts[:-1])
     return AnnotatedImage(name, read, size, tuple(areas), split, source, digest)
 
 

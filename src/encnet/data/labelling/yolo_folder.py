@@ -14,7 +14,7 @@ from encnet.data.dataset import SPLITS
 from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.labelling.annotations import relative_name, shown_name, split_named
 from encnet.data.labelling.class_table import read_lines, read_names
-from encnet.data.labelling.splits import one_split
+from encnet.data.labelling.splits import FolderSplits, one_split
 from encnet.system.errors import InputError
 
 IMAGES, LABELS = "images", "labels"
@@ -86,7 +86,7 @@ def read_layout(path: Path) -> Layout:
     names = _names(document["names"], path)
     splits = {split: document[key] for key in document for split in [_split(key)] if split and document[key]}
     if not splits:
-        return Layout(path, names, tuple(_beside(path.parent, path.parent)))
+        return _unlisted(path, names)
     base = path.parent / str(document.get("path") or ".")
     entries: dict[str, Entry] = {}
     named: dict[str | None, list[str]] = {}
@@ -118,7 +118,16 @@ def read_folder(path: Path) -> Layout:
     Raises:
         InputError: classes.txt cannot be read, or has an empty line between names.
     """
-    return Layout(path, _names(read_names(path), path), tuple(_beside(path.parent, path.parent)))
+    return _unlisted(path, _names(read_names(path), path))
+
+
+def _unlisted(path: Path, names: Mapping[int, str]) -> Layout:
+    """The layout of a file that names classes alone: the folders beside it say the splits."""
+    splits = FolderSplits()
+    entries = [
+        replace(entry, split=splits.of(*entry.name.split("/")[:-1])) for entry in _beside(path.parent, path.parent)
+    ]
+    return Layout(path, names, tuple(entries), notes=splits.notes)
 
 
 def _names(names: Any, path: Path) -> dict[int, str]:
@@ -156,7 +165,7 @@ def _at(place: Path, bases: list[Path]) -> Iterator[Entry]:
 
 
 def _beside(images: Path, labels: Path) -> Iterator[Entry]:
-    """The entries of a folder of photographs and a folder of text files; folders train, val and test in them count."""
+    """The entries of a folder of photographs and a folder of text files."""
     photographs = {_name(path, images): path for path in _files(images, IMAGE_SUFFIXES)}
     texts = {_name(path, labels): path for path in _files(labels, {".txt"}) if path.name not in _NOT_LABELS}
     for name, path in list(texts.items()):
@@ -164,7 +173,7 @@ def _beside(images: Path, labels: Path) -> Iterator[Entry]:
             del texts[name]  # a README, for example
     for name in sorted(photographs.keys() | texts.keys()):
         text = texts.get(name, labels / f"{name}.txt")
-        yield Entry(name, photographs.get(name), text, split_named(*name.split("/")[:-1]))
+        yield Entry(name, photographs.get(name), text)
 
 
 def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
