@@ -179,6 +179,33 @@ def test_colours_become_classes(tmp_path: Path) -> None:
     assert np.array_equal(labels["000001"], LABELS[2])
 
 
+def in_rgb(tmp_path: Path, label_maps: list[np.ndarray]) -> Path:
+    """A data set of these label maps, each saved as it is."""
+    rows = {
+        "image": [{"bytes": photograph(1), "path": None} for _ in label_maps],
+        "mask": [{"bytes": png(label_map), "path": None} for label_map in label_maps],
+    }
+    features = datasets.Features({"image": datasets.Image(), "mask": datasets.Image()})
+    datasets.Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+def test_grey_label_maps_in_rgb_have_colours_beside_others_of_colours(tmp_path: Path) -> None:
+    colors = np.array([(0, 0, 0), (9, 9, 9), (200, 10, 255)], np.uint8)
+    indices = [np.zeros((20, 30), int), np.ones((20, 30), int), np.full((20, 30), 2)]
+    imported = import_labels(in_rgb(tmp_path, [colors[each] for each in indices]), tmp_path / "data", val_share=0)
+    assert imported.classes == ("color_000000", "color_090909", "color_c80aff")
+    labels = label_maps(tmp_path / "data")
+    assert all(np.array_equal(labels[f"{i:06d}"], each) for i, each in enumerate(indices))
+
+
+def test_grey_label_maps_in_rgb_alone_have_values(tmp_path: Path) -> None:
+    values = [np.repeat(LABELS[i][..., None], 3, axis=2) for i in (1, 2)]
+    import_labels(in_rgb(tmp_path, [*values, LABELS[3]]), tmp_path / "data", val_share=0)
+    labels = label_maps(tmp_path / "data")
+    assert all(np.array_equal(labels[f"{i:06d}"], LABELS[i + 1]) for i in range(3))
+
+
 def test_rows_that_cannot_be_used_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, image = {"bytes": png(LABELS[1]), "path": None}, {"bytes": photograph(1), "path": "p1.jpg"}
     rows = {"image": [image, image, None], "label": [good, None, good]}

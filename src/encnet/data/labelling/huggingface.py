@@ -31,6 +31,7 @@ from encnet.system.ledger import NAMED, Ledger
 
 FORMAT: str = "huggingface"
 _DICT, _STATE = "dataset_dict.json", "state.json"
+_GREY = 0x010101  # times a grey level: its colour, packed as 0xRRGGBB
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
 
 
@@ -62,7 +63,7 @@ def read(source: str | Path, columns: Sequence[str], cache: Path) -> Annotations
     names = class_names(first.features[label], str(source))
     ledger, left_out = Ledger(), Counter[str]()
     examples: dict[str, list[str]] = {}
-    found: list[tuple[_Row, str, dict[int, int], tuple[int, int]]] = []
+    found: list[tuple[_Row, str, str, dict[int, int], tuple[int, int]]] = []
     encodings: dict[str, str] = {}
     for row in rows:
         try:
@@ -74,20 +75,22 @@ def read(source: str | Path, columns: Sequence[str], cache: Path) -> Annotations
         numbers, pixels = np.unique(values, return_counts=True)
         inside = dict(zip(numbers.tolist(), pixels.tolist(), strict=True))
         height, width = values.shape
-        found.append((row, name, inside, (height, width)))
-    if len(encodings) > 1:
+        found.append((row, name, encoding, inside, (height, width)))
+    colored = "color" in encodings
+    if colored and "value" in encodings:
         raise InputError(
             f"the label map of {encodings['color']} is a colour image, but that of {encodings['value']} has values;"
             " save all label maps as one kind"
         )
     if not found:
         raise InputError(f"{source} has no row with an image and a label map in the columns {image} and {label}")
-    codes = sorted({code for _, _, inside, _ in found for code in inside})
+    inside_of = [_codes(inside, encoding, colored) for _, _, encoding, inside, _ in found]
+    codes = sorted({code for inside in inside_of for code in inside})
     ignored = ignored_value({code for code in codes if code >= 0}) if names is None else ignore_of(len(names))
-    labels = _labels(codes, "color" in encodings, names, ignored, str(source))
-    loaded: Callable[[_Row], np.ndarray] = lru_cache(maxsize=1)(lambda row: row.label_map()[1])
+    labels = _labels(codes, colored, names, ignored, str(source))
+    loaded: Callable[[_Row], np.ndarray] = lru_cache(maxsize=1)(lambda row: row.codes(colored))
     annotated = []
-    for row, name, inside, size in found:
+    for (row, name, _, _, size), inside in zip(found, inside_of, strict=True):
         areas = [Area(labels[code][0], partial(_mask, loaded, row, code)) for code in inside if code in labels]
         for code in inside.keys() - labels.keys():
             if names is not None and 0 <= code != ignored:
@@ -149,7 +152,11 @@ class _Row:
         return lambda: self._content(self._entry())
 
     def label_map(self) -> tuple[str, np.ndarray]:
-        """Whether the label map has values or colours, and (H, W) int32 of them, colours packed as 0xRRGGBB."""
+        """The encoding "value", "color" or "grey" of the label map, and its (H, W) int32.
+
+        They are values, colours packed as 0xRRGGBB, or grey levels in RGB, which are colours if other label maps have
+        colours, and values if not.
+        """
         entry = self._table[self.index][self._label]
         if entry is None:
             raise ValueError("there is no label map")
@@ -166,9 +173,14 @@ class _Row:
             if picture.mode in ("I", "F"):
                 return "value", np.asarray(picture).astype(np.int32)
             channels = np.asarray(picture.convert("RGB"))
-            if (channels == channels[..., :1]).all():  # a grey image that was saved as RGB
-                return "value", channels[..., 0].astype(np.int32)
+            if (channels == channels[..., :1]).all():
+                return "grey", channels[..., 0].astype(np.int32)
             return "color", raw(picture, "color")
+
+    def codes(self, colored: bool) -> np.ndarray:
+        """(H, W) int32: the values of the label map, or its colours packed as 0xRRGGBB."""
+        encoding, values = self.label_map()
+        return values * _GREY if colored and encoding == "grey" else values
 
     def _entry(self) -> dict[str, Any]:
         entry = self._table[self.index][self._image]
@@ -179,6 +191,11 @@ class _Row:
     @staticmethod
     def _content(entry: dict[str, Any]) -> bytes:
         return entry["bytes"] if entry["bytes"] is not None else read_bytes(Path(entry["path"]))
+
+
+def _codes(inside: dict[int, int], encoding: str, colored: bool) -> dict[int, int]:
+    """Value or packed colour -> number of pixels, of a label map beside others of colours or of values."""
+    return {level * _GREY: number for level, number in inside.items()} if colored and encoding == "grey" else inside
 
 
 def _mask(loaded: Callable[[_Row], np.ndarray], row: _Row, code: int, height: int, width: int) -> np.ndarray:
