@@ -30,6 +30,7 @@ from encnet.data.labelling.class_table import CLASS_NAMES, LABELMAP, read_lines,
 from encnet.data.labelling.mask_scan import Unknown, contents, encoding_of, positions_mask, raw, scan_masks
 from encnet.data.labelling.photographs import PhotographError, Photographs
 from encnet.data.labelling.splits import one_split
+from encnet.data.labelling.walking import files_below
 from encnet.data.palette import Color
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
@@ -96,8 +97,9 @@ def _export_of(path: Path) -> Path:
 
 
 def _pngs(folder: Path) -> list[Path]:
-    files = folder.rglob("*") if folder.is_dir() else ()
-    return sorted(path for path in files if path.suffix.lower() == ".png" and not path.name.startswith("."))
+    return sorted(
+        path for path in files_below(folder) if path.suffix.lower() == ".png" and not path.name.startswith(".")
+    )
 
 
 class _Export:

@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path, PurePath, PurePosixPath
 
 from encnet.data.images import IMAGE_SUFFIXES
+from encnet.data.labelling.walking import files_below
 from encnet.data.unread import UNREAD_SUFFIXES
 from encnet.system.errors import InputError
 
@@ -163,7 +164,7 @@ class Photographs:
 
 def visible_files(folder: Path) -> Iterator[Path]:
     """The files below a folder whose path below it has no hidden part."""
-    return (path for path in folder.rglob("*") if not is_hidden(path.relative_to(folder)) and path.is_file())
+    return (path for path in files_below(folder) if not is_hidden(path.relative_to(folder)))
 
 
 def is_hidden(path: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from encnet.data.labelling.annotations import AnnotatedImage, Annotations, json_keys, read_json, read_xml, shown_name
 from encnet.data.labelling.photographs import NOT_READ, OTHER_PICTURES, PHOTOGRAPH_SUFFIXES, is_hidden, visible_files
+from encnet.data.labelling.walking import files_below
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
 
@@ -80,7 +81,7 @@ def survey_source(source: Path, format: str | None, readers: Mapping[str, Reader
         raise InputError(f"{source} is {fault}" if meant else f"{source} is {fault}; {_EXPORT}")
     if not source.is_dir():
         raise InputError(f"there is no file or folder {source}; correct the path")
-    paths = sorted(path for path in source.rglob("*") if path.is_file())
+    paths = sorted(files_below(source))
     hidden = [path for path in paths if is_hidden(path.relative_to(source))]
     visible = [path for path in paths if not is_hidden(path.relative_to(source))]
     candidates = [path for path in visible if path.suffix.lower() in ANNOTATION_SUFFIXES]

@@ -26,6 +26,7 @@ from encnet.data.labelling.class_table import read_lines
 from encnet.data.labelling.drawing import Points, require_pycocotools, rings_mask
 from encnet.data.labelling.photographs import PhotographError, Photographs
 from encnet.data.labelling.shapes import ShapeError, checked_polygon
+from encnet.data.labelling.walking import files_below
 from encnet.data.labelling.yolo_folder import (
     CLASSES,
     IMAGES,
@@ -52,7 +53,8 @@ def detect(path: Path) -> bool:
     if path.suffix.lower() != ".txt":
         return False
     if path.name == CLASSES:
-        return any(has_lines(file) for file in path.parent.rglob("*.txt") if file.name != CLASSES)
+        texts = (file for file in files_below(path.parent) if file.suffix == ".txt" and file.name != CLASSES)
+        return any(has_lines(file) for file in texts)
     return LABELS in path.parts[:-1] and has_lines(path)
 
 

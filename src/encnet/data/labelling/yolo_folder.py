@@ -15,6 +15,7 @@ from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.labelling.annotations import relative_name, shown_name, split_named
 from encnet.data.labelling.class_table import read_lines, read_names
 from encnet.data.labelling.splits import FolderSplits, one_split
+from encnet.data.labelling.walking import files_below
 from encnet.system.errors import InputError
 
 IMAGES, LABELS = "images", "labels"
@@ -177,8 +178,9 @@ def _beside(images: Path, labels: Path) -> Iterator[Entry]:
 
 
 def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    files = folder.rglob("*") if folder.is_dir() else ()
-    return sorted(path for path in files if path.suffix.lower() in suffixes and not path.name.startswith("."))
+    return sorted(
+        path for path in files_below(folder) if path.suffix.lower() in suffixes and not path.name.startswith(".")
+    )
 
 
 def _name(path: Path, folder: Path) -> str:
