@@ -317,3 +317,21 @@ def test_a_grey_mask_of_zeros_is_read_as_the_other_grey_masks(tmp_path: Path) ->
         " SegmentationClass/p1.png shows; save it as that one"
     )
     assert imported.ledger.left_out[reason].names == ["SegmentationClass/p2.png"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "JPEGImages/{}.jpg",
+        "/JPEGImages/{}.jpg /SegmentationClass/{}.png",
+        "C:\\voc\\SegmentationClass\\{}.png",
+        "{}.jpg",
+        "JPEGImages/{}",
+    ],
+)
+def test_lists_may_have_paths(tmp_path: Path, line: str) -> None:
+    lists = {"train": "\n".join(line.format(name, name) for name in ("p0", "p1.v2")), "val": line.format("p2", "p2")}
+    masks = {stem: rgb(INDICES[stem[:2]]) for stem in ("p0", "p1.v2", "p2")}
+    imported = import_labels(export(tmp_path / "in", masks, lists=lists), tmp_path / "data")
+    assert imported.images == {"train": 2, "val": 1}
+    assert imported.ledger.complete

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container
 from functools import lru_cache, partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from encnet.data.labelling.annotations import (
     counted,
     first_names,
     read_bytes,
+    relative_name,
     shown_name,
     split_named,
 )
@@ -209,6 +210,21 @@ def _decoded(path: Path, encoding: str) -> np.ndarray:
 
 
 def _stem(line: str, masks: Container[str]) -> str:
-    """The stem in a line of a list: the whole line, the text in its quotes, or its first word (VOC adds a flag)."""
-    candidates = (line, line.strip('"'), line.split()[0])
-    return next((stem for stem in candidates if stem in masks), candidates[1])
+    """The stem in a line of a list: the whole line, the text in its quotes, or its first word (VOC adds a flag).
+
+    It may be a path, such as JPEGImages/a.jpg, of the photograph or of the mask.
+    """
+    texts = (line, line.strip('"'), line.split()[0])
+    paths = [_below(PurePosixPath(relative_name(text))) for text in texts]
+    candidates = (
+        *texts,
+        *(path.as_posix() for path in paths),
+        *((path.parent / path.stem).as_posix() for path in paths),
+    )
+    return next((stem for stem in candidates if stem in masks), texts[1])
+
+
+def _below(path: PurePosixPath) -> PurePosixPath:
+    """The part of a path below the folder of the photographs or of the masks; without one, the path itself."""
+    places = [place for place, part in enumerate(path.parts[:-1]) if part in (_PHOTOGRAPHS, _MASKS)]
+    return PurePosixPath(*path.parts[places[-1] + 1 :]) if places else path
