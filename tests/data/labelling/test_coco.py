@@ -184,3 +184,12 @@ def test_a_small_area_beside_others_is_in_pixels(tmp_path: Path) -> None:
     import_labels(write(tmp_path / "in/labels.json", areas), tmp_path / "data")
     drawn = label_maps(tmp_path / "data")["one"]
     assert (drawn[0, 0], drawn[15, 15], drawn[5, 5]) == (1, 0, IGNORE)
+
+
+def test_categories_of_one_name_are_one_class_and_a_note(tmp_path: Path) -> None:
+    categories = [{"id": number, "name": name} for number, name in ((3, "car"), (7, "road"), (8, "car"))]
+    areas = [annotation(number, box(left, 2, left + 4, 8)) for number, left in ((3, 0), (7, 10), (8, 20))]
+    imported = import_labels(write(tmp_path / "in/labels.json", areas, categories=categories), tmp_path / "data")
+    assert imported.classes == ("car", "road")
+    assert imported.notes == ("labels.json calls the classes 3, 8 all 'car'; they are one class",)
+    assert label_maps(tmp_path / "data")["one"][5, [2, 12, 22]].tolist() == [0, 1, 0]

@@ -272,3 +272,13 @@ def test_an_empty_line_among_the_classes_is_an_error_and_one_at_the_end_is_none(
         import_labels(source, tmp_path / "data")
     (source / "classes.txt").write_text("lawn\npath\npond\n\n \n")
     assert import_labels(source, tmp_path / "data").classes == ("lawn", "path", "pond")
+
+
+@pytest.mark.parametrize("classes", ["classes.txt", "data.yaml"])
+def test_classes_of_one_name_are_one_and_a_note(tmp_path: Path, classes: str) -> None:
+    names = ["road", "house", "road"]
+    text = "\n".join(names) if classes == "classes.txt" else document(names=names, train="images")
+    source = make(tmp_path / "in", {"labels/a.txt": f"{line(2, LARGE)}\n{line(1, SMALL)}\n", classes: text})
+    imported = import_labels(source, tmp_path / "data")
+    assert imported.classes == ("road", "house")
+    assert imported.notes == (f"{classes} calls the classes 0, 2 all 'road'; they are one class",)

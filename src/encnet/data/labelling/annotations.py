@@ -196,6 +196,23 @@ def split_named(*names: str) -> str | None:
     return None
 
 
+def same_names(source: str, names: Mapping[int, str]) -> list[str]:
+    """A sentence for each name that several classes of a file have.
+
+    Args:
+        source: the file, for the sentence.
+        names: number of a class -> its name.
+    """
+    numbers: dict[str, list[int]] = {}
+    for number, name in names.items():
+        numbers.setdefault(name, []).append(number)
+    return [
+        f"{source} calls the classes {', '.join(map(str, several))} all '{name}'; they are one class"
+        for name, several in numbers.items()
+        if len(several) > 1
+    ]
+
+
 def counted(number: int, noun: str) -> str:
     """A number and its noun: "1 area", "2 areas"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

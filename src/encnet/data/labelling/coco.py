@@ -27,6 +27,7 @@ from encnet.data.labelling.annotations import (
     read_json,
     reason,
     relative_name,
+    same_names,
     shown_name,
     split_named,
 )
@@ -63,6 +64,7 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
     left_out, ledger = LeftOutShapes(), Ledger()
     labels: dict[str, None] = {}
     splits = FolderSplits()
+    notes: list[str] = []
     annotated: list[AnnotatedImage] = []
     errors: list[InputError] = []
     for path in files:
@@ -72,6 +74,7 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             document = _File(path, source)
             labels.update(dict.fromkeys(document.categories[number] for number in sorted(document.categories)))
             areas = document.areas(left_out)
+            notes += same_names(source, document.categories)
         except InputError as error:
             errors.append(error)
             ledger.leave_out(str(error).replace(f"{path} ", "it "), source)
@@ -90,7 +93,9 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
             annotated.append(AnnotatedImage(name, read, size, tuple(areas[number]), split, source))
     if errors and not annotated:
         raise errors[0]
-    return Annotations(tuple(annotated), labels, True, left_out.numbers, left_out.examples, ledger, (), splits.notes)
+    return Annotations(
+        tuple(annotated), labels, True, left_out.numbers, left_out.examples, ledger, (), (*splits.notes, *notes)
+    )
 
 
 class _File:

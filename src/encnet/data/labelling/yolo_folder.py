@@ -12,7 +12,7 @@ import yaml
 
 from encnet.data.dataset import SPLITS
 from encnet.data.images import IMAGE_SUFFIXES
-from encnet.data.labelling.annotations import relative_name, shown_name, split_named
+from encnet.data.labelling.annotations import relative_name, same_names, shown_name, split_named
 from encnet.data.labelling.class_table import read_lines, read_names
 from encnet.data.labelling.splits import FolderSplits, one_split
 from encnet.data.labelling.walking import files_below
@@ -110,7 +110,7 @@ def read_layout(path: Path) -> Layout:
         )
     split_of, notes = one_split(named)
     chosen = tuple(replace(entry, split=split_of[text]) for text, entry in entries.items())
-    return Layout(path, names, chosen, tuple(lists), (*absent, *notes))
+    return Layout(path, names, chosen, tuple(lists), (*absent, *notes, *same_names(path.name, names)))
 
 
 def read_folder(path: Path) -> Layout:
@@ -128,7 +128,7 @@ def _unlisted(path: Path, names: Mapping[int, str]) -> Layout:
     entries = [
         replace(entry, split=splits.of(*entry.name.split("/")[:-1])) for entry in _beside(path.parent, path.parent)
     ]
-    return Layout(path, names, tuple(entries), notes=splits.notes)
+    return Layout(path, names, tuple(entries), notes=(*splits.notes, *same_names(path.name, names)))
 
 
 def _names(names: Any, path: Path) -> dict[int, str]:
