@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import math
 import multiprocessing
-import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from encnet.system.memory import return_freed_memory
 
 SMALL_SIDE = 64
 """Side in pixels of the images of a small run, in which libraries allocate what they allocate on first use."""
@@ -119,7 +118,7 @@ def _one_run(
     run = prepare(*arguments)
     if small is None:
         run()
-    _return_free_memory()
+    return_freed_memory()  # so that it counts as added where the run uses it again
     if device != "cpu":
         import torch  # not for engines that do without it
 
@@ -133,14 +132,6 @@ def _one_run(
         run()
         peak = peak_megabytes()
     return Memory(max(peak - before, 0.1), peak)
-
-
-def _return_free_memory() -> None:
-    """Returns free memory to the system, so that it counts as added where the run uses it again."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if platform.system() == "Linux" else None
-    if trim is not None:  # glibc has it
-        trim(0)
 
 
 def _megabytes(field: str, process: int | str) -> float:

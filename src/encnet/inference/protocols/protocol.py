@@ -6,7 +6,6 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-from encnet.inference.image_memory import require_image_fits
 from encnet.inference.protocols.ranges import CHOICES, RANGES, Name
 from encnet.inference.protocols.tile_grid import ALIGNMENT
 from encnet.model.info import ModelInfo
@@ -152,9 +151,6 @@ class Protocol:
         With ``long_side`` L alone the long side is ⌈L · scale⌉ and the short one in proportion, as in PyTorch-Encoding.
         Otherwise, as in MMSegmentation, the image is as large as fits a long and a short side: ``long_side`` and
         ``short_side``, or the sides of the image if both are None, each times the scale and rounded.
-
-        Raises:
-            InputError: an image of this size does not fit into memory.
         """
         long, short = max(height, width), min(height, width)
         if self.long_side is not None and self.short_side is None:
@@ -164,9 +160,7 @@ class Protocol:
         else:
             sides = (long, short) if self.short_side is None else (self.long_side or long, self.short_side)
             target, source = min(_rounded(sides[0] * scale) / long, _rounded(sides[1] * scale) / short), 1
-        size = max(1, _rounded(height * target / source)), max(1, _rounded(width * target / source))
-        require_image_fits(*size, "protocol.scales" if scale > 1 else "protocol.long_side")
-        return size
+        return max(1, _rounded(height * target / source)), max(1, _rounded(width * target / source))
 
     def describe(self) -> str:
         """The protocol in one line."""

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from encnet.checkpoint.encnet import EncNet
+from encnet.inference.image_memory import require_image_fits
 from encnet.inference.protocols.protocol import Protocol
 from encnet.model.blocks import resize
 from encnet.system.errors import InputError
@@ -52,8 +53,8 @@ def segment(
         in the image; None if the model does not predict it.
 
     Raises:
-        InputError: there is no crop in sliding mode; or the mode is tiled, which only
-            :class:`encnet.inference.protocols.shared_context.SharedContextTiles` runs.
+        InputError: there is no crop in sliding mode; the images at a scale do not fit into memory; or the mode is
+            tiled, which only :class:`encnet.inference.protocols.shared_context.SharedContextTiles` runs.
     """
     if protocol.mode == "tiled":
         raise InputError(
@@ -151,10 +152,15 @@ def _padded(images: Tensor, size: tuple[int, int], color: Tensor) -> Tensor:
 
 
 def _scaled(model: EncNet, images: Tensor, protocol: Protocol, scale: float) -> Tensor:
-    """The images at a scale of the protocol."""
+    """The images at a scale of the protocol; raises InputError if their memory would not fit."""
     size = protocol.size(images.shape[-2], images.shape[-1], scale)
     if size == tuple(images.shape[-2:]):
         return images
+    side = "long_side" if protocol.long_side is not None else "short_side"
+    argument = f"protocol.{'scales' if scale > 1 else side}"
+    on_cpu = images.device.type == "cpu"  # a GPU has memory of its own
+    classes = model.num_classes if on_cpu else 0
+    require_image_fits(*size, argument, len(images), classes, whole=on_cpu and protocol.mode == "whole")
     align_corners = protocol.resize == "model" and model.align_corners
     return F.interpolate(
         images, size=size, mode="bilinear", align_corners=align_corners, antialias=protocol.resize == "antialias"
