@@ -112,6 +112,8 @@ def test_wrong_arguments_are_one_sentence(checkpoint: Path, scenes: Path, tmp_pa
         benchmark_model(checkpoint, repeats=0)
     with pytest.raises(InputError, match="batch is 0"):
         benchmark_model(checkpoint, batch=0)
+    with pytest.raises(InputError, match="batch is 1000000000; it must be from 1 to 4096"):
+        benchmark_model(checkpoint, batch=10**9)
     with pytest.raises(InputError, match="limit is 0"):
         benchmark_model(checkpoint, scenes, limit=0)
     with pytest.raises(InputError, match=r"size is \(8, 64\)"):
@@ -126,3 +128,12 @@ def test_wrong_arguments_are_one_sentence(checkpoint: Path, scenes: Path, tmp_pa
     encnet.create_model("encnet_tiny", num_classes=2).save(other)
     with pytest.raises(InputError, match="the model has 2 classes"):
         benchmark_model(other, scenes)
+
+
+def test_a_batch_that_memory_does_not_hold_is_refused_without_a_size_too(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("encnet.inference.image_memory.free_memory", lambda: 10**9)
+    # The training crop is 64 x 96; 0.9 GB at 250 bytes per pixel are 585 such images.
+    with pytest.raises(InputError, match=r"batch asks for 4096 images of 64 x 96 pixels.*; 585 of them would fit"):
+        benchmark_model(checkpoint, batch=4096, device="cpu", progress=False)

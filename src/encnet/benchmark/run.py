@@ -36,6 +36,8 @@ from encnet.system.progress import progress_bar
 
 SIZE = (512, 512)
 """Height and width where neither photographs nor the checkpoint say one."""
+MOST_IMAGES = 4096
+"""Largest number of images per run."""
 LEAST_SIDE = 32
 """Least height and width in pixels."""
 CALIBRATION_IMAGES = 64
@@ -80,15 +82,13 @@ def benchmark_model(
 
     Raises:
         InputError: an argument is out of its range, the checkpoint or the data set cannot be read, their classes
-            differ, or the model does not run in PyTorch in fp32.
+            differ, or the images do not fit into memory, or the model does not run in PyTorch in fp32.
     """
-    require(batch >= 1, "batch", batch, "at least 1")
+    require(1 <= batch <= MOST_IMAGES, "batch", batch, f"from 1 to {MOST_IMAGES}")
     require(repeats >= 1, "repeats", repeats, "at least 1")
     require(limit is None or limit >= 1, "limit", limit, "at least 1")
     sides = f"a height and a width of at least {LEAST_SIDE} pixels"
     require(size is None or (len(size) == 2 and min(size) >= LEAST_SIDE), "size", size, sides)
-    if size is not None:
-        require_image_fits(*size, "size", images=batch)
     if Path(checkpoint).suffix.lower() in {each.suffix for each in FORMATS.values()}:
         raise InputError(f"{checkpoint} is an exported model; give the checkpoint that it was exported from")
     model = load(checkpoint)
@@ -100,6 +100,7 @@ def benchmark_model(
         samples = _labelled(index, split, limit)
         calibration = find_calibration(data, CALIBRATION_IMAGES, format).images
     height, width = size or _usual_size(model, [sample.image for sample in samples[:LOOKED_AT]])
+    require_image_fits(height, width, "batch" if batch > 1 else "size", batch, fewer=True)
     shape, paths = (batch, height, width), tuple(sample.image for sample in samples[:batch])
     with tempfile.TemporaryDirectory(prefix="encnet-benchmark-") as folder:
         bands = len(model.info.mean)
