@@ -47,6 +47,7 @@ def test_explain_writes_a_page_and_arrays(
     printed = " ".join(capsys.readouterr().out.split())
     assert "wrote" in printed and "explanation.html and the arrays beside it" in printed
     assert "<h1>What best of garden saw</h1>" in (out / "explanation.html").read_text(encoding="utf-8")
+    assert f"{data}: read as a folder of your own, because dataset.yaml" in printed
     assert "dead codewords, which no image of garden val gives" in printed
     expected = encnet.explain(checkpoint, images[0], other, groups=4, device="cpu")
     with np.load(out / "wide.npz", allow_pickle=False) as saved:
@@ -101,6 +102,7 @@ def test_wrong_arguments_are_one_sentence_and_leave_nothing(
     assert main(["explain", *(places.get(part, part) for part in arguments)]) == 2
     error = capsys.readouterr().err.strip().splitlines()
     assert message in error[-1]
+    assert not any("explaining" in line for line in error)  # it is refused before the first photograph
     assert error[-1].startswith("encnet: ")
     assert list((tmp_path / "elsewhere").iterdir()) == []
 

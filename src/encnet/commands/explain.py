@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import INCOMPLETE, add_overwrite
+from encnet.commands.data_set import say_origin
 from encnet.commands.unused import Unused
 from encnet.system.text import say
 
@@ -55,6 +56,7 @@ def run(arguments: Any) -> int:
     from pathlib import Path
 
     from encnet.data.formats import read_dataset
+    from encnet.explanation.observation import Observer
     from encnet.explanation.page import explanation_page
     from encnet.explanation.run import explain
     from encnet.explanation.use import codeword_use
@@ -70,6 +72,10 @@ def run(arguments: Any) -> int:
     ledger = Ledger()
     paths = expand_inputs(arguments.images, ledger, videos=False)
     predictor = Predictor(arguments.checkpoint, device=arguments.device)
+    channels = Observer(predictor).context.semantics.encoding.codewords.shape[1]
+    require(
+        1 <= arguments.groups <= channels, "groups", arguments.groups, f"from 1 to {channels}, the number of channels"
+    )
     for path in [*paths, *([] if arguments.other is None else [arguments.other])]:
         predictor.preprocessing.open(path)  # reports a damaged one before the data set is read
     page, rows = Path(arguments.out, PAGE), []
@@ -80,6 +86,7 @@ def run(arguments: Any) -> int:
     samples, name = [], ""
     if arguments.dataset is not None:
         index = read_dataset(arguments.dataset, arguments.format)
+        say_origin(index)
         samples = [sample.image for sample in index.split(arguments.split)[: arguments.limit]]
         name = f"{index.name} {arguments.split}"
     use = None if arguments.dataset is None else codeword_use(predictor, samples, name, progress=True)
