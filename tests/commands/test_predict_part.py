@@ -109,6 +109,19 @@ def test_a_photograph_that_cannot_be_read_is_in_the_ledger_and_tried_again(place
     assert fates("part") == dict.fromkeys(NAMES, "predicted")
 
 
+def test_a_share_keeps_what_failed_in_another(place: Path) -> None:
+    whole = Path("photos/e.png").read_bytes()
+    Path("photos/e.png").write_bytes(whole[:60])
+    assert predict("--out", "shared", "--share", "1/2") == WRONG_INPUT
+    others = dict.fromkeys("bdf", "of another share, not yet")
+    assert fates("shared") == {**dict.fromkeys("acg", "predicted"), **others, "e": "failed"}
+    assert predict("--out", "shared", "--share", "2/2") == 0
+    assert fates("shared") == {**dict.fromkeys(NAMES, "predicted"), "e": "failed"}
+    Path("photos/e.png").write_bytes(whole)
+    assert predict("--out", "shared", "--share", "1/2", "--resume") == 0
+    assert fates("shared") == dict.fromkeys(NAMES, "predicted")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

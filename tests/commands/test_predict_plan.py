@@ -73,6 +73,21 @@ def test_a_default_that_is_given_is_refused_too(name: str, kind: Kind) -> None:
         refuse_ignored(options(**{name: UNSET[name]}), {kind})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("batch_size", 0, "batch_size is 0; it must be at least 1"),
+        ("context_memory", 2.0, "context_memory is 2.0; it must be at least 0 and below 1"),
+        ("value_range", (3000.0, 0.0), r"value_range is \(3000.0, 0.0\); it must be \[low, high\] with low < high"),
+        ("bands", (0, 1, 2), r"bands is \[0, 1, 2\]; it must be a list of band numbers"),
+        ("opacity", 1.5, "opacity is 1.5; it must be from 0 to 1"),
+    ],
+)
+def test_what_is_right_for_no_file_is_refused_before_any_is_looked_for(name: str, value: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_plan(options(**{name: value, "images": ["nothing"]}), no_model)
+
+
 def test_the_opacity_of_no_overlay_is_refused() -> None:
     with pytest.raises(InputError, match="--opacity is for overlays, which --no-overlay leaves out"):
         refuse_ignored(options(opacity=0.3, overlay=False), {"image"})

@@ -24,6 +24,7 @@ FLAGS = ("--out", "--bands", "--value_range", "--raster", "--context_memory", "-
 
 def run(arguments: Any) -> int:
     from encnet.commands.predict_part import (
+        failed_before,
         predicted_before,
         require_same_settings,
         resumable,
@@ -112,7 +113,8 @@ def run(arguments: Any) -> int:
         write_areas(arguments.out, (json.loads(file.read_text(encoding="utf-8")) for file in files))
     if arguments.resume or arguments.share is not None:
         done = plan.before.union(predicted, predicted_before(out, {path: plan.results[path] for path in plan.others}))
-        write_files_table(out, plan.stems, lambda path: plan.fate(path, done))
+        failed = failed_before(out)
+        write_files_table(out, plan.stems, lambda path: plan.fate(path, done, failed))
     for failure in failures:
         say(f"encnet: {shown(with_flag(failure, FLAGS), LONGEST)}", error=True)
     for line in plan.finish(predicted):

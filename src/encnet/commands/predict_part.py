@@ -13,7 +13,7 @@ from typing import Any
 
 from encnet.commands.shares import digest_of_weights, require_same
 from encnet.system.errors import InputError
-from encnet.system.files import RECORD, write_text
+from encnet.system.files import RECORD, encoded, write_text
 from encnet.system.outputs import Records
 from encnet.system.signals import WAY_ON, Stopped
 
@@ -21,6 +21,8 @@ SETTINGS: str = ".encnet-predict"
 """Name of the hidden file beside the results that says what they were made with."""
 FILES: str = "files.csv"
 """Name of the table of all files of a prediction, by whichever process."""
+FAILED: str = "failed"
+"""The fate of a file in that table that could not be predicted."""
 
 _SHAPING = (
     *("threshold", "confidence", "probabilities", "overlay", "opacity", "clear", "engine", "precision"),
@@ -100,10 +102,25 @@ def resumable(folder: Path, settings: Mapping[str, Any]) -> Iterator[None]:
                     each.rmdir()
 
 
+def failed_before(folder: Path) -> set[str]:
+    """The files that files.csv in a folder says to have failed, as it names them; none if encnet did not write it."""
+    path = folder / FILES
+    if not Records().wrote(path):
+        return set()
+    with path.open(encoding="utf-8", newline="") as lines:
+        return {row["file"] for row in csv.DictReader(lines) if row["fate"] == FAILED}
+
+
+def cell_of(file: Path) -> str:
+    """The name of a file in files.csv, also of one whose name is not UTF-8."""
+    return encoded(str(file)).decode()
+
+
 def write_files_table(folder: Path, stems: Mapping[Path, str], fate: Callable[[Path], str]) -> Path:
     """Writes files.csv, the ledger of all processes: the columns file, result (its stem in the folder) and fate.
 
-    Each process that ends writes it anew, with what it finds in the folder; the last one finds everything.
+    Each process that ends writes it anew, with what it finds in the folder; the last one finds everything. Only what
+    failed leaves no result to find, so that is taken from the table before, by :func:`failed_before`.
 
     Args:
         folder: folder of the results.
@@ -113,7 +130,7 @@ def write_files_table(folder: Path, stems: Mapping[Path, str], fate: Callable[[P
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("file", "result", "fate"))
-    table.writerows((file, stem, fate(file)) for file, stem in stems.items())
+    table.writerows((cell_of(file), stem, fate(file)) for file, stem in stems.items())
     path = folder / FILES
     write_text(path, text.getvalue())
     return path

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from encnet.commands.predict_part import FILES, predicted_before
+from encnet.commands.predict_part import FAILED, FILES, cell_of, predicted_before
 from encnet.commands.shares import in_share, share_of
 from encnet.data.source import ImageSource
 from encnet.inference.areas import AREAS
 from encnet.inference.inputs import expand_inputs
 from encnet.inference.kinds import Kind, further_pages, kind_of
 from encnet.inference.media import raster, video
+from encnet.inference.media.context_memory import ContextMemory
 from encnet.inference.media.large_photographs import photograph_bands
 from encnet.inference.ranking import RANKING
 from encnet.inference.segmentation import result_files
@@ -102,9 +103,18 @@ class Plan:
         self.ledger.leave_out("they cannot be predicted; the errors above say why", *failed)
         return self.ledger.lines()
 
-    def fate(self, path: Path, done: Collection[Path]) -> str:
-        """What became of a file, in a word or two, if the files ``done`` have their results."""
-        return "predicted" if path in done else "of another share, not yet" if path in self.others else "failed"
+    def fate(self, path: Path, done: Collection[Path], failed: Collection[str] = ()) -> str:
+        """What became of a file, in a word or two.
+
+        Args:
+            path: the file.
+            done: the files that have their results.
+            failed: the files of other shares that failed, as files.csv names them.
+        """
+        if path in done:
+            return "predicted"
+        waits = path in self.others and cell_of(path) not in failed
+        return "of another share, not yet" if waits else FAILED
 
     @property
     def complete(self) -> bool:
@@ -120,10 +130,10 @@ def make_plan(arguments: Any, source: Callable[[], ImageSource]) -> Plan:
         source: returns how the model reads photographs; called only for TIFFs that need it, as it loads the model.
 
     Raises:
-        InputError: a pattern matches nothing, a flag applies to none of the files, or a result would replace an input
-            or a file that encnet did not write.
+        InputError: a pattern matches nothing, a value is right for no file, a flag applies to none of the files, or a
+            result would replace an input or a file that encnet did not write.
     """
-    require(0 <= arguments.opacity <= 1, "--opacity", arguments.opacity, "from 0 to 1")
+    _require_ranges(arguments)
     ledger = Ledger()
     paths = expand_inputs(arguments.images, ledger)
     kinds: dict[Path, Kind] = {path: _kind(path, arguments, source) for path in paths}
@@ -147,6 +157,14 @@ def make_plan(arguments: Any, source: Callable[[], ImageSource]) -> Plan:
             if bands is not None:
                 plan.bands[path] = bands
     return plan
+
+
+def _require_ranges(arguments: Any) -> None:
+    """Refuses values that are right for no file, which would be found only after other files were predicted."""
+    require(0 <= arguments.opacity <= 1, "--opacity", arguments.opacity, "from 0 to 1")
+    require(arguments.batch_size >= 1, "--batch_size", arguments.batch_size, "at least 1")
+    ContextMemory(arguments.context_memory)
+    ImageSource(arguments.bands, arguments.value_range)
 
 
 def refuse_ignored(arguments: Any, kinds: set[Kind]) -> None:
