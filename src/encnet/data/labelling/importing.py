@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Literal
 
 from encnet.data.labelling import coco, cvat, huggingface, label_studio, labelme, masks, yolo
 from encnet.data.labelling.annotations import shown_name
+from encnet.data.labelling.archives import unpacked
 from encnet.data.labelling.orientation import Orientation
 from encnet.data.labelling.plan import make_plan
 from encnet.data.labelling.survey import Reader, Survey, account, survey_source
@@ -19,7 +19,7 @@ from encnet.system.checks import require
 from encnet.system.errors import InputError
 from encnet.system.files import staging
 from encnet.system.ledger import Ledger
-from encnet.system.unwritable import WRITE_ERRORS, unwritable
+from encnet.system.unwritable import unwritable
 
 DEFAULT_VAL_SHARE: float = 0.2
 
@@ -122,14 +122,13 @@ def import_labels(
         raise InputError(f"there is no folder of images {folder}; correct the path", "images")
     target = out.absolute()
     try:
-        with staging(target, out) as temporary:
-            unpacked = _unpacked(source, temporary / "unpacked") if source.suffix.lower() == ".zip" else source
-            if format == huggingface.FORMAT or (format is None and huggingface.detect(unpacked)):
-                survey = Survey(huggingface.FORMAT, [], unpacked)
+        with staging(target, out) as temporary, unpacked(source, temporary / "unpacked") as (place, notes):
+            if format == huggingface.FORMAT or (format is None and huggingface.detect(place)):
+                survey = Survey(huggingface.FORMAT, [], place)
                 refuse_by_format(survey.format, columns, folder)
-                annotations = huggingface.read(unpacked, columns, temporary / "cache")
+                annotations = huggingface.read(place, columns, temporary / "cache")
             else:
-                survey = survey_source(unpacked, format, READERS)
+                survey = survey_source(place, format, READERS)
                 refuse_by_format(survey.format, columns, folder)
                 annotations = READERS[survey.format].read(survey.files, survey.root, folder)
             refuse_images(folder, annotations.images)
@@ -163,19 +162,8 @@ def import_labels(
         len(plan.unlabelled),
         plan.left_out.numbers,
         plan.left_out.examples,
-        plan.notes,
+        (*notes, *plan.notes),
         plan.warnings,
         survey.ledger,
         annotations.why or f"{shown_name(survey.files[0], survey.root)} has its form",
     )
-
-
-def _unpacked(source: Path, folder: Path) -> Path:
-    try:
-        with zipfile.ZipFile(source) as archive:
-            archive.extractall(folder)  # extractall keeps every file inside the folder
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: the file has a password
-        if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
-            raise
-        raise InputError(f"cannot unpack {source}: {error}; download it again or unpack it yourself") from error
-    return folder
