@@ -105,6 +105,14 @@ def test_two_names_with_different_folders_are_not_one_photograph(
     assert [path for path in paths.values() if isinstance(path, Path)] == [tmp_path / name for name in found if name]
 
 
+def test_names_that_all_can_be_one_photograph_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    found = Photographs(tmp_path).find_all(["cam1/a.jpg", "cam2/a.jpg"], Path("labels.json"))
+    errors = [error for error in found.values() if isinstance(error, PhotographError)]
+    message = f"labels.json names the images cam1/a.jpg and cam2/a.jpg, and both can be {tmp_path / 'a.jpg'}; put each"
+    assert [str(error).startswith(message) for error in errors] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("path", "hidden"), [("a.jpg", False), (".a.jpg", True), (".git/a.jpg", True), ("__MACOSX/a.jpg", True)]
 )

@@ -96,9 +96,17 @@ class Photographs:
             except PhotographError as error:
                 found[name] = error
         for file, several in named.items():
-            for name in several if len(several) > 1 else ():
-                if not _ends_with(file.parts, PurePosixPath(name).parts):
+            unlike = [name for name in several if not _ends_with(file.parts, PurePosixPath(name).parts)]
+            for name in unlike if len(several) > 1 else ():
+                if len(unlike) < len(several):
                     found[name] = self._error(name, source, [])
+                else:
+                    found[name] = PhotographError(
+                        f"{source} names the images {unlike[0]} and {unlike[1]}, and both can be {file}; put each into"
+                        " its folder",
+                        "the annotations name several photographs of that name, and one is here; put each into its"
+                        " folder",
+                    )
         return found
 
     def find_stem(self, stem: str, source: Path) -> Path:
