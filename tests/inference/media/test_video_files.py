@@ -105,6 +105,43 @@ def test_files_that_are_no_videos_are_named(tmp_path: Path, predictor: Predictor
     assert not (tmp_path / "out").exists()
 
 
+def test_a_video_that_ends_too_early_is_damaged(tmp_path: Path, predictor: Predictor) -> None:
+    film = write_video(tmp_path / "film.mkv", 3 * video_frames(), "ffv1", Fraction(10))
+    whole = film.read_bytes()
+    film.write_bytes(whole[: len(whole) // 2])
+    message = r"film\.mkv is damaged after \d+ frames \(it ends at [01]\.\d0 of 2\.10 seconds\); repair it"
+    with pytest.raises(InputError, match=message):
+        predict_video(predictor, film, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_frame_that_the_decoder_fills_in_is_damaged(tmp_path: Path, predictor: Predictor) -> None:
+    random = np.random.default_rng(0)
+    frames = [random.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(8)]
+    film = write_video(tmp_path / "film.mp4", frames)
+    whole = film.read_bytes()
+    third = len(whole) // 3
+    film.write_bytes(whole[:third] + bytes(third) + whole[2 * third :])
+    with pytest.raises(InputError, match=r"film\.mp4 is damaged after [1-4] frames? \(the next one is incomplete\)"):
+        predict_video(predictor, film, tmp_path / "out")
+
+
+def test_a_video_with_longer_sound_is_not_damaged(tmp_path: Path, predictor: Predictor) -> None:
+    """The duration of a file is that of its longest stream; that of the video is stated beside it."""
+    film = tmp_path / "film.mkv"
+    with av.open(str(film), "w") as container:
+        stream, sound = container.add_stream("ffv1", rate=10), container.add_stream("pcm_s16le", rate=8000)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "bgr0"
+        for pixels in video_frames(4):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 24000), np.int16), format="s16", layout="mono")
+        silence.sample_rate = 8000
+        container.mux(sound.encode(silence))
+        container.mux(sound.encode(None))
+    assert len(read_video(predict_video(predictor, film, tmp_path / "out")[0], "gray")[0]) == 4
+
+
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     def write_all() -> None:
         with VideoWriter(tmp_path / "none/film.mp4", RATE, lossless=False) as writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -43,17 +44,21 @@ class VideoReader:
         if stream.duration:
             seconds = stream.duration * _fraction(stream.time_base)
         self.frames: int | None = stream.frames or round(seconds * self.rate) or None
+        self._end = _stated_end(container, stream)
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Decodes the frames; each has the size of the first one.
 
         Raises:
-            InputError: the file is damaged.
+            InputError: the file is damaged: a frame cannot be decoded, or only in part, or the last ones are missing.
         """
         av = require_av()
         start, position, size = None, -1, None
+        end, longest = Fraction(0), 2 / self.rate  # the time at which the last frame ends, and the longest interval
         try:
             for frame in self._container.decode(self._stream):
+                if frame.is_corrupt:
+                    raise self._damaged(position + 1, "the next one is incomplete")
                 size = size or (frame.width, frame.height)
                 pixels = frame.reformat(*size, format="rgb24").to_ndarray()
                 # If the camera was turned, frame.rotation is the counter-clockwise angle that turns the image upright.
@@ -63,11 +68,16 @@ class VideoReader:
                 seconds = None if frame.time is None or start is None else float(frame.time - start)
                 position = position + 1 if seconds is None else max(position + 1, round(seconds * self.rate))
                 yield VideoFrame(upright, seconds, position)
+                ends = end + 1 / self.rate if frame.time is None else Fraction(frame.time) + _duration(frame)
+                end, longest = max(end, ends), max(longest, ends - end if position > 0 else longest)
         except av.FFmpegError as error:
-            raise InputError(
-                f"{self.path} is damaged after {position + 1} frames ({_reason(error)}); repair it, or cut off the"
-                " damaged part"
-            ) from error
+            raise self._damaged(position + 1, _reason(error)) from error
+        if self._end is not None and position >= 0 and end + longest < self._end:
+            raise self._damaged(position + 1, f"it ends at {float(end):.2f} of {float(self._end):.2f} seconds")
+
+    def _damaged(self, frames: int, reason: str) -> InputError:
+        after = f"{frames} {'frame' if frames == 1 else 'frames'}"
+        return InputError(f"{self.path} is damaged after {after} ({reason}); repair it, or cut off the damaged part")
 
 
 @contextmanager
@@ -171,6 +181,22 @@ def require_av() -> Any:
         return import_module("av")
     except ModuleNotFoundError as error:
         raise InputError("videos need PyAV, which is not installed; `pip install 'encnet[video]'`") from error
+
+
+def _stated_end(container: Any, stream: Any) -> Fraction | None:
+    """The time in seconds at which a stream ends, as the file states it; None if it does not."""
+    if stream.duration:
+        return (stream.duration + (stream.start_time or 0)) * _fraction(stream.time_base)
+    clock = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # of Matroska
+    if clock:
+        return 3600 * Fraction(clock[1]) + 60 * Fraction(clock[2]) + Fraction(clock[3])
+    # The duration of a file is that of its longest stream.
+    return Fraction(container.duration, 10**6) if container.duration and len(container.streams) == 1 else None
+
+
+def _duration(frame: Any) -> Fraction:
+    """Seconds that a frame is shown; 0 if it does not say."""
+    return (frame.duration or 0) * _fraction(frame.time_base)
 
 
 def _fraction(number: Any) -> Fraction:
