@@ -219,3 +219,12 @@ def test_what_cannot_be_shared_is_refused(
     assert main(["evaluate", "m.safetensors", "data", *words]) == WRONG_INPUT
     assert message in capsys.readouterr().err
     assert not Path("o").exists()
+
+
+def test_a_report_among_the_photographs_is_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its figures would be read as photographs without label maps."""
+    before = sorted(Path("data/images/val").iterdir())
+    assert evaluate("data/images/val") == WRONG_INPUT
+    error = capsys.readouterr().err
+    assert "data/images/val lies among the photographs or label maps of data, and would be read as more" in error
+    assert sorted(Path("data/images/val").iterdir()) == before

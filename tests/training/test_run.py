@@ -125,3 +125,11 @@ def test_one_command_trains_with_several_processes(squares: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     # 10 images dealt to 2 processes in batches of 2: 2 steps an epoch.
     assert encnet.load(tmp_path / "run/last.safetensors").info.training["step"] == 4
+
+
+def test_a_run_among_the_photographs_is_refused(squares: Path, settings: TrainConfig) -> None:
+    """Its pictures would be read as photographs without label maps."""
+    with pytest.raises(InputError, match="images/val lies among the photographs or label maps of") as error:
+        train(squares, settings, squares / "images/val", quiet=True)
+    assert error.value.argument == "out"
+    assert "batches.png" not in visible(squares / "images/val")

@@ -105,6 +105,7 @@ def run(arguments: Any) -> int:
     from encnet.commands.shares import share_of
     from encnet.data.accounting import account_for
     from encnet.data.formats import read_dataset
+    from encnet.data.output_place import require_outside
     from encnet.data.sample_files import name_in
     from encnet.evaluation import evaluate
     from encnet.evaluation.image_scores import write_files_table
@@ -116,6 +117,8 @@ def run(arguments: Any) -> int:
         keep_freed_memory()
     index = read_dataset(arguments.dataset, arguments.format)
     say_origin(index)
+    if arguments.out is not None:
+        require_outside(index, Path(arguments.out))
     check_outputs(_files(arguments), _inputs(arguments, index), arguments.overwrite)
     if arguments.choose_prior:
         return _choose_prior(arguments, index)

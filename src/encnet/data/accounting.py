@@ -15,6 +15,7 @@ from encnet.data.sample_files import files_of
 from encnet.data.unread import UNREAD_SUFFIXES, VIDEO_SUFFIXES
 from encnet.system.folders import walk
 from encnet.system.ledger import Ledger
+from encnet.system.outputs import Records
 
 _OWN = "dataset.yaml"
 
@@ -45,13 +46,16 @@ def account_for(index: DatasetIndex) -> Ledger:
     known |= {(real(path.parent), path.name) for path in left_out}
     own = index.format in ("", "folder")
     folders = {real(path.parent) for path in photographs | maps}
+    records = Records()
     others: list[str] = []
     for path in _files(index.root):
         if (real(path.parent), path.name) in known:
             continue
         name = path.relative_to(index.root).as_posix()
         suffix = path.suffix.lower()
-        if suffix in UNREAD_SUFFIXES:
+        if name != _OWN and records.wrote(path):
+            ledger.leave_out("encnet wrote it", name, meant=False)
+        elif suffix in UNREAD_SUFFIXES:
             ledger.leave_out(f"encnet does not read {suffix}; convert it to JPEG or PNG", name, meant=own)
         elif suffix in VIDEO_SUFFIXES:
             ledger.leave_out("it is a video; save its frames as images", name, meant=own)

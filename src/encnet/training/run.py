@@ -18,6 +18,7 @@ from encnet.checkpoint.hub import BEST_MODEL
 from encnet.data.band_statistics import with_measured_range
 from encnet.data.check import check_dataset
 from encnet.data.formats import read_dataset
+from encnet.data.output_place import require_outside
 from encnet.losses import build_loss
 from encnet.reports.data_page import CHECK_PAGE, write_check_page
 from encnet.system.memory import keep_freed_memory
@@ -87,7 +88,7 @@ def train(
 
     Raises:
         InputError: the data set has problems, a setting does not fit, ``folder`` holds a run already, or a file of the
-            run would replace an input or a file that encnet did not write.
+            run would replace an input or a file that encnet did not write, or be read as a part of the data set.
         Stopped: a signal stopped the run: Ctrl-C, SIGTERM, SIGHUP or SIGUSR1; :func:`resume` continues.
         ProcessDied: another process of the run died.
     """
@@ -159,6 +160,8 @@ def _prepare_and_train(
 ) -> Path:
     console = Terminal(quiet=quiet or not is_first_process())
     index = read_dataset(dataset, config.data.format)
+    if resumed is None:
+        require_outside(index, folder)
     for split in (config.data.train, config.data.val):
         index.split(split)
     index = with_measured_range(index, config.data.train)
