@@ -12,6 +12,8 @@ from torch import Tensor
 from encnet.checkpoint.encnet import EncNet
 from encnet.export.program import save_program, trace
 from encnet.export.wrapper import ExportWrapper
+from encnet.inference.engines.description import Description
+from encnet.inference.engines.exported_program import ExportedProgramEngine
 from encnet.system.errors import InputError
 
 
@@ -39,6 +41,17 @@ def test_a_program_for_one_size_refuses_others(network: Callable[..., EncNet]) -
     assert program(images(3, 40, 72))["logits"].shape == (3, 5, 5, 9)
     with pytest.raises(AssertionError, match="72"):
         program(images(3, 40, 80))
+
+
+def test_the_engine_of_a_file_for_one_size_names_the_size(network: Callable[..., EncNet], tmp_path: Path) -> None:
+    model = network("encnet_tiny")
+    metadata = {"encnet": Description.of(model).to_json()}
+    save_program(trace(ExportWrapper(model), size=(40, 72)), tmp_path / "model.pt2", metadata)
+    engine = ExportedProgramEngine(tmp_path / "model.pt2")
+    assert engine(images(2, 40, 72).numpy()).logits.shape == (2, 5, 5, 9)
+    message = r"model\.pt2 is for images of 40 x 72 pixels \(height x width\), not 40 x 80; export it without a size"
+    with pytest.raises(InputError, match=message):
+        engine(images(1, 40, 80).numpy())
 
 
 class DataDependent(torch.nn.Module):

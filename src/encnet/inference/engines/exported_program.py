@@ -15,7 +15,7 @@ import torch
 from torch.export import ExportedProgram
 
 from encnet.inference.engines.description import METADATA_KEY, Description
-from encnet.inference.engines.engine import Precision, Scores, require_file
+from encnet.inference.engines.engine import Precision, Scores, require_file, require_size
 from encnet.inference.engines.graph import Port, cannot_run, require_graph, require_scores
 from encnet.inference.engines.pytorch import check_precision, tensor_of
 from encnet.system.archives import require_uncompressed
@@ -54,9 +54,11 @@ class ExportedProgramEngine:
                 f"{path} cannot be read by torch.export ({first_line(error)}); write it again with `encnet export`"
             ) from error
         require_graph(path, inputs, outputs, self.description)
+        self._shape = inputs[0].shape or ()
 
     def __call__(self, images: np.ndarray) -> Scores:
         """Runs the network; see :class:`encnet.inference.engines.engine.Engine`. Returns tensors on the CPU."""
+        require_size(self.path, self._shape[1:3], images)
         half = self.precision == "bf16"
         try:
             with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
