@@ -11,7 +11,8 @@ import pytest
 
 pytest.importorskip("starlette", reason="the gate takes Starlette: pip install 'encnet[app]'")
 
-from encnet.app.gate import Gate
+from encnet.app.gate import Gate, require_names
+from encnet.system.errors import InputError
 
 TOKEN = "correct-horse-battery"
 
@@ -160,3 +161,26 @@ def test_every_answer_has_the_security_headers() -> None:
 
 def test_nothing_but_http_is_passed_on() -> None:
     assert asked(Gate(inner), ("host", "127.0.0.1"), kind="websocket") == (0, {}, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        ("models.example:8000", "give models.example"),
+        ("http://two.example", "give two.example"),
+        ("https://two.example:8000/page", "give two.example"),
+        ("two.example/page", "give two.example"),
+        ("bücher.example", "give xn--bcher-kva.example"),
+        ("*.example", "give the bare name, models.example for example"),
+        ("one.example two.example", "give the bare name, models.example for example"),
+        ("", "give the bare name, models.example for example"),
+    ],
+)
+def test_a_name_that_no_request_can_have_is_refused(name: str, better: str) -> None:
+    with pytest.raises(InputError, match="is not the name of a host, so no request can have it; ") as error:
+        require_names(["good.example", name])
+    assert str(error.value).endswith(better)
+
+
+def test_names_and_addresses_are_not_refused() -> None:
+    require_names(["models.example", "Host-1", "my_host", "192.168.0.1", "::1", "[::1]", "localhost"])

@@ -15,9 +15,13 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from encnet.system.errors import InputError
+from encnet.system.text import quoted
 
 OPEN: frozenset[str] = frozenset({"/health"})
 """Paths that need no token."""
@@ -117,6 +121,29 @@ class _Refusal:
             headers.append((b"www-authenticate", b'Basic realm="encnet", charset="UTF-8"'))  # a browser then asks
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def require_names(names: Iterable[str]) -> None:
+    """Refuses names that no request can have.
+
+    Args:
+        names: names under which the server is to be reached.
+
+    Raises:
+        InputError: one is more than a name, with a scheme, a port or a path for example; the message says what to give.
+    """
+    for name in names:
+        if re.fullmatch(r"[A-Za-z0-9._-]+", name) or _is_own(name.strip("[]")):
+            continue
+        try:
+            found = urlsplit(name if "//" in name else f"//{name}").hostname or ""
+            host = found.encode("idna").decode("ascii")  # as browsers send it
+        except ValueError:
+            host = ""
+        better = f"give {host}" if _HOST.fullmatch(host) else "give the bare name, models.example for example"
+        raise InputError(
+            f"{quoted(name)} is not the name of a host, so no request can have it; {better}", "allowed_hosts"
+        )
 
 
 def _name(host: str) -> str | None:

@@ -70,6 +70,7 @@ def run(arguments: Any) -> int:
     limits = Limits(arguments.max_megapixels, arguments.max_megabytes, arguments.timeout, arguments.concurrency)
     token = _token(arguments.token_file)
     try:
+        from encnet.app.gate import require_names
         from encnet.app.server import serve
         from encnet.app.service import Service
     except ModuleNotFoundError as error:
@@ -80,6 +81,7 @@ def run(arguments: Any) -> int:
         ) from error
     from encnet.inference import Predictor
 
+    require_names(arguments.allowed_hosts)
     predictor = Predictor(
         arguments.checkpoint, arguments.protocol, arguments.device, arguments.precision, arguments.engine
     )
