@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from encnet.cli import _command, main
 from encnet.commands.command import make_parser
 from encnet.commands.words import nearest, spelled_out, value_first, with_underscores
+from encnet.system.errors import InputError
 
 
 def test_words_after_two_hyphens_are_kept() -> None:
@@ -34,6 +35,7 @@ def test_only_names_of_flags_are_changed(words: list[str]) -> None:
     [
         (["data", "--epochs", "3", "--recipe", "small"], ["--recipe", "SMALL", "data", "--epochs", "3"]),
         (["data", "--recipe=small", "--epochs", "3"], ["--recipe", "SMALL", "data", "--epochs", "3"]),
+        (["data", "--recipe=", "--epochs", "3"], ["--recipe", "", "data", "--epochs", "3"]),
         (["--recipe"], ["--recipe"]),
         (["data", "--recipe", "kept"], ["data", "--recipe", "kept"]),
         (["data"], ["data"]),
@@ -41,6 +43,14 @@ def test_only_names_of_flags_are_changed(words: list[str]) -> None:
 )
 def test_a_flag_moves_to_the_front_with_its_new_value(words: list[str], expected: Sequence[str]) -> None:
     assert value_first(words, ["--recipe"], lambda value: None if value == "kept" else value.upper()) == expected
+
+
+@pytest.mark.parametrize(
+    "words", [["--recipe", "small", "data", "--recipe=large"], ["data", "--recipe", "small", "--set", "large"]]
+)
+def test_a_flag_that_stands_for_many_settings_is_given_once(words: list[str]) -> None:
+    with pytest.raises(InputError, match="^--recipe is given twice; give it once, and change single settings"):
+        value_first(words, ["--recipe", "--set"], str.upper)
 
 
 @pytest.mark.parametrize(

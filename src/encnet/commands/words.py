@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+from encnet.system.errors import InputError
+
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
@@ -43,15 +45,20 @@ def value_first(words: list[str], flags: Iterable[str], replacement: Callable[[s
         words: the words of a command line.
         flags: names of the flag; the first one is used in the result.
         replacement: value -> new value; None leaves the words as they are.
+
+    Raises:
+        InputError: the flag is given twice.
     """
     first, *others = flags
-    for i, word in enumerate(words):
-        name, _, value = word.partition("=")
-        if word == "--":
-            break
-        if name in (first, *others) and (value or i + 1 < len(words)):
-            replaced = replacement(value or words[i + 1])
-            return words if replaced is None else [first, replaced, *words[:i], *words[i + (1 if value else 2) :]]
+    end = words.index("--") if "--" in words else len(words)
+    places = [i for i in range(end) if words[i].partition("=")[0] in (first, *others)]
+    if len(places) > 1:
+        raise InputError(f"{first} is given twice; give it once, and change single settings with their own flags")
+    for i in places:
+        _, equals, value = words[i].partition("=")
+        if equals or i + 1 < end:
+            replaced = replacement(value if equals else words[i + 1])
+            return words if replaced is None else [first, replaced, *words[:i], *words[i + (1 if equals else 2) :]]
     return words
 
 
