@@ -16,7 +16,6 @@ from encnet.commands.command import (
     WRONG_INPUT,
     make_parser,
     run_command,
-    with_protocol_first,
 )
 from encnet.commands.words import with_underscores
 from encnet.system.errors import InputError
@@ -94,7 +93,6 @@ def test_flags_override_a_protocol_that_follows_them() -> None:
     protocol = parser.instantiate(parser.parse_args(command.prepared(words))).protocol
     assert not protocol.flip
     assert len(protocol.scales) == 6
-    assert with_protocol_first(["--protocol", "own.yaml"]) == ["--protocol", "own.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -190,6 +188,21 @@ def test_a_renamed_setting_in_a_recipe_says_what_to_write_instead(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert "own.yaml: model.full_resolution is now head: fullres" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("modell: {variant: x}", "there is no setting modell.variant; did you mean model.variant?"),
+        ("steps: 1e400", "steps is 1e400; it must be a whole number"),
+    ],
+)
+def test_a_wrong_setting_in_a_recipe_is_one_sentence_that_names_the_file(
+    text: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.yaml").write_text(text)
+    assert main(["train", "data", "--recipe", str(tmp_path / "own.yaml")]) == WRONG_INPUT
+    assert capsys.readouterr().err == f"encnet: {tmp_path / 'own.yaml'}: {sentence}\n"
 
 
 def test_a_folder_that_holds_a_run_names_the_flags(

@@ -161,7 +161,10 @@ def test_saved_settings_are_read_back(tmp_path: Path) -> None:
     [
         ("epochs: many", r"own\.yaml.*epochs"),
         ("epochs: 0", r"epochs is 0; it must be a whole number from 1"),
-        ("epoch: 3", r"own\.yaml.*epoch"),
+        ("steps: 1e400", r"own\.yaml: steps is 1e400; it must be a whole number$"),
+        ("epoch: 3", r"own\.yaml: there is no setting epoch; did you mean epochs\?$"),
+        ("lr: 0.1", r"own\.yaml: there is no setting lr; did you mean optimizer\.lr\?$"),
+        ("model: encnet_tiny", r"own\.yaml: model must hold settings by name, not 'encnet_tiny'$"),
         ("data: {crop: [8, 8]}", r"data\.crop is \(8, 8\); it must be a list of 2 values, each a whole number from 16"),
         ("data: {base_size: 8}", r"data\.base_size is 8; it must be a whole number from 16"),
         ("data: {max_class_share: 0}", r"data\.max_class_share is 0.*; it must be a number above 0 and at most 1"),

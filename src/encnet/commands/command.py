@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from encnet.commands.unused import UNUSED_PROTOCOL, given_values, refuse_unused
-from encnet.commands.words import in_plain_words, nearest, spelled_out, value_first, with_underscores
+from encnet.commands.words import flag_types, in_plain_words, nearest, spelled_out, value_first, with_underscores
 from encnet.system.errors import InputError, first_line
 from encnet.system.processes import ProcessDied
 from encnet.system.signals import Received, Stopped, is_first_process, raising
@@ -150,12 +150,10 @@ def make_parser(program: str, command: Command) -> ArgumentParser:
 
     class Parser(jsonargparse.ArgumentParser):
         def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-            message = in_plain_words(" ".join(message.split()))
+            types, hint = flag_types(self), f" (`{program} --help` lists the arguments)"
+            message = in_plain_words(" ".join(message.replace(hint, "").split()), types)  # a parser in it said the hint
             renamed = [f"{flag} was renamed: {new}" for flag, new in RENAMED.items() if flag in message]
-            meant = nearest(message, [flag for action in self._actions for flag in action.option_strings])
-            raise InputError(
-                "; ".join(renamed or [f"{shortened(message, 400)}{meant} (`{program} --help` lists the arguments)"])
-            )
+            raise InputError("; ".join(renamed or [f"{shortened(message, 400)}{nearest(message, types)}{hint}"]))
 
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = Parser(prog=program, description=command.SUMMARY)
@@ -200,16 +198,14 @@ def with_protocol_first(words: list[str]) -> list[str]:
     return value_first(words, ("--protocol", "--protocol.name"), _protocol_numbers)
 
 
-def _protocol_numbers(name: str) -> str | None:
+def _protocol_numbers(text: str) -> str:
+    """The numbers of a protocol as JSON, for its name, its YAML file or its settings."""
     import json
     from dataclasses import asdict
-    from pathlib import Path
 
-    from encnet.inference.protocols.protocol import named_protocol
+    from encnet.inference.protocols.reading import read_protocol
 
-    if Path(name).suffix or name.startswith("{"):  # a YAML file, or JSON
-        return None
-    return json.dumps(asdict(named_protocol(name)))
+    return json.dumps(asdict(read_protocol(text)))
 
 
 def with_flag(error: InputError, flags: Iterable[str]) -> str:

@@ -92,10 +92,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def prepared(words: list[str]) -> list[str]:
     """Replaces the name of a recipe by its content, and moves it to the front: every other flag overrides it."""
-    from encnet.training.recipes import recipe_path, recipe_settings
+    from encnet.training.recipes import parse_config, recipe_path, recipe_settings
 
     def content_of(name: str) -> str:
-        return json.dumps(recipe_settings(recipe_path(name)), default=str)
+        path = recipe_path(name)
+        settings = recipe_settings(path)
+        parse_config(settings, str(path))  # the parser of the command line does not name the file
+        return json.dumps(settings, default=str)
 
     return value_first(words, ("--recipe",), content_of)
 

@@ -5,25 +5,16 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from encnet.system.errors import InputError
+from encnet.system.settings import wrong_value
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-_NUMBERS = re.compile(r"[-+.\de]+(,[-+.\de]+)+", re.IGNORECASE)
-_WRONG_VALUE = re.compile(
-    r'Parser key "([\w.]+)": (?:Does not validate .*?)?Expected a '
-    r"(?:<class '(float|int|bool|tuple)'>|typing\.Literal\[([^]]*)\]).*?(?:Got|Given) value: (.*)"
-)
-_WANTED = {
-    "float": "a finite number",
-    "int": "a whole number",
-    "bool": "true or false",
-    "tuple": "numbers with commas between them",
-}
+_NUMBERS = re.compile(r"[-+.\de]+(,[-+.\de]+)*", re.IGNORECASE)
 _BOOLEANS = ("true", "false", "null", "none", "yes", "no", "on", "off", "1", "0")
 
 
@@ -38,13 +29,13 @@ def with_underscores(words: Iterable[str]) -> list[str]:
     return changed
 
 
-def value_first(words: list[str], flags: Iterable[str], replacement: Callable[[str], str | None]) -> list[str]:
+def value_first(words: list[str], flags: Iterable[str], replacement: Callable[[str], str]) -> list[str]:
     """Moves a flag and its value to the front, so that every other flag overrides it.
 
     Args:
         words: the words of a command line.
         flags: names of the flag; the first one is used in the result.
-        replacement: value -> new value; None leaves the words as they are.
+        replacement: value -> new value.
 
     Raises:
         InputError: the flag is given twice.
@@ -58,7 +49,7 @@ def value_first(words: list[str], flags: Iterable[str], replacement: Callable[[s
         _, equals, value = words[i].partition("=")
         if equals or i + 1 < end:
             replaced = replacement(value if equals else words[i + 1])
-            return words if replaced is None else [first, replaced, *words[:i], *words[i + (1 if equals else 2) :]]
+            return [first, replaced, *words[:i], *words[i + (1 if equals else 2) :]]
     return words
 
 
@@ -72,9 +63,7 @@ def spelled_out(words: Iterable[str], parser: ArgumentParser) -> list[str]:
         words: the words of a command line, with underscores.
         parser: the parser of the command.
     """
-    types: dict[str, Any] = {
-        flag: getattr(action, "_typehint", None) for action in parser._actions for flag in action.option_strings
-    }
+    types = flag_types(parser)
     words = list(words)
     end = words.index("--") if "--" in words else len(words)
     changed: list[str] = []
@@ -107,14 +96,20 @@ def nearest(message: str, flags: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def in_plain_words(message: str) -> str:
-    """The parser's message about a value of a wrong type as a sentence; another message stays as it is."""
-    found = _WRONG_VALUE.fullmatch(message)
-    if found is None:
-        return message
-    name, kind, choices, value = found.groups()
-    wanted = _WANTED[kind] if kind else "one of " + choices.replace("'", "")
-    return f"--{name} is {value}; it must be {wanted}"
+def in_plain_words(message: str, types: Mapping[str, Any]) -> str:
+    """The parser's message about a value of a wrong type as a sentence; another message stays as it is.
+
+    Args:
+        message: a message of the parser.
+        types: the type of each flag.
+    """
+    sentence = wrong_value(message, {flag.removeprefix("--"): type_ for flag, type_ in types.items()})
+    return message if sentence is None else f"--{sentence}"
+
+
+def flag_types(parser: ArgumentParser) -> dict[str, Any]:
+    """The type of each flag of a parser; None for a flag without one."""
+    return {flag: getattr(action, "_typehint", None) for action in parser._actions for flag in action.option_strings}
 
 
 def _negated(name: str) -> str:
@@ -133,5 +128,6 @@ def _bracketed(value: str, type_: Any) -> str:
         if get_origin(several) in (tuple, list):
             if get_args(several)[0] is str:
                 return value if value.startswith("[") else json.dumps(value.split(","))
-            return f"[{value}]" if _NUMBERS.fullmatch(value) else value
+            one = get_origin(several) is tuple and Ellipsis not in get_args(several) and "," not in value
+            return f"[{value}]" if _NUMBERS.fullmatch(value) and not one else value
     return value

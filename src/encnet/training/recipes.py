@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser
 
 from encnet.model.options import RENAMED
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
+from encnet.system.settings import parse_settings
 from encnet.training.config import TrainConfig
 
 CONFIG_FILE = "config.yaml"
@@ -83,15 +83,8 @@ def parse_config(settings: Any, source: str) -> TrainConfig:
     Raises:
         InputError: there is no such setting, or a value has the wrong type or is out of its range.
     """
-    if not isinstance(settings, dict):
-        raise InputError(f"{source} must hold settings by name, not {type(settings).__name__}")
     _refuse_renamed(settings, source)
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--config", type=TrainConfig)
-    try:
-        return parser.instantiate(parser.parse_object({"config": settings})).config
-    except (ArgumentError, TypeError, ValueError) as error:
-        raise InputError(f"{source}: {' '.join(str(error).split())}") from error
+    return parse_settings(settings, TrainConfig, source)
 
 
 def save_config(config: TrainConfig, dataset: Path, path: Path) -> None:
