@@ -76,6 +76,7 @@ def test_a_weak_token_is_refused_and_not_shown(
         assert main(["app", str(checkpoint), *arguments]) == 2
         error = capsys.readouterr().err
         assert f"the token in {source} must have at least 16 ASCII characters" in error
+        assert ("--token_file" in error) == (source != "ENCNET_TOKEN")
         assert not token or token not in error.replace(str(tmp_path), "")
 
 

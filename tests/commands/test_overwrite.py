@@ -102,7 +102,7 @@ INPUTS = [
     ),
     (
         ["evaluate", "m.safetensors", "data", "--choose_prior", "true", "--save_prior", "data/labels/val/0.png"],
-        "data/labels/val/0.png is an input",
+        "data/labels/val/0.png is an input, which is never replaced; choose another place for the output (--save_pr",
     ),
     (["train", "data", "--initial", "out/best.safetensors", "--out", "out"], "out/best.safetensors is an input"),
 ]

@@ -71,6 +71,7 @@ REFUSED: list[tuple[list[str], str, str]] = [
     (["train", "data", "--model.context", "false", "--model.presence_loss", "bce"], "model.presence_loss", "without a"),
     (["train", "data", "--model.context", "false", "--model.num_codes", "8"], "model.num_codes", "without a context"),
     (["train", "--resume", "run", "--out", "runs/train"], "out", "on a run that is resumed"),
+    (["train", "--resume", "run", "--overwrite", "true"], "overwrite", "on a run that is resumed"),
     (["train", "--resume", "run", "--recipe", "scenes_tiny"], "recipe", "on a run that is resumed"),
 ]
 """Command line, the argument that has no effect, and the beginning of the reason."""

@@ -114,5 +114,17 @@ def test_a_broken_image_is_found_before_anything_is_written(
     broken.write_bytes(b"no photograph")
     arguments = [str(photographs / "wide.png"), str(broken), "--arrays", "true", "--out", str(tmp_path / "out")]
     assert main(["explain", str(checkpoint), *arguments]) == 2
-    assert "broken.jpg" in capsys.readouterr().err
+    assert "broken.jpg as an image: it has the form of none; replace" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_video_and_a_folder_are_called_so(
+    checkpoint: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"a film")
+    assert main(["explain", str(checkpoint), str(film), "--out", str(tmp_path / "out")]) == 2
+    assert f"encnet: {film} is a video, not an image; give an image" in capsys.readouterr().err
+    words = [str(photographs / "wide.png"), "--other", str(photographs), "--out", str(tmp_path / "out")]
+    assert main(["explain", str(checkpoint), *words]) == 2
+    assert f"encnet: {photographs} is a folder, not an image; give an image file in it" in capsys.readouterr().err

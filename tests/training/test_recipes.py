@@ -193,3 +193,8 @@ def test_errors_name_the_file_and_the_setting(tmp_path: Path, text: str, message
 def test_the_error_for_an_unknown_recipe_lists_all_recipes() -> None:
     with pytest.raises(InputError, match=r"camvid_lite0, .*scenes_tiny"):
         load_recipe("camvid_lite9")
+
+
+def test_a_run_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^there is no folder .*run; give the folder of a run$"):
+        load_run_config(tmp_path / "run/config.yaml")

@@ -100,6 +100,7 @@ def _token(path: str | None) -> str | None:
     Raises:
         InputError: the file cannot be read, or the token is too short or has other characters.
     """
+    argument = None if path is None else "token_file"
     if path is not None:
         source = path
         try:
@@ -114,7 +115,7 @@ def _token(path: str | None) -> str | None:
         raise InputError(
             f"the token in {source} must have at least {_SHORTEST} ASCII characters and no space;"
             " `python -c 'import secrets; print(secrets.token_urlsafe())'` makes one",
-            "token_file",
+            argument,
         )
     return token
 

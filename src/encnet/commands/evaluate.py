@@ -119,7 +119,10 @@ def run(arguments: Any) -> int:
     say_origin(index)
     if arguments.out is not None:
         require_outside(index, Path(arguments.out))
-    check_outputs(_files(arguments), _inputs(arguments, index), arguments.overwrite)
+    inputs = list(_inputs(arguments, index))
+    check_outputs(_files(arguments), inputs, arguments.overwrite)
+    if arguments.save_prior is not None:
+        check_outputs([Path(arguments.save_prior)], inputs, arguments.overwrite, "save_prior")
     if arguments.choose_prior:
         return _choose_prior(arguments, index)
     share, kept = share_of(arguments.share), _kept(arguments, index)
@@ -180,16 +183,15 @@ def _kept(arguments: Any, index: DatasetIndex) -> KeptScores | None:
 
 
 def _files(arguments: Any) -> list[Path]:
-    """The files that the command writes."""
+    """The files that the command writes to ``--out``."""
     from encnet.evaluation import image_scores, prior, report
 
-    files = [] if arguments.save_prior is None else [Path(arguments.save_prior)]
     if arguments.out is None:
-        return files
+        return []
     if arguments.choose_prior:
-        return [*files, Path(arguments.out, prior.FILE)]
+        return [Path(arguments.out, prior.FILE)]
     table = [Path(arguments.out, image_scores.FILES)] * (arguments.resume or arguments.share is not None)
-    return [*files, *report.result_files(arguments.out), *table]
+    return [*report.result_files(arguments.out), *table]
 
 
 def _inputs(arguments: Any, index: DatasetIndex) -> Iterator[str | Path]:

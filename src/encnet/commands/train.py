@@ -29,7 +29,7 @@ UNUSED = (
             "on a run that is resumed, which keeps its folder and its settings",
             "start a new run without --resume",
         )
-        for name in ("out", "recipe")
+        for name in ("out", "recipe", "overwrite")
     ),
     *(
         Unused(name, lambda a: a.given.get("minutes") is not None, "beside --minutes", "leave out --minutes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from encnet.system.errors import InputError
 
@@ -32,8 +32,15 @@ def unreadable(path: str | Path, error: Exception) -> InputError:
             " smaller images, or read it in windows: for training by the key `rasters` of dataset.yaml, for prediction"
             " with `encnet predict --raster true`; both need the extra encnet[geo]"
         )
+    if isinstance(error, IsADirectoryError):
+        return InputError(f"{path} is a folder, not an image; give an image file in it")
     suffix = Path(path).suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        return InputError(
+            f"{path} is a video, not an image; give an image, or use `encnet predict`, which takes videos"
+        )
     way_out = "convert it to JPEG or PNG" if suffix in UNREAD_SUFFIXES else "replace or remove the file"
     if suffix == ".jp2":  # Pillow does not read all of those that GDAL writes
         way_out = "if it is not damaged, convert it to TIFF or PNG, with `gdal_translate` for example"
-    return InputError(f"cannot read {path} as an image: {error}; {way_out}")
+    reason = "it has the form of none" if isinstance(error, UnidentifiedImageError) else str(error)
+    return InputError(f"cannot read {path} as an image: {reason}; {way_out}")

@@ -99,6 +99,8 @@ def load_run_config(path: Path) -> tuple[Path, TrainConfig]:
     Raises:
         InputError: the file is missing or damaged.
     """
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent}; give the folder of a run")
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Path(settings["dataset"]), parse_config(settings["config"], str(path))

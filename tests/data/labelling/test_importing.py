@@ -106,7 +106,8 @@ def test_labels_may_be_chosen_ignored_or_be_the_background(labelled: Path, tmp_p
         ({"ignore": ["hedge"]}, "no label 'hedge'"),
         ({"classes": ["path"], "ignore": ["path"]}, "'path' cannot be both a class and ignored"),
         ({"images": "nowhere"}, "no folder of images"),
-        ({"out": "labelled"}, "labelled is not empty"),
+        ({"out": "labelled"}, "^labelled holds labelled, which is read and stays as it is; choose another folder$"),
+        ({"out": "."}, r"^\. holds labelled, which is read and stays as it is; choose another folder$"),
     ],
 )
 def test_mistakes_are_errors_before_anything_is_written(

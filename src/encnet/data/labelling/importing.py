@@ -116,6 +116,9 @@ def import_labels(
         raise InputError(f"there is no format '{format}' to import; choose one of {', '.join(FORMATS)}", "format")
     require(val_share is None or 0 <= val_share < 1, "val_share", val_share, "at least 0 and below 1")
     require(orientation in (None, "stored", "shown"), "orientation", orientation, "'stored' or 'shown'")
+    for read in filter(None, (source, folder)):
+        if read.exists() and read.resolve().is_relative_to(out.resolve()):
+            raise InputError(f"{out} holds {read}, which is read and stays as it is; choose another folder", "out")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not empty; delete it or choose another folder", "out")
     if folder is not None and not folder.is_dir():
