@@ -176,6 +176,18 @@ def test_pictures_behind_a_link_in_a_sub_folder_are_named(tmp_path: Path) -> Non
     assert not ledger.complete
 
 
+def test_a_file_by_several_names_is_used_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("photos/a.jpg", "photos/.b.jpg"):
+        picture(tmp_path / name)
+    (tmp_path / "link").symlink_to("photos")
+    (tmp_path / "photos/c.jpg").symlink_to("a.jpg")  # has results of its own
+    monkeypatch.chdir(tmp_path)
+    ledger = Ledger()
+    names = ["photos", "photos/../photos/a.jpg", "link", str(tmp_path / "photos/a.jpg"), "link/.b.jpg"]
+    assert expand_inputs(names, ledger) == [Path("photos/a.jpg"), Path("photos/c.jpg"), Path("link/.b.jpg")]
+    assert ledger.found == 0
+
+
 def test_what_another_pattern_gives_is_not_left_out(tmp_path: Path) -> None:
     for name in ("a.jpg", "day1/b.jpg"):
         picture(tmp_path / name)

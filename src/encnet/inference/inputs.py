@@ -48,7 +48,7 @@ def expand_inputs(
         InputError: a pattern matches no file that can be used; the message names it.
     """
     search = _Search(videos)
-    files: dict[Path, None] = {}
+    files: dict[Path, Path] = {}  # its place -> the file by the name that was given first
     passed: dict[Path, Passed] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
@@ -58,13 +58,14 @@ def expand_inputs(
                 f"{pattern} matches no image{_reasons(others)}; give image files, folders that contain some, or a glob"
                 " pattern"
             )
-        files.update(dict.fromkeys(found))
+        for file in found:
+            files.setdefault(_place(file), file)
         passed |= others
     if ledger is not None:
         for path, (name, reason, meant) in passed.items():
-            if path not in files:  # another pattern may have given it
+            if _place(path) not in files:  # another pattern may have given it
                 ledger.leave_out(reason, name, meant=meant)
-    return list(files)
+    return list(files.values())
 
 
 class _Search:
@@ -138,6 +139,11 @@ class _Search:
                 file = parent / name
                 if file.suffix.lower() in suffixes and not self._records.wrote(file):
                     yield file
+
+
+def _place(file: Path) -> Path:
+    """The same for all names of a file but links to the file itself, each of which has results of its own."""
+    return file.parent.resolve() / file.name
 
 
 def _root(pattern: Path) -> Path:
