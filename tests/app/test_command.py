@@ -88,3 +88,11 @@ def test_the_error_without_fastapi_says_what_to_install(
     monkeypatch.setitem(sys.modules, "fastapi", None)  # importing it fails as if it were not installed
     assert main(["app", str(checkpoint)]) == 2
     assert "pip install 'encnet[app]'" in capsys.readouterr().err
+
+
+@served
+def test_the_address_is_shown_without_escape_sequences(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["app", str(checkpoint), "--host", "\x1b[31mred.invalid"]) == 2
+    error = capsys.readouterr().err
+    assert r"whoever reaches \x1b[31mred.invalid can use the model" in error
+    assert "\x1b" not in error

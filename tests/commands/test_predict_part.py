@@ -21,7 +21,7 @@ from encnet.checkpoint.create import create_model
 from encnet.cli import main
 from encnet.commands import predict as command
 from encnet.commands.command import WRONG_INPUT, make_parser
-from encnet.commands.predict_part import FILES, settings_of
+from encnet.commands.predict_part import FILES, settings_of, write_files_table
 from encnet.commands.shares import in_share, share_of
 from encnet.system.errors import InputError
 
@@ -227,3 +227,8 @@ def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"share is .*; it must be a number and the number of shares, 2/4 for the"):
         share_of(text)
     assert share_of("2/4") == (2, 4) and share_of("7/7") == (7, 7) and share_of(None) is None
+
+
+def test_a_name_in_the_ledger_is_no_formula_of_a_spreadsheet(tmp_path: Path) -> None:
+    table = write_files_table(tmp_path, {Path("=1.png"): "=1", Path("a.png"): "a"}, lambda _: "predicted")
+    assert table.read_text(encoding="utf-8").splitlines()[1:] == ["'=1.png,'=1,predicted", "a.png,a,predicted"]

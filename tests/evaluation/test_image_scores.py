@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from encnet.evaluation.image_scores import (
     correlation,
     ranking_quality,
     ranks,
+    write_files_table,
 )
 from encnet.metrics.disagreement import disagreement
 
@@ -88,3 +90,8 @@ def test_images_are_sorted_by_disagreement_and_list_their_contradictions() -> No
     rate = contradiction_rate(images)
     assert rate is not None
     np.testing.assert_allclose(rate, [0, 1 / 3])
+
+
+def test_a_name_in_the_ledger_is_no_formula_of_a_spreadsheet(tmp_path: Path) -> None:
+    rows = write_files_table(tmp_path, ["@a.png"], {}).read_text(encoding="utf-8").splitlines()
+    assert rows[1] == '\'@a.png,"of another share, not yet",,'

@@ -128,3 +128,16 @@ def test_a_video_and_a_folder_are_called_so(
     words = [str(photographs / "wide.png"), "--other", str(photographs), "--out", str(tmp_path / "out")]
     assert main(["explain", str(checkpoint), *words]) == 2
     assert f"encnet: {photographs} is a folder, not an image; give an image file in it" in capsys.readouterr().err
+
+
+def test_a_name_with_a_line_break_is_one_row_of_the_table(
+    checkpoint: Path,
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    photograph = (photographs / "wide.png").rename(photographs / "two\nrows.png")
+    assert main(["explain", str(checkpoint), str(photograph), "--out", str(tmp_path / "out")]) == 0
+    assert r" two\nrows.png " in capsys.readouterr().out

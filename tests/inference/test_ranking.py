@@ -87,3 +87,11 @@ def test_a_long_table_is_cut(toy_onnx: Callable[..., Path], photographs: Path) -
     assert table.row_count == 4
     assert "11 more in ranking.json" in str(table.caption)
     assert [image.stem for image in ranking.images][:5] == ["ranking"] * 5
+
+
+def test_a_name_with_a_line_break_is_one_row(toy_onnx: Callable[..., Path], photographs: Path) -> None:
+    predictor = Predictor(toy_onnx())
+    ranking = Ranking(predictor)
+    ranking.add(predictor((photographs / "halves.png").rename(photographs / "two\nrows.png")), "stem")
+    (name,) = ranking.table().columns[0].cells
+    assert str(name).endswith(r"two\nrows.png")

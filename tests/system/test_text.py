@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from encnet.system.text import LONGEST, LONGEST_NAME, not_a_name, quoted, say, shown
+from encnet.system.text import LONGEST, LONGEST_NAME, cell, counted, not_a_name, quoted, say, shown
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # also surrogates and control characters
 
@@ -46,6 +46,21 @@ def test_long_text_is_shortened_and_keeps_both_ends() -> None:
     assert (
         not_a_name("/".join(["x" * 200] * 4)) is not None and not_a_name("/".join(["x" * 200] * 4), path=True) is None
     )
+
+
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\u061c"])
+def test_marks_of_direction_are_shown_and_allowed_in_names(mark: str) -> None:
+    assert shown(f"a{mark}b") == f"a\\u{ord(mark):04x}b"
+    assert not_a_name(f"a{mark}b") is None
+
+
+def test_numbers_have_their_noun() -> None:
+    assert (counted(1, "area"), counted(0, "area"), counted(2, "area")) == ("1 area", "0 areas", "2 areas")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)"])
+def test_a_spreadsheet_computes_no_name(text: str) -> None:
+    assert (cell(text), cell(f"a{text}"), cell("")) == (f"'{text}", f"a{text}", "")
 
 
 def test_lines_go_to_their_stream(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_engine, with_protocol_first
 from encnet.system.errors import InputError, first_line
+from encnet.system.text import say
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -86,9 +86,9 @@ def run(arguments: Any) -> int:
         arguments.checkpoint, arguments.protocol, arguments.device, arguments.precision, arguments.engine
     )
     if token is None and not _is_loopback(arguments.host):
-        print(
+        say(
             f"encnet: whoever reaches {arguments.host} can use the model; set a token with --token_file or {TOKEN}",
-            file=sys.stderr,
+            error=True,
         )
     serve(Service(predictor, limits), arguments.host, arguments.port, arguments.allowed_hosts, token)
     return 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from encnet.commands.command import INCOMPLETE, add_overwrite
 from encnet.commands.data_set import say_origin
 from encnet.commands.unused import Unused
-from encnet.system.text import say
+from encnet.system.text import say, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +121,7 @@ def _row(name: str, explanation: Explanation) -> dict[str, str]:
     """One row of the table: codewords in use, mean entropy, and the pixels that another context changes."""
     codes = len(explanation.assignment)
     return {
-        "image": name,
+        "image": shown(name),
         "codewords": f"{codes - len(explanation.unused)} of {codes}",
         "entropy": f"{explanation.entropy.mean():.3f}",
         **{exchange.name: f"{100 * explanation.changed(exchange).mean():.1f} %" for exchange in explanation.exchanges},

@@ -16,6 +16,7 @@ from encnet.system.errors import InputError
 from encnet.system.files import RECORD, encoded, write_text
 from encnet.system.outputs import Records
 from encnet.system.signals import WAY_ON, Stopped
+from encnet.system.text import cell
 
 SETTINGS: str = ".encnet-predict"
 """Name of the hidden file beside the results that says what they were made with."""
@@ -113,7 +114,7 @@ def failed_before(folder: Path) -> set[str]:
 
 def cell_of(file: Path) -> str:
     """The name of a file in files.csv, also of one whose name is not UTF-8."""
-    return encoded(str(file)).decode()
+    return cell(encoded(str(file)).decode())
 
 
 def write_files_table(folder: Path, stems: Mapping[Path, str], fate: Callable[[Path], str]) -> Path:
@@ -130,7 +131,7 @@ def write_files_table(folder: Path, stems: Mapping[Path, str], fate: Callable[[P
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("file", "result", "fate"))
-    table.writerows((cell_of(file), stem, fate(file)) for file, stem in stems.items())
+    table.writerows((cell_of(file), cell(stem), fate(file)) for file, stem in stems.items())
     path = folder / FILES
     write_text(path, text.getvalue())
     return path

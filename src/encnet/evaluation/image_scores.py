@@ -15,6 +15,7 @@ import numpy as np
 from encnet.metrics.disagreement import Disagreement
 from encnet.metrics.presence import mean_of_defined, number
 from encnet.system.files import write_text
+from encnet.system.text import cell
 
 FILES: str = "files.csv"
 """Name of the table of all images of an evaluation, from all processes."""
@@ -121,7 +122,7 @@ def write_files_table(folder: str | os.PathLike[str], files: Sequence[str], scor
         score = scores.get(place)
         values = (None, None) if score is None else (number(score.mean_iou), number(score.pixel_accuracy))
         fate = "of another share, not yet" if score is None else "scored"
-        table.writerow((file, fate, *("" if value is None else value for value in values)))
+        table.writerow((cell(file), fate, *("" if value is None else value for value in values)))
     path = Path(folder, FILES)
     write_text(path, text.getvalue())
     return path

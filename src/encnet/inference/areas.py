@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from encnet.system.files import write_text
+from encnet.system.text import cell
 
 AREAS: str = "areas.csv"
 """Name of the table."""
@@ -39,7 +40,7 @@ def write_areas(folder: str | os.PathLike[str], predictions: Iterable[Mapping[st
         for name, share in prediction["shares"].items():
             pixels = prediction["pixels"][name]
             area = "" if unit is None else round(unit * pixels, 3)
-            table.writerow((prediction["file"], name, pixels, share, area, presence.get(name, "")))
+            table.writerow((cell(prediction["file"]), cell(name), pixels, share, area, presence.get(name, "")))
     path = Path(folder, AREAS)
     write_text(path, text.getvalue())
     return path

@@ -13,6 +13,7 @@ from encnet.metrics.disagreement import ClassDisagreement
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
 from encnet.system.outputs import check_outputs
+from encnet.system.text import shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -113,5 +114,5 @@ class Ranking:
         table.add_column("disagreement", justify="right")
         table.add_column("largest for")
         for image in images[:most]:
-            table.add_row(image.file, f"{image.score:.3f}", "\n".join(map(str, image.classes)))
+            table.add_row(shown(image.file), f"{image.score:.3f}", "\n".join(map(str, image.classes)))
         return table

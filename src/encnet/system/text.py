@@ -17,13 +17,17 @@ LONGEST_NAME: int = 255
 LONGEST_PATH: int = 1000
 """Characters of a path."""
 OBEYED: str = "\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-"""The characters that are escaped, as a class of a regular expression: control characters, separators of lines, changes
+"""The characters that no name has, as a class of a regular expression: control characters, separators of lines, changes
 of the direction of writing, and halves of surrogate pairs, which no encoding has."""
+MARKS: str = "\u061c\u200e\u200f"
+"""Marks of the direction of writing, which are not seen either. Names may have them, as in Arabic and Hebrew."""
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 _SHORT.maxlong = 40
 _SHORT.maxlevel = 3
 _OBEYED = re.compile(f"[{OBEYED}]")
+_ESCAPED = re.compile(f"[{OBEYED}{MARKS}]")
+_FORMULA = re.compile(r"[-=+@]")
 
 
 def shown(text: str, longest: int = LONGEST) -> str:
@@ -35,7 +39,7 @@ def shown(text: str, longest: int = LONGEST) -> str:
     """
     if len(text) > longest:
         text = f"{text[: longest // 2]}... ({len(text) - longest} characters) ...{text[-(longest // 2) :]}"
-    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return _ESCAPED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def shortened(text: str, longest: int = 200) -> str:
@@ -54,6 +58,11 @@ def quoted(value: object, longest: int = 80) -> str:
 def counted(number: int, noun: str) -> str:
     """A number and its noun: "1 area", "2 areas"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def cell(text: str) -> str:
+    """A name as a cell of a table for spreadsheets, which would compute a name that begins as a formula does."""
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def not_a_name(text: str, path: bool = False) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from labelled_exports import LAWN, drawn, label_names, labelme, labelme_box, labelme_folder, left_out, photograph
 
 from encnet.data.labelling import import_labels
-from encnet.data.labelling.annotations import LeftOutShapes, counted, first_names, read_json, read_xml, shown_name
+from encnet.data.labelling.annotations import LeftOutShapes, first_names, read_json, read_xml, shown_name
 from encnet.system.errors import InputError
 
 
@@ -83,9 +83,8 @@ def test_shapes_are_counted_and_the_first_three_are_named() -> None:
     assert shapes.examples == {"point": ["0.json", "1.json: lawn", "2.json: lawn"], "line": ["a.json"]}
 
 
-def test_names_and_numbers_for_sentences(tmp_path: Path) -> None:
+def test_names_for_sentences(tmp_path: Path) -> None:
     assert shown_name(tmp_path / "a/b.json", tmp_path) == "a/b.json"
     assert shown_name(tmp_path / "b.json", tmp_path / "a") == str(tmp_path / "b.json")
-    assert (counted(1, "area"), counted(0, "area")) == ("1 area", "0 areas")
     assert first_names(["a", "b", "c"]) == "a, b, c"
     assert first_names(["a", "b", "c", "d"]) == "a, b, c, ..."

@@ -213,11 +213,6 @@ def same_names(source: str, names: Mapping[int, str]) -> list[str]:
     ]
 
 
-def counted(number: int, noun: str) -> str:
-    """A number and its noun: "1 area", "2 areas"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def first_names(names: Sequence[str]) -> str:
     """The first three of some names, for a sentence."""
     return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")

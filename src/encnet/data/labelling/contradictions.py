@@ -8,9 +8,10 @@ from itertools import combinations
 import numpy as np
 
 from encnet.data.class_indices import IGNORE
-from encnet.data.labelling.annotations import AnnotatedImage, counted, first_names
+from encnet.data.labelling.annotations import AnnotatedImage, first_names
 from encnet.data.labelling.drawing import drawing_order
 from encnet.data.labelling.merging import Record
+from encnet.system.text import counted
 
 FEW_PIXELS: int = 9
 """Areas of different files may overlap by so many pixels, or ..."""

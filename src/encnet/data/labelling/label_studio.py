@@ -21,7 +21,6 @@ from encnet.data.labelling.annotations import (
     Annotations,
     Area,
     LeftOutShapes,
-    counted,
     read_bytes,
     read_json,
     relative_name,
@@ -34,6 +33,7 @@ from encnet.data.labelling.shapes import kind_of
 from encnet.data.labelling.splits import FolderSplits
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
+from encnet.system.text import counted
 
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-")  # Label Studio puts it before the name of an uploaded file
 _ANNOTATIONS = ("annotations", "completions")  # completions: before version 1.0

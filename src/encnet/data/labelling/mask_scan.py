@@ -13,7 +13,6 @@ from PIL import Image
 from encnet.data.class_indices import IGNORE, NARROW_CLASSES, counts_up, ignored_value
 from encnet.data.image_facts import describe_image
 from encnet.data.images import open_label_map
-from encnet.data.labelling.annotations import counted
 from encnet.data.labelling.class_table import CLASS_NAMES, LABELMAP, ClassTable
 from encnet.data.palette import Color
 from encnet.data.raw_labels import (
@@ -26,6 +25,7 @@ from encnet.data.raw_labels import (
 )
 from encnet.system.errors import InputError
 from encnet.system.ledger import NAMED
+from encnet.system.text import counted
 
 MOST_VALUES: int = 4096
 """The most different values that masks without a class table may hold."""

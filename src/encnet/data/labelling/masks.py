@@ -20,7 +20,6 @@ from encnet.data.labelling.annotations import (
     AnnotatedImage,
     Annotations,
     Area,
-    counted,
     first_names,
     read_bytes,
     relative_name,
@@ -35,6 +34,7 @@ from encnet.data.labelling.walking import files_below
 from encnet.data.palette import Color
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
+from encnet.system.text import counted
 
 _MASKS, _OBJECTS, _PHOTOGRAPHS = "SegmentationClass", "SegmentationObject", "JPEGImages"
 _LISTS = "ImageSets/Segmentation"

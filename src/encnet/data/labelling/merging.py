@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from encnet.data.labelling.annotations import AnnotatedImage, Area, counted, first_names
+from encnet.data.labelling.annotations import AnnotatedImage, Area, first_names
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 
 
 @dataclass(frozen=True)

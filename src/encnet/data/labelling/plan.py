@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from encnet.data.labelling.annotations import AnnotatedImage, Annotations, LeftOutShapes, counted, first_names
+from encnet.data.labelling.annotations import AnnotatedImage, Annotations, LeftOutShapes, first_names
 from encnet.data.labelling.classes import alike_labels, label_set
 from encnet.data.labelling.contradictions import contradiction_warnings
 from encnet.data.labelling.merging import Record, copies, merge_records
@@ -18,6 +18,7 @@ from encnet.data.labelling.survey import Survey
 from encnet.data.labelling.unused import refuse_order, refuse_orientation
 from encnet.data.labelling.writing import Painting, wrong_size
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 
 
 @dataclass(frozen=True)

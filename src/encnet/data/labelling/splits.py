@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from encnet.data.formats.folder_words import meaning_of
-from encnet.data.labelling.annotations import counted, first_names, split_named
+from encnet.data.labelling.annotations import first_names, split_named
+from encnet.system.text import counted
 
 _HELD_OUT_FIRST = ("test", "val", "train", None)
 _TRAIN_FIRST = ("train", "val", "test", None)
