@@ -13,7 +13,7 @@ from encnet.cli import main
 
 
 def test_table_reasons_recommendation_and_file_are_printed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     taken: dict[str, Any] = {}
 
@@ -25,10 +25,11 @@ def test_table_reasons_recommendation_and_file_are_printed(
 
     monkeypatch.setattr("encnet.benchmark.run.benchmark_model", measured)
     flags = ["--size", "[64,96]", "--compile", "true", "--limit", "3", "--out", str(tmp_path)]
-    assert main(["benchmark", "m.safetensors", "data", *flags]) == 0
-    assert taken["arguments"] == ("m.safetensors", "data")
+    assert main(["benchmark", "m.safetensors", str(scenes), *flags]) == 0
+    assert (taken["arguments"][0], taken["arguments"][1].root) == ("m.safetensors", scenes)
     assert (taken["size"], taken["compiled"], taken["limit"]) == ((64, 96), True, 3)
     lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{scenes}: read as a folder of your own, because dataset.yaml")
     assert any("PyTorch fp32" in line and "500.0" in line for line in lines)
     assert lines[-3:] == [
         "not measured: ONNX Runtime fp32: not installed",

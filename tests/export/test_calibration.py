@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,12 @@ def test_a_data_set_gives_training_images_and_a_labelled_split(tmp_path: Path) -
     scenes = write_scenes(tmp_path / "scenes", train=3, val=2, test=0, height=128, width=288)
     found = find_calibration(scenes, 2)
     assert [path_of(path).parent.name for path in found.images] == ["train", "train"]
-    assert found.dataset is not None and len(found.dataset.split("val")) == 2
+    assert found.labelled is not None and len(found.labelled.split("val")) == 2
+    shutil.rmtree(scenes / "images/val")
+    shutil.rmtree(scenes / "labels/val")
+    (scenes / "dataset.yaml").unlink()
+    found = find_calibration(scenes, 2)
+    assert found.labelled is None and found.dataset is not None and list(found.dataset.splits) == ["train"]
 
 
 def test_missing_images_are_an_error(photographs: Path) -> None:

@@ -67,3 +67,11 @@ def test_wrong_arguments_are_one_sentence_and_leave_no_files(
     assert message in error[-1]
     assert error[-1].startswith("encnet: ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_said_as_what_the_data_set_of_the_calibration_was_read(
+    trained: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--out", str(tmp_path / "model.onnx"), "--calibration", str(scenes), "--size", "[9,9]"]
+    assert main(["export", str(trained), *arguments]) == 2  # because of the size
+    assert capsys.readouterr().out.startswith(f"{scenes}: read as a folder of your own, because dataset.yaml")

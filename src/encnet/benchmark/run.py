@@ -26,7 +26,7 @@ from encnet.data.sample_files import ImageFile
 from encnet.data.tensors import SegmentationDataset
 from encnet.evaluation import evaluate
 from encnet.evaluation.run import require_same_classes
-from encnet.export.calibration import find_calibration
+from encnet.export.calibration import calibration_of
 from encnet.export.formats import FORMATS
 from encnet.inference.image_memory import require_image_fits
 from encnet.inference.predictor import Predictor
@@ -48,7 +48,7 @@ LOOKED_AT = 16
 
 def benchmark_model(
     checkpoint: str | Path,
-    data: str | Path | None = None,
+    data: str | Path | DatasetIndex | None = None,
     *,
     format: str | None = None,
     split: str = "val",
@@ -67,7 +67,7 @@ def benchmark_model(
 
     Args:
         checkpoint: what ``encnet.load`` takes.
-        data: folder of a data set with the model's classes, for mean IoU and for the ranges of int8; None measures
+        data: a data set with the model's classes, or its folder, for mean IoU and for the ranges of int8; None measures
             speed and memory alone.
         format: of the data set; None finds out.
         split: with label maps, on which mean IoU is measured.
@@ -82,7 +82,7 @@ def benchmark_model(
 
     Raises:
         InputError: an argument is out of its range, the checkpoint or the data set cannot be read, their classes
-            differ, or the images do not fit into memory, or the model does not run in PyTorch in fp32.
+            differ, the images do not fit into memory, or the model does not run in PyTorch in fp32.
     """
     require(1 <= batch <= MOST_IMAGES, "batch", batch, f"from 1 to {MOST_IMAGES}")
     require(repeats >= 1, "repeats", repeats, "at least 1")
@@ -95,10 +95,10 @@ def benchmark_model(
     predictor = Predictor(model, device=device)
     index, samples, calibration = None, (), ()
     if data is not None:
-        index = read_dataset(data, format)
+        index = data if isinstance(data, DatasetIndex) else read_dataset(data, format)
         require_same_classes(predictor, index)
         samples = _labelled(index, split, limit)
-        calibration = find_calibration(data, CALIBRATION_IMAGES, format).images
+        calibration = calibration_of(index, CALIBRATION_IMAGES).images
     height, width = size or _usual_size(model, [sample.image for sample in samples[:LOOKED_AT]])
     require_image_fits(height, width, "batch" if batch > 1 else "size", batch, fewer=True)
     shape, paths = (batch, height, width), tuple(sample.image for sample in samples[:batch])

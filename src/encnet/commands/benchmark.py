@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
+from encnet.commands.data_set import say_origin
 from encnet.commands.unused import Unused
 from encnet.system.errors import InputError
 from encnet.system.text import say
@@ -72,15 +73,19 @@ def prepared(words: list[str]) -> list[str]:
 def run(arguments: Any) -> int:
     from encnet.benchmark.report import FILE
     from encnet.benchmark.run import benchmark_model
+    from encnet.data.formats import read_dataset
     from encnet.system.outputs import check_outputs
     from encnet.system.terminal import Terminal
 
     _require_checkpoint(arguments.checkpoint)
     check_outputs([Path(arguments.out, FILE)], [arguments.checkpoint], arguments.overwrite)
+    index = None
+    if arguments.data is not None:
+        index = read_dataset(arguments.data, arguments.format)
+        say_origin(index)
     report = benchmark_model(
         arguments.checkpoint,
-        arguments.data,
-        format=arguments.format,
+        index,
         split=arguments.split,
         limit=arguments.limit,
         size=arguments.size,

@@ -6,6 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from encnet.commands.command import add_overwrite
+from encnet.commands.data_set import say_origin
 from encnet.commands.unused import Unused
 from encnet.system.text import say
 
@@ -97,7 +98,9 @@ def run(arguments: Any) -> int:
         calibration = find_calibration(
             arguments.calibration, arguments.calibration_images, arguments.calibration_format
         )
-        if arguments.limit is not None and calibration.dataset is None:
+        if calibration.dataset is not None:
+            say_origin(calibration.dataset)
+        if arguments.limit is not None and calibration.labelled is None:
             raise InputError(
                 f"--limit has no effect, because {arguments.calibration} has no labelled images in a split "
                 f"{LABELLED}; leave it out, or give a data set that has"
@@ -115,8 +118,8 @@ def run(arguments: Any) -> int:
         progress=True,
     )
     Terminal().print(exported.parity.table())
-    if calibration is not None and calibration.dataset is not None:
-        for line in _scores(arguments.checkpoint, exported, calibration.dataset, arguments.limit):
+    if calibration is not None and calibration.labelled is not None:
+        for line in _scores(arguments.checkpoint, exported, calibration.labelled, arguments.limit):
             say(line)
     names = ", ".join(str(file) for file in exported.files)
     say(f"wrote {names}; `encnet predict {quote(str(exported.files[0]))} IMAGES` uses it")

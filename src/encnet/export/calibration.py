@@ -35,7 +35,12 @@ class Calibration:
     images: tuple[ImageFile, ...]
     """The images."""
     dataset: DatasetIndex | None = None
-    """The data set, if it has a split :data:`LABELLED`; None for a folder of images."""
+    """The data set; None for a folder of images."""
+
+    @property
+    def labelled(self) -> DatasetIndex | None:
+        """The data set, if it has a split :data:`LABELLED`."""
+        return self.dataset if self.dataset is not None and self.dataset.splits.get(LABELLED) else None
 
 
 def find_calibration(path: str | os.PathLike[str], count: int, format: str | None = None) -> Calibration:
@@ -53,13 +58,24 @@ def find_calibration(path: str | os.PathLike[str], count: int, format: str | Non
     folder = Path(path)
     if format is None and not (folder.is_dir() and (not _holds_images(folder) or (folder / FILE_NAME).is_file())):
         return Calibration(_spread(expand_inputs([path], videos=False), count))
-    index = read_dataset(folder, format)
+    return calibration_of(read_dataset(folder, format), count)
+
+
+def calibration_of(index: DatasetIndex, count: int) -> Calibration:
+    """The calibration images of a data set.
+
+    Args:
+        index: the data set.
+        count: number of images to take, spread evenly over all of them.
+
+    Raises:
+        InputError: it has no images.
+    """
     for split in SEEN:
         if index.splits.get(split):
-            images = _spread([sample.image for sample in index.split(split)], count)
-            return Calibration(images, index if index.splits.get(LABELLED) else None)
+            return Calibration(_spread([sample.image for sample in index.split(split)], count), index)
     raise InputError(
-        f"{path} has no images in the splits {', '.join(SEEN)}; give a folder that contains some", "calibration"
+        f"{index.root} has no images in the splits {', '.join(SEEN)}; give a folder that contains some", "calibration"
     )
 
 
