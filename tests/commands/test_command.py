@@ -193,7 +193,7 @@ def test_a_renamed_setting_in_a_recipe_says_what_to_write_instead(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("modell: {variant: x}", "there is no setting modell.variant; did you mean model.variant?"),
+        ("models: {variant: x}", "there is no setting models.variant; did you mean model.variant?"),
         ("steps: 1e400", "steps is 1e400; it must be a whole number"),
     ],
 )

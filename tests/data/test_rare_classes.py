@@ -11,17 +11,18 @@ from encnet.data.findings import Findings
 from encnet.data.inspection import LabelFinding
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.rare_classes import rare_classes
+from encnet.data.sample_files import LabelFile
 
 INDEX = DatasetIndex("data", Path("data"), LabelSet.plain(("sky", "road", "car")), {})
 
 
 def warned(*maps: dict[int, int]) -> list[tuple[str, str]]:
     """(file, sentence) of label maps with these pixels of each class; the files are 0.png, 1.png, ..."""
-    findings = {
+    findings: dict[LabelFile, LabelFinding] = {
         Path(f"{number}.png"): LabelFinding((9, 9), None, pixels=tuple(pixels.items()))
         for number, pixels in enumerate(maps)
     }
-    return [(str(file), message) for file, message in rare_classes(INDEX, Findings(labels=dict(findings)))]
+    return [(str(file), message) for file, message in rare_classes(INDEX, Findings(labels=findings))]
 
 
 def test_a_class_of_one_pixel_is_named_with_its_label_map() -> None:

@@ -149,7 +149,7 @@ def _compare(model: EncNet, engine: Engine, name: str, images: np.ndarray) -> Co
         ) from error
     assert logits is not None and logits.shape == expected.shape, "the graph's own shapes do not fit"
     labels = [most_probable(score_map, (height, width), model.align_corners) for score_map in (logits, expected)]
-    spread = max(float(np.ptp(expected)), np.finfo(np.float32).tiny)
+    spread = max(float(np.ptp(expected)), float(np.finfo(np.float32).tiny))
     return Comparison(
         name,
         batch,

@@ -177,7 +177,7 @@ def test_a_list_tells_equal_names_in_two_folders_apart(root: Path) -> None:
     assert [sample.image for sample in read(root, document).split("train")] == [root / "images/day2/a.jpg"]
 
 
-@pytest.mark.parametrize("line", ["/elsewhere/images/a.jpg", "day3/a.jpg", "ges/a.jpg", "a.jpg a_gt.png"])
+@pytest.mark.parametrize("line", ["/elsewhere/images/a.jpg", "day3/a.jpg", "ages/a.jpg", "a.jpg a_gt.png"])
 def test_a_path_in_a_list_that_leads_elsewhere_is_an_error(root: Path, line: str) -> None:
     (root / "val.txt").write_text(f"b.jpg\n{line}\n")
     document = {"classes": CLASSES, "splits": {"train": {"images": "images", "list": "val.txt"}}}

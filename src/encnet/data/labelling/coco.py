@@ -21,7 +21,6 @@ from encnet.data.labelling.annotations import (
     Area,
     LeftOutShapes,
     Photographs,
-    counted,
     is_json_with,
     read_bytes,
     read_json,
@@ -37,6 +36,7 @@ from encnet.data.labelling.shapes import NO_SIZE, RUN_LENGTHS, ShapeError, check
 from encnet.data.labelling.splits import FolderSplits
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
+from encnet.system.text import counted
 
 _KEYS = ("images", "annotations", "categories")
 _SHARES = 2.0  # polygons that all lie within the first two pixels are in shares of the sides, from 0 to about 1
