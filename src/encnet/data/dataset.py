@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from encnet.data.labels import LabelSet
 from encnet.data.sample_files import ImageFile, LabelFile
@@ -78,6 +79,5 @@ def load_sample(
     sample: Sample, labels: LabelSet, source: ImageSource = PHOTOGRAPHS
 ) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
     """A sample as tensors: :func:`encnet.data.tensors.load_sample`, which needs PyTorch."""
-    from encnet.data import tensors
-
+    tensors: Any = import_module("encnet.data.tensors")  # it imports this module
     return tensors.load_sample(sample, labels, source)
