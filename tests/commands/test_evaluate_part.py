@@ -82,9 +82,7 @@ def test_shares_together_are_the_whole(place: Path, scored: list[str], capsys: p
         capsys.readouterr()
         assert evaluate("shared", "--share", f"{number}/3") == 0
         assert scored == [str(place) for place in range(number - 1, COUNT, 3)]
-        assert (
-            f"{there} of 7 images have scores; the process that scores the last one writes" in capsys.readouterr().out
-        )
+        assert f"scored: {there} of 7 images; the process that scores the last writes" in capsys.readouterr().out
         assert fates("shared").count("scored") == there
         assert not Path("shared/evaluation.json").exists()
     assert evaluate("shared", "--share", "2/3") == 0

@@ -107,8 +107,8 @@ def test_results_among_the_inputs_are_not_predicted_again(place: Path, capsys: p
     assert contents("photos") == first
     assert capsys.readouterr().out.splitlines() == [
         "files: 6 found; used: 1 photograph",
-        "left out: 5 files (.encnet, .encnet-predict, b.json, ...): encnet wrote them; give the files themselves to"
-        " use them as inputs",
+        "left out: 5 files (.encnet, .encnet-predict, b.json, ...): results of encnet, which are inputs only if"
+        " they are named",
         "wrote 1 prediction to photos",
     ]
 
@@ -124,7 +124,7 @@ def test_every_file_of_a_folder_is_accounted_for(place: Path, capsys: pytest.Cap
     assert printed == [
         "files: 7 found; used: 4 photographs",
         "left out: 1 file (b.json): no images or videos",
-        "left out: 1 file (c.heic): encnet does not read .heic; convert them to JPEG or PNG",
+        "left out: 1 file (c.heic): encnet does not read .heic; convert to JPEG or PNG",
         'left out: 1 file (day2/d.jpg): sub-folders are not searched; give "photos/**" for them',
         "wrote 4 predictions to out",
     ]
@@ -141,7 +141,7 @@ def test_a_damaged_file_is_an_error_and_is_accounted_for(place: Path, capsys: py
     assert "cannot read photos/bad.jpg as an image" in captured.err
     assert "convert it to JPEG or PNG" in captured.err  # the file that was named
     assert captured.out.splitlines()[0] == "files: 5 found; used: 2 photographs"
-    assert "(photos/bad.jpg, photos/raw.nef): they cannot be predicted; the errors above say why" in captured.out
+    assert "(photos/bad.jpg, photos/raw.nef): not predicted; the errors above say why" in captured.out
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])

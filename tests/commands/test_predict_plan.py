@@ -164,8 +164,8 @@ def test_the_ledger_counts_every_file_once(photos: Path) -> None:
     assert plan.finish(predicted) == [
         "files: 6 found; used: 3 photographs",
         "left out: 1 file (b.json): no images or videos",
-        "left out: 1 file (c.heic): encnet does not read .heic; convert them to JPEG or PNG",
-        "left out: 1 file (photos/film.mp4): they cannot be predicted; the errors above say why",
+        "left out: 1 file (c.heic): encnet does not read .heic; convert to JPEG or PNG",
+        "left out: 1 file (photos/film.mp4): not predicted; the errors above say why",
         "left out: 2 further pages or frames (photos/scan.tif): only the first of a file is used; save each as a"
         " file of its own",
     ]

@@ -182,7 +182,7 @@ def test_wrong_input_is_an_error(
     model = checkpoint(tmp_path / "model.safetensors", [0.0, 0.0, 0.0])
     with pytest.raises(InputError, match=r"strengths is .* larger numbers in ascending order"):
         choose_prior(model, index, strengths=[0.5, 1], progress=False)
-    with pytest.raises(InputError, match="gives 1 images; two halves"):
+    with pytest.raises(InputError, match="gives 1 image; two halves"):
         choose_prior(model, index, limit=1, progress=False)
     create_model("encnet_tiny", 3, se=False).save(tmp_path / "no_presence.safetensors")
     with pytest.raises(InputError, match="does not predict presence"):

@@ -109,7 +109,7 @@ def test_a_model_that_differs_is_not_written(model: EncNet, tmp_path: Path, monk
         ("model.tflite", {}, "has no suffix of a format; give the format, or a file that ends in .onnx", "format"),
         ("model.onnx", {"format": "openvino"}, "does not end in .xml, as files of the format openvino do", "out"),
         ("model.onnx", {"format": "tflite"}, "no export format 'tflite'", "format"),
-        ("model.onnx", {"precision": "bf16"}, "does not support 'bf16'; choose one of fp32", "precision"),
+        ("model.onnx", {"precision": "bf16"}, "does not support 'bf16'; choose fp32", "precision"),
         ("model.xml", {"precision": "int8"}, "int8 needs images", "calibration"),
         ("model.xml", {"size": (8, 480)}, "size is (8, 480)", "size"),
         ("model.pt2", {"calibration": ["nothing.jpg"]}, "there is no file nothing.jpg", None),

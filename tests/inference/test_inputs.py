@@ -107,7 +107,7 @@ def test_files_that_are_read_are_used(tmp_path: Path, name: str) -> None:
 
 CASES = [
     *(
-        (f"IMG_1{suffix}", f"encnet does not read {suffix.lower()}; convert them to JPEG or PNG", True)
+        (f"IMG_1{suffix}", f"encnet does not read {suffix.lower()}; convert to JPEG or PNG", True)
         for suffix in (".heic", ".HEIF", ".avif", ".cr2", ".NEF", ".dng", ".psd", ".svg", ".pdf")
     ),
     *(
@@ -207,7 +207,7 @@ def test_results_of_encnet_are_no_inputs_unless_they_are_named(tmp_path: Path) -
         assert expand_inputs([pattern], ledger) == [tmp_path / "a.jpg"]
         assert ledger.complete
     assert expand_inputs([tmp_path / "a_overlay.png"]) == [tmp_path / "a_overlay.png"]
-    with pytest.raises(InputError, match="encnet wrote them; give the files themselves"):
+    with pytest.raises(InputError, match="results of encnet, which are inputs only if they are named"):
         expand_inputs([tmp_path / "out"])
     PICTURE.rotate(90).save(tmp_path / "a_overlay.png", compress_level=0)  # now it is the user's
     assert tmp_path / "a_overlay.png" in expand_inputs([tmp_path])

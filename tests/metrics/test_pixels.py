@@ -161,7 +161,7 @@ def test_missing_presence_or_names_are_errors() -> None:
     label = torch.zeros(1, 2, 2, dtype=torch.uint8)
     with pytest.raises(InputError, match="presence"):
         SegmentationMetrics(3, names(3), presence=True).update(label, label)
-    with pytest.raises(InputError, match="2 class names were given for 3 classes"):
+    with pytest.raises(InputError, match="names gives 2 names for 3 classes; give one per class"):
         SegmentationMetrics(3, names(2), presence=True)
 
 

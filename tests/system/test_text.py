@@ -56,6 +56,8 @@ def test_marks_of_direction_are_shown_and_allowed_in_names(mark: str) -> None:
 
 def test_numbers_have_their_noun() -> None:
     assert (counted(1, "area"), counted(0, "area"), counted(2, "area")) == ("1 area", "0 areas", "2 areas")
+    assert (counted(2, "class"), counted(3, "batch"), counted(1.0, "minute")) == ("2 classes", "3 batches", "1 minute")
+    assert (counted(1.5, "minute"), counted(1_234_567, "pixel")) == ("1.5 minutes", "1234567 pixels")
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)"])

@@ -71,7 +71,7 @@ def test_a_run_says_the_batch_and_keeps_it(
 ) -> None:
     settings.largest_batch, settings.steps = True, 1
     train(squares, settings, tmp_path / "run")
-    assert "batch of 9: up to 10 images fit into the memory of cpu" in capsys.readouterr().out
+    assert "batch of 9: the memory of cpu takes up to 10 images" in capsys.readouterr().out
     config = yaml.safe_load((tmp_path / "run/config.yaml").read_text())["config"]
     assert config["data"]["batch_size"] == 9
     assert not config["largest_batch"]

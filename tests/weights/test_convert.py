@@ -75,7 +75,7 @@ def test_tensors_that_do_not_fit_are_listed_and_nothing_is_written(
         "encnet: backbone.network.layer2.1.bn1.running_mean (128,): not in the file",
         "encnet: head.presence.weight (3, 16): has the shape (9, 16) in the file",
     ]
-    assert errors[3].startswith("encnet: theirs.pth does not fit: 3 tensors")
+    assert errors[3].startswith("encnet: theirs.pth does not fit: left over, missing or of another shape: 3 tensors")
     assert len(errors) == 4
     assert [file.name for file in foreign.parent.iterdir()] == ["theirs.pth"]
     with pytest.raises(MisfitError) as error:

@@ -33,6 +33,7 @@ from encnet.inference.predictor import Predictor
 from encnet.system.checks import require
 from encnet.system.errors import InputError
 from encnet.system.progress import progress_bar
+from encnet.system.text import counted
 
 SIZE = (512, 512)
 """Height and width where neither photographs nor the checkpoint say one."""
@@ -105,7 +106,7 @@ def benchmark_model(
     with tempfile.TemporaryDirectory(prefix="encnet-benchmark-") as folder:
         bands = len(model.info.mean)
         if not paths and bands != 3:
-            raise InputError(f"the network sees {bands} bands; give a data set with such photographs", "data")
+            raise InputError(f"the network sees {counted(bands, 'band')}; give a data set with such images", "data")
         paths = paths or _drawn(shape, Path(folder))
         forms, left_out = planned_forms(Path(folder), predictor.engine.device, compiled, bool(calibration))
         del predictor
@@ -131,7 +132,7 @@ def benchmark_model(
         size=(height, width),
         batch=batch,
         repeats=repeats,
-        data=None if index is None else f"{index.name} {split}, {len(samples)} images",
+        data=None if index is None else f"{index.name} {split}, {counted(len(samples), 'image')}",
         machine=describe_machine(),
         forms=tuple(
             Measured(

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from encnet.model.info import ModelInfo
+from encnet.system.text import counted
 
 WRITTEN_BY_ENCNET: str = "<!-- written by encnet from the checkpoint; a card without this line is never replaced -->"
 _LONGEST = 160  # characters in a cell of a table
@@ -36,9 +37,9 @@ def model_card(info: ModelInfo, parameters: int, source: str, license: str | Non
     blocks = [
         f"---\n{yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)}---",
         WRITTEN_BY_ENCNET,
-        f"# {info.variant}, {classes} classes" + (f", {_cell(dataset)}" if dataset else ""),
+        f"# {info.variant}, {counted(classes, 'class')}" + (f", {_cell(dataset)}" if dataset else ""),
         "EncNet (*Context Encoding for Semantic Segmentation*, Zhang et al., CVPR 2018): gives each pixel of an image "
-        f"one of {classes} classes{presence}. {parameters / 1e6:.1f} million weights.",
+        f"one of {counted(classes, 'class')}{presence}. {parameters / 1e6:.1f} million weights.",
         "## Use",
         "```python\n"
         "import encnet\n\n"
@@ -48,7 +49,7 @@ def model_card(info: ModelInfo, parameters: int, source: str, license: str | Non
         "`segmentation.labels` holds a class index for each pixel, at the photograph's own size"
         + ("; `segmentation.presence` holds a probability for each class." if has_presence else "."),
         "## Classes",
-        _classes(info) if info.classes else f"{classes} classes; the checkpoint does not name them.",
+        _classes(info) if info.classes else f"{counted(classes, 'class')}; the checkpoint does not name them.",
         "## Preprocessing",
         _table(("property", "value"), _preprocessing(info)),
         "## Network",

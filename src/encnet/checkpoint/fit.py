@@ -13,7 +13,7 @@ from encnet.checkpoint.format import TensorType
 from encnet.model.network import Network
 from encnet.model.options import ModelOptions
 from encnet.system.errors import InputError
-from encnet.system.text import shortened
+from encnet.system.text import counted, shortened
 
 RANDOM = ("normal_", "uniform_", "trunc_normal_")
 """Methods of tensors, and functions of torch.nn.init, that draw random numbers."""
@@ -46,9 +46,10 @@ def require_fit(
     if wrong:
         first = wrong[0]
         raise InputError(
-            f"{path} does not fit the {shortened(variant, 60)} that it names: {len(wrong)} tensors are missing, left"
-            f" over, or of another shape or type, the first one {shortened(first, 100)}, {_words(held.get(first))} in"
-            f" the file and {_words(wanted.get(first))} in the network; give the file as encnet wrote it"
+            f"{path} does not fit the {shortened(variant, 60)} that it names: missing, left over, or of another"
+            f" shape or type: {counted(len(wrong), 'tensor')}, the first one {shortened(first, 100)},"
+            f" {_words(held.get(first))} in the file and {_words(wanted.get(first))} in the network; give the"
+            " file as encnet wrote it"
         )
 
 

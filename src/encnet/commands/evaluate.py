@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from encnet.commands.command import add_engine, add_overwrite, with_protocol_first
 from encnet.commands.data_set import files_read, say_ledger, say_origin
 from encnet.commands.unused import Unused
-from encnet.system.text import say
+from encnet.system.text import counted, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,7 +150,7 @@ def run(arguments: Any) -> int:
             write_files_table(str(arguments.out), [name_in(index.root, sample.image) for sample in samples], scores)
     if report.missing:
         total = report.images + report.missing
-        say(f"{report.images} of {total} images have scores; the process that scores the last one writes the report")
+        say(f"scored: {report.images} of {counted(total, 'image')}; the process that scores the last writes the report")
     else:
         Terminal().print(report.table())
         if arguments.out is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from encnet.commands.command import add_overwrite
 from encnet.commands.data_set import say_origin
 from encnet.commands.unused import Unused
-from encnet.system.text import say
+from encnet.system.text import counted, say
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -144,7 +144,7 @@ def _scores(checkpoint: str, exported: Exported, dataset: DatasetIndex, limit: i
     lines = []
     for name, model, computed in runs:
         report = evaluate(model, dataset, split=LABELLED, limit=limit, precision=computed)
-        images = f"{report.images} images of {report.dataset}, split {LABELLED}"
+        images = f"{counted(report.images, 'image')} of {report.dataset}, split {LABELLED}"
         line = f"{name} on {images}: mean IoU {100 * report.mean_iou:.2f} %"
         presence = report.scores.mean_presence_f1
         lines.append(line if presence is None else f"{line}, presence F1 {100 * presence:.2f} %")

@@ -11,7 +11,7 @@ from typing import Any
 from encnet.commands.command import INCOMPLETE, LONGEST, WRONG_INPUT, with_flag
 from encnet.commands.predict_arguments import add_arguments, prepared
 from encnet.system.errors import InputError
-from encnet.system.text import say, shown
+from encnet.system.text import counted, say, shown
 from encnet.system.unwritable import UnwritableError
 
 __all__ = ["SUMMARY", "add_arguments", "prepared", "run"]
@@ -119,7 +119,7 @@ def run(arguments: Any) -> int:
         say(f"encnet: {shown(with_flag(failure, FLAGS), LONGEST)}", error=True)
     for line in plan.finish(predicted):
         say(line)
-    say(f"wrote {len(predicted)} {'prediction' if len(predicted) == 1 else 'predictions'} to {arguments.out}")
+    say(f"wrote {counted(len(predicted), 'prediction')} to {arguments.out}")
     return WRONG_INPUT if failures else 0 if plan.complete else INCOMPLETE
 
 

@@ -98,9 +98,9 @@ class Plan:
             self.ledger.use(plural, sum(path in predicted for path in self.of_kind(kind)))
             self.ledger.use(f"{plural} predicted before", sum(path in self.before for path in self.of_kind(kind)))
         others = [str(path) for path in self.kinds if path in self.others]
-        self.ledger.leave_out("they are of other shares", *others, meant=False)
+        self.ledger.leave_out("of other shares", *others, meant=False)
         failed = [str(path) for path in self.to_predict(*PLURALS) if path not in predicted]
-        self.ledger.leave_out("they cannot be predicted; the errors above say why", *failed)
+        self.ledger.leave_out("not predicted; the errors above say why", *failed)
         return self.ledger.lines()
 
     def fate(self, path: Path, done: Collection[Path], failed: Collection[str] = ()) -> str:

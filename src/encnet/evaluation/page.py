@@ -17,6 +17,7 @@ from encnet.evaluation.image_scores import (
 )
 from encnet.metrics.scores import Scores
 from encnet.reports.html import figure, percent, rendered
+from encnet.system.text import counted
 
 MOST_RANKED: int = 15
 """Upper bound on the images in the table of the highest disagreements."""
@@ -151,9 +152,9 @@ def correlations(quality: RankingQuality) -> str:
 def ranking_sentence(quality: RankingQuality) -> str:
     """The quality of the ranking by disagreement in words."""
     return (
-        f"Correlation between disagreement and mean IoU over {quality.images} images: {correlations(quality)}. The"
-        f" average mean IoU is {percent(quality.worst_quarter)} % in the quarter with the highest disagreement and"
-        f" {percent(quality.others)} % in the others."
+        f"Correlation between disagreement and mean IoU over {counted(quality.images, 'image')}:"
+        f" {correlations(quality)}. The average mean IoU is {percent(quality.worst_quarter)} % in the quarter with the"
+        f" highest disagreement and {percent(quality.others)} % in the others."
     )
 
 

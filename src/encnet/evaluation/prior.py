@@ -31,6 +31,7 @@ from encnet.system.errors import InputError
 from encnet.system.files import write_text
 from encnet.system.outputs import check_outputs
 from encnet.system.progress import progress_bar
+from encnet.system.text import counted
 
 FILE: str = "prior.json"
 """Name of the file that :meth:`PriorChoice.save` writes."""
@@ -185,7 +186,8 @@ def choose_prior(
     samples = index.split(split)[:limit]
     if len(samples) < 2:
         raise InputError(
-            f"the split '{split}' of {index.root} gives {len(samples)} images; two halves need at least 2", "split"
+            f"the split '{split}' of {index.root} gives {counted(len(samples), 'image')}; two halves need at least 2",
+            "split",
         )
     names, network = index.labels.names, engine.network
     preprocessing = predictor.preprocessing.reading(index.source)

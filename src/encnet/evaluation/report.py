@@ -25,6 +25,7 @@ from encnet.reports.html import percent
 from encnet.system.files import write_files
 from encnet.system.outputs import check_outputs
 from encnet.system.terminal import Terminal
+from encnet.system.text import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,7 @@ class EvaluationReport:
     @property
     def title(self) -> str:
         """Variant, data set, split and number of images in one line."""
-        return f"{self.variant} on {self.dataset}, {self.split}: {self.images} images"
+        return f"{self.variant} on {self.dataset}, {self.split}: {counted(self.images, 'image')}"
 
     @property
     def how(self) -> str:

@@ -24,6 +24,7 @@ from encnet.metrics.pixels import SegmentationMetrics
 from encnet.system.checks import require
 from encnet.system.errors import InputError
 from encnet.system.progress import progress_bar
+from encnet.system.text import counted
 
 WORST: int = 6
 """Number of images that a report shows: those with the lowest mean IoU."""
@@ -164,8 +165,8 @@ def require_same_classes(predictor: Predictor, index: DatasetIndex) -> None:
     model_names, data_names = predictor.description.info.classes, index.labels.names
     if predictor.description.num_classes != len(data_names):
         raise InputError(
-            f"the model has {predictor.description.num_classes} classes and {index.name} has {len(data_names)}"
-            f"{_difference(model_names, data_names)}; evaluate on data with the model's classes"
+            f"the model has {counted(predictor.description.num_classes, 'class')} and {index.name} has"
+            f" {len(data_names)}{_difference(model_names, data_names)}; evaluate on data with the model's classes"
         )
     if model_names and list(model_names) != list(data_names):
         raise InputError(

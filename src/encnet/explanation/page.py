@@ -22,6 +22,7 @@ from encnet.explanation.result import Exchange, Explanation
 from encnet.explanation.use import CodewordUse
 from encnet.reports.figures import figure_png
 from encnet.reports.html import css_color, figure, percent, picture, rendered
+from encnet.system.text import counted
 
 _TRANSITIONS = 6
 """Upper bound on the transitions listed for an exchange."""
@@ -47,7 +48,7 @@ def explanation_page(
         codes, channels = explanation.semantics_by_codeword.shape
         facts = {"images": str(len(images)), "codewords": str(codes), "channels": str(channels)}
     if use is not None:
-        facts[f"dead over {use.name}"] = f"{len(use.dead)} of {len(use.share)} codewords"
+        facts[f"dead over {use.name}"] = f"{len(use.dead)} of {counted(len(use.share), 'codeword')}"
     return rendered(
         "explain.html",
         title=f"What {model} saw",

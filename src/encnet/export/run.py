@@ -163,7 +163,7 @@ def _check(format: str, precision: str, size: tuple[int, int] | None, calibratio
     target = FORMATS[format]
     if precision not in target.precisions:
         raise InputError(
-            f"the format {format} does not support {precision!r}; choose one of {', '.join(target.precisions)}, or the"
+            f"the format {format} does not support {precision!r}; choose {' or '.join(target.precisions)}, or the"
             " format openvino, which supports all precisions",
             "precision",
         )

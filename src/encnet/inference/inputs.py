@@ -116,7 +116,7 @@ class _Search:
         """
         suffix = file.suffix.lower()
         if self._records.wrote(file):
-            return "encnet wrote them; give the files themselves to use them as inputs", False
+            return "results of encnet, which are inputs only if they are named", False
         if hidden_too and file.name.startswith("."):
             return "hidden files", False
         if suffix in self._used:
@@ -124,7 +124,7 @@ class _Search:
         if suffix in VIDEO_SUFFIXES:
             return "videos are not used here; `encnet predict` takes them", True
         if suffix in UNREAD_SUFFIXES:
-            return f"encnet does not read {suffix}; convert them to JPEG or PNG", True
+            return f"encnet does not read {suffix}; convert to JPEG or PNG", True
         if suffix not in _PREVIEWS and _is_picture(file):
             return "pictures without the suffix of one; give the files themselves, or rename them", True
         return ("no images or videos" if self._videos else "no images"), False

@@ -25,6 +25,7 @@ from encnet.inference.image_memory import require_image_fits
 from encnet.inference.memory_images import pixels_in_memory
 from encnet.model.info import ModelInfo
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 
 ImageInput = str | os.PathLike[str] | Window | Image.Image | np.ndarray
 """A file, a window of a raster, a PIL image, or a uint8 array (H, W, C): RGB, or the bands of the model."""
@@ -96,7 +97,8 @@ class Preprocessing:
         if len(bands or (1, 2, 3)) != len(self.fill):
             given = "red, green and blue" if bands is None else f"the bands {listed(bands)}"
             raise InputError(
-                f"the network sees {len(self.fill)} bands, but the files give {given}; give {len(self.fill)} bands",
+                f"the network sees {counted(len(self.fill), 'band')}, but the files give {given}; give"
+                f" {counted(len(self.fill), 'band')}",
                 "bands",
             )
         return replace(self, source=source.completed(self.source))
@@ -125,7 +127,8 @@ class Preprocessing:
         """
         if images.shape[3] != len(self.fill):
             raise InputError(
-                f"the images have {images.shape[3]} bands, but the network sees {len(self.fill)}; give as many"
+                f"the images have {counted(images.shape[3], 'band')}, but the network sees {len(self.fill)};"
+                " give as many"
             )
         if self.long_side in (None, max(images.shape[1:3])):
             return images

@@ -17,6 +17,7 @@ from encnet.losses.terms import HardPixels, presence_targets, soft_jaccard_loss
 from encnet.model.network import Network
 from encnet.model.output import EncNetOutput
 from encnet.system.checks import require
+from encnet.system.text import counted
 
 
 class EncNetLoss(Loss):
@@ -74,7 +75,12 @@ class EncNetLoss(Loss):
         weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
         if weights is not None:
             valid = weights.shape == (num_classes,) and bool((weights > 0).all())
-            require(valid, "class_weights", weights.tolist(), f"{num_classes} positive numbers, one for each class")
+            require(
+                valid,
+                "class_weights",
+                weights.tolist(),
+                f"{counted(num_classes, 'positive number')}, one for each class",
+            )
         self.num_classes: int = num_classes
         self.ignore: int = ignore_of(num_classes)
         self.se_weight: float = se_weight

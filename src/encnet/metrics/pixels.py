@@ -13,6 +13,7 @@ from encnet.data.class_indices import IGNORE, ignore_of, is_wide
 from encnet.metrics.presence import presence_scores
 from encnet.metrics.scores import Scores
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 
 MOST_CLASSES: int = 4096
 """The most classes that are compared with each other: 128 MiB for a confusion matrix, of all images or of one."""
@@ -38,7 +39,8 @@ class SegmentationMetrics(nn.Module):
         super().__init__()
         if len(names) != num_classes:
             raise InputError(
-                f"{len(names)} class names were given for {num_classes} classes; give one name per class", "names"
+                f"names gives {counted(len(names), 'name')} for {counted(num_classes, 'class')}; give one per class",
+                "names",
             )
         if num_classes > MOST_CLASSES:
             raise InputError(

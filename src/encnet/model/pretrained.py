@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from encnet.model.normalisation import Normalisation
 from encnet.system.errors import InputError, first_line
+from encnet.system.text import counted
 from encnet.system.timm import adapt_input_conv, timm
 
 PACKAGE_NORMALISATION = Normalisation((127 / 255,) * 3, (128 / 255,) * 3, "the package of its ImageNet weights")
@@ -136,8 +137,8 @@ def _load_matching(network: nn.Module, state: Mapping[str, Tensor], source: str)
     missing = [key for key, tensor in current.items() if key not in state or state[key].shape != tensor.shape]
     if missing:
         raise InputError(
-            f"{source} does not fit the backbone: {len(missing)} of its {len(current)} tensors are missing or have "
-            f"another shape, first {missing[0]}; give weights of the same timm model",
+            f"{source} does not fit the backbone: missing or of another shape: {len(missing)} of its "
+            f"{counted(len(current), 'tensor')}, first {missing[0]}; give weights of the same timm model",
             "pretrained",
         )
     network.load_state_dict({key: state[key] for key in current})

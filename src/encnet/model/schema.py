@@ -22,7 +22,7 @@ from encnet.system.rules import (
     plain_mapping,
     text,
 )
-from encnet.system.text import quoted
+from encnet.system.text import counted, quoted
 
 MAX_CHANNELS: int = 65536
 """The most channels of a layer, and the most codewords."""
@@ -118,7 +118,7 @@ def check_info(values: Any, place: str = "") -> None:
     check_fields(values.get("training", {}), TRAINING, f"{dot}training")
     check_fields(values.get("source", {}), SOURCE, f"{dot}source")
     mean, std = len(values["mean"]), len(values["std"])
-    require(mean == std, f"{dot}std", quoted(values["std"]), f"as long as mean, which has {mean} values")
+    require(mean == std, f"{dot}std", quoted(values["std"]), f"as long as mean, which has {counted(mean, 'value')}")
 
 
 def check_options(values: Any, place: str) -> None:
@@ -140,6 +140,7 @@ def check_classes(classes: Sequence[str], palette: Sequence[Sequence[int]], num_
     names, colors = len(classes), len(palette)
     if names not in (0, num_classes) or colors not in (0, num_classes):
         raise InputError(
-            f"the model has {num_classes} classes, but {names} class names and {colors} colours;"
+            f"the model has {counted(num_classes, 'class')}, but {counted(names, 'class name')} and"
+            f" {counted(colors, 'colour')};"
             " correct model.info.classes and model.info.palette"
         )

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from encnet.data.class_indices import ignore_of, label_dtype
 from encnet.data.palette import Color
 from encnet.reports.pictures import legend, overlay, text_font
+from encnet.system.text import counted
 
 SHOWN: int = 8
 """Images of a batch that are shown, at most."""
@@ -51,7 +52,9 @@ def batches_picture(
         tiles = [_tiles(image, label, palette, columns) for image, label in zip(photographs, labels, strict=True)]
         height, width = images.shape[2:]
         part = "" if len(images) == len(all_images) else f", {len(images)} shown"
-        heading = f"batch {number}: {len(all_images)} images of {height} x {width} pixels (height x width){part}"
+        heading = (
+            f"batch {number}: {counted(len(all_images), 'image')} of {height} x {width} pixels (height x width){part}"
+        )
         rows.append(_row(heading, tiles))
     width, height = max(row.width for row in rows), sum(row.height for row in rows)
     shares = np.append(pixels[: len(names)], pixels[ignore]) / max(pixels.sum(), 1)

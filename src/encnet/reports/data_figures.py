@@ -15,6 +15,7 @@ from encnet.data.inspection import LabelFinding
 from encnet.data.labels import LabelSet
 from encnet.data.raw_counts import OTHERS
 from encnet.data.raw_labels import pack_color, unpack_color
+from encnet.system.text import counted
 
 MOST_ROWS: int = 300
 """Rows of raw values above which only those that occur are listed."""
@@ -138,11 +139,11 @@ def object_rows(maps: Iterable[LabelFinding], stride: int, long_side: int | None
 
 def size_rows(sizes: Iterable[tuple[int, int]]) -> list[Bar]:
     """A bar for each of the most frequent (width, height), and one for all others."""
-    counted = Counter(sizes).most_common()
-    bars = [(f"{width} x {height}", number) for (width, height), number in counted[:MOST_SIZES]]
-    rest = counted[MOST_SIZES:]
+    numbers = Counter(sizes).most_common()
+    bars = [(f"{width} x {height}", number) for (width, height), number in numbers[:MOST_SIZES]]
+    rest = numbers[MOST_SIZES:]
     if rest:
-        bars.append((f"{len(rest)} other sizes", sum(number for _, number in rest)))
+        bars.append((counted(len(rest), "other size"), sum(number for _, number in rest)))
     return _bars(bars)
 
 

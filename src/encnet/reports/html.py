@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from encnet.system.files import write_text
+from encnet.system.text import counted
 
 
 class Picture(NamedTuple):
@@ -87,6 +88,7 @@ def _templates() -> Environment:
         loader=PackageLoader("encnet.reports", "templates"), autoescape=True, undefined=StrictUndefined
     )
     templates.filters["percent"] = percent
+    templates.filters["counted"] = counted
     return templates
 
 

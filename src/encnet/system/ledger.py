@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from encnet.system.text import counted
+
 NAMED: int = 3
 """Number of files that a line of the ledger names."""
 
@@ -83,8 +85,7 @@ class Ledger:
         used = ", ".join(_counted(number, kind) for kind, number in self.used.items() if number) or "none"
         lines = [f"files: {self.found} found; used: {used}"]
         for reason, entry in self.left_out.items():
-            number = len(entry.names)
-            lines.append(f"left out: {number} {'file' if number == 1 else 'files'} ({_named(entry.names)}): {reason}")
+            lines.append(f"left out: {counted(len(entry.names), 'file')} ({_named(entry.names)}): {reason}")
         if self.pages:
             number = sum(self.pages.values())
             lines.append(

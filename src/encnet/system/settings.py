@@ -102,7 +102,7 @@ def _require_names(settings: Any, types: Mapping[str, Any], source: str, group: 
 
 def _wanted(type_: Any, in_file: bool) -> str:
     """What a value of a type is, as the end of the sentence "it must be ..."."""
-    arguments: list[Any] = [*get_args(type_)]
+    arguments = list(get_args(type_))
     if get_origin(type_) is Literal:
         return f"one of {', '.join(map(str, arguments))}" if len(arguments) > 1 else str(arguments[0])
     if get_origin(type_) in (tuple, list):

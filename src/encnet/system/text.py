@@ -55,9 +55,11 @@ def quoted(value: object, longest: int = 80) -> str:
         return f"a {type(value).__name__}"
 
 
-def counted(number: int, noun: str) -> str:
-    """A number and its noun: "1 area", "2 areas"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: float, noun: str) -> str:
+    """A number and its noun: "1 area", "2 areas", "3 classes", "1.5 minutes"."""
+    shortest = number if isinstance(number, int) else f"{number:g}"
+    ending = "" if number == 1 else "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{shortest} {noun}{ending}"
 
 
 def cell(text: str) -> str:

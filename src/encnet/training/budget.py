@@ -19,6 +19,7 @@ from encnet.data.tensors import SegmentationDataset
 from encnet.inference.preprocessing import Preprocessing
 from encnet.losses.loss import Loss
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.trial import device_of, trial_step
@@ -63,8 +64,8 @@ def within_minutes(
     steps = steps_within(60 * config.minutes, costs, config.data.half_share, per_epoch * config.validate_every)
     half = f", {costs.half_step:.2f} s at half the resolution" if config.data.half_share else ""
     tell(
-        f"{config.minutes:g} minutes: {steps} steps, {steps / per_epoch:.1f} epochs, as a step takes {costs.step:.2f} s"
-        f"{half} and a validation {costs.validation:.0f} s"
+        f"{counted(config.minutes, 'minute')}: {counted(steps, 'step')}, {steps / per_epoch:.1f} epochs, as a"
+        f" step takes {costs.step:.2f} s{half} and a validation {costs.validation:.0f} s"
     )
     return dataclasses.replace(config, steps=steps, minutes=None)
 

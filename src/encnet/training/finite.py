@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 from encnet.training.datamodule import TrainingData
 from encnet.training.state_files import LAST_STATE
 
@@ -40,7 +41,7 @@ def require_finite_weights(trainer: pl.Trainer, folder: Path, saved: int | None)
     tensors = trainer.lightning_module.state_dict().values()
     finite = [torch.isfinite(tensor).all() for tensor in tensors if tensor.is_floating_point()]
     if not torch.stack(finite).all():
-        raise _error(f"the weights are not finite after {trainer.global_step} steps", trainer, folder, saved)
+        raise _error(f"the weights are not finite after {counted(trainer.global_step, 'step')}", trainer, folder, saved)
 
 
 def _error(what: str, trainer: pl.Trainer, folder: Path, saved: int | None) -> InputError:

@@ -14,6 +14,7 @@ from encnet.checkpoint.encnet import EncNet
 from encnet.data.dataset import DatasetIndex
 from encnet.losses.loss import Loss
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.trial import device_of, trial_step
@@ -56,7 +57,7 @@ def with_largest_batch(
             "data.crop",
         )
     batch = max(1, int(SPARE * largest))
-    tell(f"batch of {batch}: up to {largest} images fit into the memory of {device}")
+    tell(f"batch of {batch}: the memory of {device} takes up to {counted(largest, 'image')}")
     return dataclasses.replace(config, data=dataclasses.replace(config.data, batch_size=batch), largest_batch=False)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from encnet.system.errors import InputError, first_line
+from encnet.system.text import counted
 from encnet.training.callbacks import LAST_MODEL
 from encnet.training.config import TrainConfig
 from encnet.training.state_files import StateFile, intact_state
@@ -81,8 +82,8 @@ class Position:
             return f"its {unit}, {number}, are done; give more {unit} to continue it"
         if 0 < config.patience <= self.waited:
             return (
-                f"it stopped after {self.waited} validations without a better mean IoU; give a patience above "
-                f"{self.waited}, or 0, to continue it"
+                f"it stopped after {counted(self.waited, 'validation')} without a better mean IoU; give a patience"
+                f" above {self.waited}, or 0, to continue it"
             )
         return ""
 

@@ -14,6 +14,7 @@ from encnet.evaluation.examples import Example, example_values
 from encnet.evaluation.page import class_table, mean_rows, presence_sentences
 from encnet.reports.figures import confusion_figure, curves_figure, figure_png
 from encnet.reports.html import figure, percent, render
+from encnet.system.text import counted
 from encnet.training.recipes import CONFIG_FILE, load_run_config
 
 REPORT: str = "report.html"
@@ -53,8 +54,8 @@ def report_run(folder: str | Path) -> Path:
     write_report(
         folder / REPORT,
         f"Training on {index.name}",
-        f"The best model of {folder.name}, {evaluation.variant}, on {part} of the {images} images of {split}; the"
-        " examples are those with the lowest mean IoU.",
+        f"The best model of {folder.name}, {evaluation.variant}, on {part} of the {counted(images, 'image')} of"
+        f" {split}; the examples are those with the lowest mean IoU.",
         {**facts, "classes": str(len(scores.names)), "images": str(scored)},
         read_history(folder / "csv"),
         evaluation,

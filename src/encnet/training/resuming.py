@@ -15,6 +15,7 @@ from encnet.checkpoint.hub import BEST_MODEL
 from encnet.system.checks import require
 from encnet.system.errors import InputError
 from encnet.system.files import write_text
+from encnet.system.text import counted
 from encnet.training.callbacks import LAST_MODEL
 from encnet.training.config import TrainConfig
 from encnet.training.position import Position
@@ -113,7 +114,7 @@ def require_same_batch(config: TrainConfig, processes: int, position: Position, 
         return
     images = config.data.batch_size * config.optimizer.accumulate
     raise InputError(
-        f"{folder} trains {images * before} images per step on {before} {'device' if before == 1 else 'devices'}, and "
+        f"{folder} trains {counted(images * before, 'image')} per step on {counted(before, 'device')}, and "
         f"{processes} would train {images * processes}, which is another training; resume it on {before}, or start a "
         f"new run from its weights: {_new_run(folder, {'devices': processes})}",
         "devices",

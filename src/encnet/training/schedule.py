@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from encnet.system.text import counted
 from encnet.training.module import TrainingModule
 
 
@@ -42,6 +43,6 @@ class StartOfSchedule(pl.Callback):
             )
         if warmup >= steps:
             self.tell(
-                f"the warm-up takes {warmup} steps and the run only {steps}, so the learning rate stays below "
-                "optimizer.lr; lower optimizer.warmup_steps, or train longer"
+                f"the warm-up takes {counted(warmup, 'step')} and the run only {steps}, so the learning rate stays"
+                " below optimizer.lr; lower optimizer.warmup_steps, or train longer"
             )

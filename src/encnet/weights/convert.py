@@ -21,6 +21,7 @@ from encnet.model.backbones.timm_backbone import DilatedBackbone
 from encnet.system.errors import InputError, first_line
 from encnet.system.outputs import check_outputs
 from encnet.system.rules import is_text
+from encnet.system.text import counted
 from encnet.weights import timm_torchvision
 from encnet.weights.distance import refuse_positive_scale, refuse_squared_factor
 from encnet.weights.fitting import load_tensors, require_fit
@@ -99,9 +100,9 @@ def _source(file: ForeignFile, name: str | None) -> Source:
     if recognised is None:
         first = next(iter(file.tensors), "none")
         raise InputError(
-            f"{file.path} is not an EncNet of {name or ', '.join(SOURCES)}, nor a ResNet of timm or torchvision: its "
-            f"{len(file.tensors)} tensors have other names, the first one {first}; weights of another timm backbone "
-            "need no conversion: give their file as pretrained when you create or train a model"
+            f"{file.path} is not an EncNet of {name or ', '.join(SOURCES)}, nor a ResNet of timm or torchvision: it "
+            f"has {counted(len(file.tensors), 'tensor')} of other names, the first one {first}; weights of another"
+            " timm backbone need no conversion: give their file as pretrained when you create or train a model"
         )
     return recognised
 
@@ -160,7 +161,8 @@ def _name_classes(model: EncNet, conversion: Conversion, given: LabelSet | None)
         names, palette, origin = list(given.names), list(given.palette), "argument"
         if len(names) != n:
             raise InputError(
-                f"classes gives {len(names)} names and the network has {n} classes; give those it was trained with",
+                f"classes gives {counted(len(names), 'name')} and the network has {counted(n, 'class')};"
+                " give those it was trained with",
                 "classes",
             )
     if len(names) != n or not all(is_text(name, 1000) for name in names):

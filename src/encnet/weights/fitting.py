@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from encnet.system.errors import InputError
-from encnet.system.text import shortened
+from encnet.system.text import counted, shortened
 from encnet.weights.sources import ForeignFile
 
 
@@ -61,7 +61,7 @@ def require_fit(
             lines.append(f"{name} {tuple(place.shape)}: has the shape {tuple(tensors[name].shape)} in the file")
     if lines:
         raise MisfitError(
-            f"{file.path} does not fit: {len(lines)} tensors are left over, missing or of another shape, the first one "
-            f"{lines[0]}; convert the state dict of a whole, unchanged network",
+            f"{file.path} does not fit: left over, missing or of another shape: {counted(len(lines), 'tensor')}, the"
+            f" first one {lines[0]}; convert the state dict of a whole, unchanged network",
             lines,
         )

@@ -55,7 +55,7 @@ def changed(**fields: Any) -> str:
         (changed(color="red"), "damaged metadata .*color"),
         (changed(info={"variant": "x"}), "damaged metadata"),
         (changed(info=None), "damaged metadata"),
-        (changed(num_classes=2, info={**vars(info()), "classes": ["one"]}), "2 classes, but 1 class names"),
+        (changed(num_classes=2, info={**vars(info()), "classes": ["one"]}), "2 classes, but 1 class name"),
     ],
 )
 def test_damaged_metadata_is_an_error_that_names_the_file(text: str, message: str) -> None:
@@ -67,8 +67,8 @@ def test_damaged_metadata_is_an_error_that_names_the_file(text: str, message: st
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"classes": ["one"]}, "3 classes, but 1 class names and 0 colours"),
-        ({"palette": [[0, 0, 0]]}, "3 classes, but 0 class names and 1 colours"),
+        ({"classes": ["one"]}, "3 classes, but 1 class name and 0 colours"),
+        ({"palette": [[0, 0, 0]]}, "3 classes, but 0 class names and 1 colour"),
     ],
 )
 def test_descriptions_that_cannot_predict_are_errors(fields: dict[str, Any], message: str) -> None:

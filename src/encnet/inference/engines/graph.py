@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from encnet.inference.engines.description import Description
 from encnet.inference.engines.engine import Scores
 from encnet.system.errors import InputError
-from encnet.system.text import shortened
+from encnet.system.text import counted, shortened
 
 
 class Port(NamedTuple):
@@ -69,7 +69,9 @@ def require_scores(path: str | os.PathLike[str], scores: Scores, batch: int, des
         shape = tuple(value.shape)
         if len(shape) != rank or shape[:2] != (batch, description.num_classes) or 0 in shape:
             raise _misfit(
-                path, f"gives {name} of shape {shape} for {batch} images and {description.num_classes} classes"
+                path,
+                f"gives {name} of shape {shape} for {counted(batch, 'image')} and"
+                f" {counted(description.num_classes, 'class')}",
             )
         if not bool((abs(value) < float("inf")).all()):  # false for NaN too
             raise _misfit(path, f"gives {name} that are not finite")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 from encnet.system.unwritable import WRITE_ERRORS
 
 _USUAL_RATE = Fraction(25)
@@ -76,8 +77,9 @@ class VideoReader:
             raise self._damaged(position + 1, f"it ends at {float(end):.2f} of {float(self._end):.2f} seconds")
 
     def _damaged(self, frames: int, reason: str) -> InputError:
-        after = f"{frames} {'frame' if frames == 1 else 'frames'}"
-        return InputError(f"{self.path} is damaged after {after} ({reason}); repair it, or cut off the damaged part")
+        return InputError(
+            f"{self.path} is damaged after {counted(frames, 'frame')} ({reason}); repair it, or cut off the damaged part"
+        )
 
 
 @contextmanager
