@@ -8,6 +8,7 @@ import torch
 
 from encnet.checkpoint.create import create_model
 from encnet.inference.image_memory import require_image_fits
+from encnet.inference.predictor import Predictor
 from encnet.inference.preprocessing import Preprocessing
 from encnet.inference.protocols.protocol import Protocol
 from encnet.inference.protocols.sliding_window import segment
@@ -22,6 +23,15 @@ def test_a_long_side_that_does_not_fit_is_refused() -> None:
     info = ModelInfo("x", {}, [0.0] * 3, [1.0] * 3, long_side=10**6)
     with pytest.raises(InputError, match="long_side asks for an image of 1000000 x 1000000 pixels"):
         Preprocessing.of(info).open(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_tiles_of_a_resized_image_need_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("encnet.inference.image_memory.free_memory", lambda: 10**9)
+    model, image = create_model("encnet_tiny", num_classes=2), np.zeros((8, 8, 3), np.uint8)
+    model.info.long_side = 2400
+    assert Predictor(model, "tiled", device="cpu").preprocessing.open(image).image.size == (8, 8)
+    with pytest.raises(InputError, match=r"long_side asks for an image of 2400 x 2400 pixels, about 1\.44 GB"):
+        Predictor(model, device="cpu").preprocessing.open(image)
 
 
 def test_scales_count_what_the_network_and_its_scores_take(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from encnet.inference.preprocessing import ImageInput, OpenedImage, Preprocessin
 from encnet.inference.protocols.protocol import Protocol, named_protocol
 from encnet.inference.segmentation import Segmentation
 from encnet.inference.threshold import pixel_maps, with_threshold
-from encnet.system.errors import InputError
+from encnet.system.checks import require
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from encnet.inference.engines.pytorch import PyTorchEngine
     from encnet.inference.media.context_memory import ContextMemory
     from encnet.inference.protocols.shared_context import SharedContextTiles
+    from encnet.system.errors import InputError
 
 
 class Predictor:
@@ -42,8 +43,7 @@ class Predictor:
             completed as in :meth:`Protocol.for_model`. Exported models need a single pass over the whole image.
         device: "cpu", "cuda", "cuda:1", ...; "auto" is the GPU if there is one.
         precision: "fp32"; "bf16"; or "fp16", on a GPU.
-        engine: "pytorch", "compile" (PyTorch's compiler), "onnxruntime", "openvino", or "auto", by the type of the
-            file: see :func:`encnet.inference.engines.open_engine`.
+        engine: "pytorch", "compile", "onnxruntime", "openvino", "auto": :func:`encnet.inference.engines.open_engine`.
         image_source: bands and range of values of image files, where they differ from those of the training.
         threshold: of two classes, the probability, 0-1, from which a pixel has the second; None is one half.
         confidence: whether segmentations have a confidence; it needs PyTorch and a checkpoint.
@@ -80,6 +80,7 @@ class Predictor:
         preprocessing = Preprocessing.of(self.description.info, self.description.align_corners).reading(image_source)
         if self.protocol.long_side is not None or self.protocol.short_side is not None:
             preprocessing = replace(preprocessing, long_side=None)  # the protocol resizes the image itself
+        preprocessing = replace(preprocessing, whole=self.protocol.mode == "whole")
         self.preprocessing: Preprocessing = preprocessing if self.protocol.fill else replace(preprocessing, multiple=1)
         self.once: bool = self.protocol.once
         self._tile = self.protocol.crop if self.protocol.mode == "tiled" else None
@@ -124,8 +125,7 @@ class Predictor:
         Raises:
             InputError: ``batch_size`` is below 1; or an image cannot be read, and there is no ``on_error``.
         """
-        if batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}; it must be at least 1", "batch_size")
+        require(batch_size >= 1, "batch_size", batch_size, "at least 1")
         with closing(self.preprocessing.open_readable(images, batch_size, on_error)) as opened:
             for _, same_size in groupby(opened, key=lambda image: image.image.size):
                 while batch := list(islice(same_size, batch_size)):

@@ -70,6 +70,8 @@ class Preprocessing:
     """How files are read."""
     fill: tuple[int, ...] = (0, 0, 0)
     """Byte of each band for pixels without data: the mean colour of the network."""
+    whole: bool = True
+    """Whether the network sees an image as a whole, and not part by part, which needs less memory."""
 
     @classmethod
     def of(cls, info: ModelInfo, align_corners: bool = False) -> Preprocessing:
@@ -116,7 +118,7 @@ class Preprocessing:
             return image
         scale = self.long_side / max(width, height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        require_image_fits(size[1], size[0], "long_side")
+        require_image_fits(size[1], size[0], "long_side", whole=self.whole)
         return resized(image, size)
 
     def resized_array(self, images: np.ndarray) -> np.ndarray:
