@@ -21,7 +21,7 @@ from encnet.inference.preprocessing import ImageInput, OpenedImage, Preprocessin
 from encnet.inference.protocols.protocol import Protocol, named_protocol
 from encnet.inference.segmentation import Segmentation
 from encnet.inference.threshold import pixel_maps, with_threshold
-from encnet.system.checks import require
+from encnet.system.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from encnet.inference.engines.pytorch import PyTorchEngine
     from encnet.inference.media.context_memory import ContextMemory
     from encnet.inference.protocols.shared_context import SharedContextTiles
-    from encnet.system.errors import InputError
 
 
 class Predictor:
@@ -125,7 +124,8 @@ class Predictor:
         Raises:
             InputError: ``batch_size`` is below 1; or an image cannot be read, and there is no ``on_error``.
         """
-        require(batch_size >= 1, "batch_size", batch_size, "at least 1")
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; it must be at least 1", "batch_size")
         with closing(self.preprocessing.open_readable(images, batch_size, on_error)) as opened:
             for _, same_size in groupby(opened, key=lambda image: image.image.size):
                 while batch := list(islice(same_size, batch_size)):

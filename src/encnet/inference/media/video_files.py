@@ -77,9 +77,8 @@ class VideoReader:
             raise self._damaged(position + 1, f"it ends at {float(end):.2f} of {float(self._end):.2f} seconds")
 
     def _damaged(self, frames: int, reason: str) -> InputError:
-        return InputError(
-            f"{self.path} is damaged after {counted(frames, 'frame')} ({reason}); repair it, or cut off the damaged part"
-        )
+        after = counted(frames, "frame")
+        return InputError(f"{self.path} is damaged after {after} ({reason}); repair it, or cut off the damaged part")
 
 
 @contextmanager
