@@ -121,7 +121,7 @@ def test_a_folder_of_images_becomes_a_model_scores_and_predictions(data: Path, t
         (["predict", "CHECKPOINT", "DATA/images/val", "--opacity", "2"], "from 0 to 1"),
         (
             ["predict", "CHECKPOINT", "DATA/images/val", "--batch_size", "0"],
-            "batch_size is 0; it must be at least 1 (--batch_size)",
+            "--batch_size is 0; it must be at least 1",
         ),
         (["benchmark", "nothing.safetensors"], "there is no checkpoint nothing.safetensors"),
     ],
