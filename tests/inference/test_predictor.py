@@ -210,7 +210,7 @@ def test_arguments_that_do_not_work_are_errors(model: EncNet) -> None:
         Predictor(model, device="cpu", precision="fp16")
     unnamed = create_model("encnet_tiny", num_classes=3)
     unnamed.info.classes = ["one"]
-    with pytest.raises(InputError, match="3 classes, but 1 class names"):
+    with pytest.raises(InputError, match="3 classes, but 1 class name"):
         Predictor(unnamed, device="cpu")
 
 
