@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from encnet.system.folders import walk
+from encnet.system.folders import files_below, walk
 
 
 def write(root: Path, *names: str) -> None:
@@ -69,3 +69,32 @@ def test_a_folder_that_cannot_be_listed_is_reported(tmp_path: Path) -> None:
     errors: list[OSError] = []
     assert walk(tmp_path / "missing", on_error=errors.append) == walk(tmp_path / "missing") == []
     assert [Path(error.filename) for error in errors] == [tmp_path / "missing"]
+
+
+@pytest.mark.parametrize(
+    ("links", "found"),
+    [
+        ({}, ["a.png", "day1/b.png"]),
+        ({"day2": "../disk"}, ["a.png", "day1/b.png", "day2/c.png", "day2/deep/d.png"]),
+        ({"day2": "../disk/deep", "e.png": "../disk/c.png"}, ["a.png", "day1/b.png", "day2/d.png", "e.png"]),
+        ({"again": "day1", "up": "..", "self": ".", "gone": "nowhere"}, ["a.png", "day1/b.png"]),
+        ({"day2": "../disk/deep", "day2/back": "../../in", "day2/self": "."}, ["a.png", "day1/b.png", "day2/d.png"]),
+        ({"day2": "../disk/deep", "day3": "../disk/deep"}, ["a.png", "day1/b.png", "day2/d.png"]),
+        ({"day1/day2": "../../disk/deep"}, ["a.png", "day1/b.png", "day1/day2/d.png"]),
+    ],
+)
+def test_files_below_a_folder_are_found_through_links(tmp_path: Path, links: dict[str, str], found: list[str]) -> None:
+    write(tmp_path, "in/a.png", "in/day1/b.png", "disk/c.png", "disk/deep/d.png")
+    for name, target in links.items():
+        (tmp_path / "in" / name).symlink_to(target)
+    assert sorted(files_below(tmp_path / "in")) == [tmp_path / "in" / name for name in found]
+
+
+def test_there_are_no_files_below_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    assert list(files_below(tmp_path / "nowhere")) == []
+
+
+def test_hidden_files_are_below_a_folder_too(tmp_path: Path) -> None:
+    write(tmp_path, ".a/b.png", ".c.png", "d.png")
+    assert files_below(tmp_path) == [tmp_path / name for name in (".c.png", "d.png", ".a/b.png")]
+    assert [folder.names for folder in walk(tmp_path)] == [["d.png"]]

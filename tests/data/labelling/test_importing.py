@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labelled_exports import LAWN, drawn, label_names, labelme, labelme_box, photograph
 from PIL import Image
 from sample_paths import path_of
 
@@ -155,3 +156,15 @@ def test_every_tool_is_in_the_documentation() -> None:
     page = (Path(__file__).parents[3] / "docs/own_data.md").read_text(encoding="utf-8").lower()
     assert {"labelme", "cvat", "coco", "huggingface"} <= {*READERS, *FORMATS}
     assert all(name.replace("_", " ") in page for name in FORMATS)
+
+
+def test_a_folder_that_is_a_link_is_imported(tmp_path: Path) -> None:
+    for name in ("in/day1/one", "disk/day2/two"):
+        photograph(tmp_path / f"{name}.png")
+        labelme(tmp_path / f"{name}.json", [labelme_box("lawn", LAWN)])
+    (tmp_path / "in/day2").symlink_to(tmp_path / "disk/day2")
+    imported = import_labels(tmp_path / "in", tmp_path / "data")
+    assert imported.ledger.complete
+    names = label_names(tmp_path / "data")
+    assert set(names) == {"one", "two"}
+    assert np.array_equal(names["two"], drawn(("lawn", LAWN)))

@@ -30,9 +30,9 @@ from encnet.data.labelling.class_table import CLASS_NAMES, LABELMAP, read_lines,
 from encnet.data.labelling.mask_scan import Unknown, contents, encoding_of, positions_mask, raw, scan_masks
 from encnet.data.labelling.photographs import PhotographError, Photographs
 from encnet.data.labelling.splits import one_split
-from encnet.data.labelling.walking import files_below
 from encnet.data.palette import Color
 from encnet.system.errors import InputError
+from encnet.system.folders import files_below
 from encnet.system.ledger import Ledger
 from encnet.system.text import counted
 

@@ -8,9 +8,9 @@ from itertools import takewhile
 from pathlib import Path, PurePath, PurePosixPath
 
 from encnet.data.images import IMAGE_SUFFIXES
-from encnet.data.labelling.walking import files_below
 from encnet.data.unread import UNREAD_SUFFIXES
 from encnet.system.errors import InputError
+from encnet.system.folders import files_below
 
 JPEG_SUFFIXES = frozenset({".jfif", ".jpe", ".jif"})
 """Other suffixes of JPEG files; a data set gets them as .jpg."""

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from encnet.data.labelling.annotations import AnnotatedImage, Annotations, json_keys, read_json, read_xml, shown_name
 from encnet.data.labelling.photographs import NOT_READ, OTHER_PICTURES, PHOTOGRAPH_SUFFIXES, is_hidden, visible_files
-from encnet.data.labelling.walking import files_below
 from encnet.system.errors import InputError
+from encnet.system.folders import files_below
 from encnet.system.ledger import Ledger
 
 ANNOTATION_SUFFIXES = frozenset({".json", ".xml", ".yaml", ".yml", ".txt", ".png"})

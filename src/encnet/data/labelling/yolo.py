@@ -26,7 +26,6 @@ from encnet.data.labelling.class_table import read_lines
 from encnet.data.labelling.drawing import Points, require_pycocotools, rings_mask
 from encnet.data.labelling.photographs import PhotographError, Photographs
 from encnet.data.labelling.shapes import ShapeError, checked_polygon
-from encnet.data.labelling.walking import files_below
 from encnet.data.labelling.yolo_folder import (
     CLASSES,
     IMAGES,
@@ -39,6 +38,7 @@ from encnet.data.labelling.yolo_folder import (
     read_layout,
 )
 from encnet.system.errors import InputError
+from encnet.system.folders import files_below
 from encnet.system.ledger import Ledger
 
 _BOX = "box without an area"

@@ -15,8 +15,8 @@ from encnet.data.images import IMAGE_SUFFIXES
 from encnet.data.labelling.annotations import relative_name, same_names, shown_name, split_named
 from encnet.data.labelling.class_table import read_lines, read_names
 from encnet.data.labelling.splits import FolderSplits, one_split
-from encnet.data.labelling.walking import files_below
 from encnet.system.errors import InputError
+from encnet.system.folders import files_below
 
 IMAGES, LABELS = "images", "labels"
 CLASSES: str = "classes.txt"
