@@ -152,14 +152,19 @@ def resized_region(image: Tensor | Image.Image, crop: Crop) -> Image.Image:
 
 
 def crop_label(label: Tensor, crop: Crop) -> Tensor:
-    """The crop of a label map uint8 or int32 (H, W), by nearest neighbour; ignored beyond the edges."""
+    """The crop of a label map uint8 or int32 (H, W), by nearest neighbour; ignored beyond the edges.
+
+    Each pixel takes the class at its centre ("nearest-exact" of PyTorch). The class at its upper left corner
+    ("nearest") would move all objects half a pixel to the right and down, against the photograph.
+    """
     inside = label.as_subclass(Tensor)
     padding = []
     for dim, (source, scaled, first, length) in enumerate(
         zip(label.shape, crop.full, (crop.top, crop.left), crop.size, strict=True)
     ):
         start, stop = max(0, first), min(scaled, first + length)
-        positions = torch.arange(start, stop, dtype=torch.float32) * (source / scaled)  # rounded as interpolate() does
+        centres = torch.arange(start, stop, dtype=torch.float32) + 0.5
+        positions = centres * (source / scaled)  # rounded as interpolate() does
         inside = inside.index_select(dim, positions.long().clamp_(max=source - 1))
         padding = [start - first, first + length - stop, *padding]  # pad() begins with the last dimension
     return torch.nn.functional.pad(inside, padding, value=ignore_in(label)) if any(padding) else inside
