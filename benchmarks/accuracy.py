@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -196,8 +197,8 @@ def _log(place: Path) -> Path:
 def _speed(index: DatasetIndex, place: Path, repeats: int) -> dict[str, float]:
     """Images a second of the exported forms, on one image at a time; measured once for a network.
 
-    Files are exported for the size of the photographs, filled up to a multiple of :data:`benchmarks.rivals.DIVISOR`:
-    some of the library's decoders take no other sizes.
+    Files are exported for the size at which the network sees the photographs, filled up to a multiple of
+    :data:`benchmarks.rivals.DIVISOR`: some of the library's decoders take no other sizes.
     """
     record = place.with_name(f"{place.name}-speed.json")
     if record.is_file():
@@ -205,11 +206,13 @@ def _speed(index: DatasetIndex, place: Path, repeats: int) -> dict[str, float]:
     model = load(place / "last.safetensors")
     image = index.split("val")[0].image
     pixels = SegmentationDataset(index.split("val")[:1], index.labels, source=index.source)[0][0]
-    height, width = (-(-side // DIVISOR) * DIVISOR for side in pixels.shape[1:])
+    factor = (model.info.long_side or max(pixels.shape[1:])) / max(pixels.shape[1:])
+    seen = [math.ceil(side * factor / DIVISOR) * DIVISOR for side in pixels.shape[1:]]
+    height, width = (round(side / factor) for side in seen)
     runs = {}
     for form in planned_forms(place, "cpu", False, False)[0]:
         if form.engine in SUFFIXES:
-            export_model(model, form.file, size=(height, width), overwrite=True)
+            export_model(model, form.file, size=(seen[0], seen[1]), overwrite=True)
             runs[form.name] = timed(form.prepare((1, height, width), (image,)))
     seconds = interleaved(runs, repeats, PAUSE)
     speeds = {name: 1 / float(np.median(values)) for name, values in seconds.items()}

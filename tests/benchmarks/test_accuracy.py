@@ -22,10 +22,10 @@ from encnet.training.recipes import load_recipe
 
 @pytest.fixture(autouse=True)
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The recipe with a random backbone, and small crops."""
+    """The recipe with a random backbone, small crops, and photographs at another size than their own."""
 
     def quick(name: str, data: dict[str, Any], model: dict[str, Any], **changes: Any) -> TrainConfig:
-        data |= {"crop": [64, 64], "batch_size": 2}
+        data |= {"crop": [64, 64], "batch_size": 2, "long_side": 224}
         return load_recipe(name, data=data, model={**model, "pretrained": None, "head_channels": 16}, **changes)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
