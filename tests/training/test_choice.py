@@ -50,18 +50,42 @@ def chosen(index: DatasetIndex, *given: str, **changes: Any) -> Choice:
     return choose(config, index, check_dataset(index), set(given))
 
 
-@pytest.mark.parametrize(("size", "line"), [((480, 360), 2), ((1600, 1200), 60), ((1600, 1200), 6), ((1600, 1200), 2)])
-def test_the_working_size_shows_the_objects(tmp_path: Path, size: tuple[int, int], line: int) -> None:
-    config = chosen(photographs(tmp_path / "data", size, line)).config
-    widths = [line * side / size[0] for side in (640, 896, 1280)]
-    expected = None
-    if max(size) > 640:
-        expected = next((side for side, width in zip((640, 896, 1280), widths, strict=True) if width >= 4), 1280)
-    assert config.data.long_side == expected
-    height, width = config.data.crop
-    assert height % 32 == width % 32 == 0
-    assert height * width <= 320 * 448
-    assert height <= size[1] * ((expected or max(size)) / max(size))
+@pytest.mark.parametrize(
+    ("size", "line", "expected"),
+    [
+        ((480, 360), 2, 640),
+        ((300, 400), 3, 533),
+        ((480, 360), 6, None),
+        ((600, 450), 2, 640),
+        ((640, 480), 2, None),
+        ((1600, 1200), 60, 640),
+        ((1600, 1200), 6, 1280),
+        ((1600, 1200), 8, 896),
+        ((1600, 1200), 2, 1280),
+        ((800, 600), 4, None),
+    ],
+)
+def test_the_working_size_shows_the_objects(
+    tmp_path: Path, size: tuple[int, int], line: int, expected: int | None
+) -> None:
+    choice = chosen(photographs(tmp_path / "data", size, line))
+    assert choice.config.data.long_side == expected
+    factor = (expected or max(size)) / max(size)
+    height, width = choice.config.data.crop
+    assert height % 64 == width % 64 == 0
+    assert height <= size[1] * factor and width <= size[0] * factor
+    assert height * width == pytest.approx(320 * 448 * max(1, factor) ** 2, rel=0.25)
+    if expected is not None:
+        narrow = "'line' is narrower than 4 pixels in their own size"
+        assert (narrow in " ".join(choice.reasons)) == (factor > 1)
+
+
+@pytest.mark.parametrize("size", [(100, 75), (60, 40), (200, 150)])
+def test_crops_of_small_photographs_fit_into_them(tmp_path: Path, size: tuple[int, int]) -> None:
+    data = chosen(photographs(tmp_path / "data", size, 20)).config.data
+    assert data.long_side is None
+    assert data.crop[0] <= max(32, size[1]) and data.crop[1] <= max(32, size[0])
+    assert data.crop[0] % 32 == data.crop[1] % 32 == 0
 
 
 def test_rare_classes_count_more(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from encnet.data.check import CheckReport
 from encnet.data.dataset import DatasetIndex
 from encnet.data.geo.window import Window
+from encnet.data.inspection import LabelFinding
 from encnet.reports.data_figures import object_rows
 from encnet.system.cores import available_cores
 from encnet.system.text import counted
@@ -22,6 +23,10 @@ from encnet.training.config import TrainConfig
 SIZES: tuple[int, ...] = (640, 896, 1280)
 """Working sizes: lengths in pixels of the long side, the smallest one that shows the objects is chosen."""
 
+ENLARGED = 4 / 3
+"""Factor by which photographs below the first of these sizes are enlarged, up to that size, if objects would be lost:
+measured on CamVid, docs/figures.md."""
+
 NARROW = 4
 """Pixels below which an object is likely to be lost: the network decides at every second pixel."""
 
@@ -29,7 +34,10 @@ LOST = 0.25
 """Share of a class, in pixels, that may be in objects narrower than that."""
 
 CROP_PIXELS = 320 * 448
-"""Pixels of a training crop."""
+"""Pixels of a training crop, before photographs are enlarged."""
+
+CROP_MULTIPLE = 64
+"""Of the height and width of crops, so that they fit stride 32 at half the resolution too; or 32, in small images."""
 
 SMALLEST_HALVED = 64
 """Least height and width of crops that are also trained at half the resolution."""
@@ -116,8 +124,8 @@ def _size(config: TrainConfig, index: DatasetIndex, report: CheckReport, given: 
     if long_side is None and not windows:
         long_side, why = _working_size(max(width, height), index, report, config.data.train)
     scale = 1.0 if long_side is None else long_side / max(width, height)
-    ratio = min(1.0, (CROP_PIXELS / (width * height * scale**2)) ** 0.5)
-    crop = tuple(max(32, int(side * scale * ratio / 32) * 32) for side in (height, width))
+    ratio = min(1.0, (CROP_PIXELS * max(1.0, scale) ** 2 / (width * height * scale**2)) ** 0.5)
+    crop = tuple(_crop_side(side * scale, side * scale * ratio) for side in (height, width))
     settings = {"data.long_side": long_side, "data.crop": crop, "data.batch_size": 4, "data.scale": (0.7, 1.8)}
     height, width = config.data.crop if "data.crop" in given else crop
     batch = config.data.batch_size if "data.batch_size" in given else 4
@@ -128,26 +136,41 @@ def _size(config: TrainConfig, index: DatasetIndex, report: CheckReport, given: 
     )
 
 
+def _crop_side(length: float, wanted: float) -> int:
+    """Height or width of crops, near the wanted one, for an image of this height or width."""
+    side = round(wanted / CROP_MULTIPLE) * CROP_MULTIPLE
+    return side if 0 < side <= length else max(32, int(wanted / 32) * 32)
+
+
 def _working_size(longest: int, index: DatasetIndex, report: CheckReport, split: str) -> tuple[int | None, str]:
     """The long side to which photographs are resized, None for their own; and why."""
     names = {sample.label for sample in index.split(split) if sample.label is not None}
     maps = [found for label, found in report.findings.labels.items() if label in names]
     if longest <= SIZES[0]:
-        return None, f"they have up to {longest} pixels"
+        lost, name = _most_lost(maps, index, longest)
+        larger = min(SIZES[0], round(ENLARGED * longest))
+        if lost <= LOST or larger == longest:
+            return None, f"they have up to {longest} pixels"
+        return larger, f"{100 * lost:.0f} % of '{name}' is narrower than {NARROW} pixels in their own size"
     why = "no objects were found"
     for long_side in SIZES:
         if longest <= long_side:
             return None, f"{why}, and they have up to {longest} pixels"
-        lost = {
-            row.narrow_resized.pixels: index.labels.names[row.target]
-            for row in object_rows(maps, NARROW, long_side)
-            if row.narrow_resized is not None and row.target < index.labels.num_classes
-        }
-        worst = max(lost, default=0.0)
-        why = f"{100 * worst:.0f} % of '{lost[worst]}' is narrower than {NARROW} pixels there" if lost else why
-        if worst <= LOST:
+        lost, name = _most_lost(maps, index, long_side)
+        why = f"{100 * lost:.0f} % of '{name}' is narrower than {NARROW} pixels there" if name else why
+        if lost <= LOST:
             return long_side, why
     return SIZES[-1], why
+
+
+def _most_lost(maps: list[LabelFinding], index: DatasetIndex, long_side: int) -> tuple[float, str]:
+    """The largest share of a class in objects that are too narrow at this long side, and the class; "" without one."""
+    lost = [
+        (row.narrow_resized.pixels, index.labels.names[row.target])
+        for row in object_rows(maps, NARROW, long_side)
+        if row.narrow_resized is not None and row.target < index.labels.num_classes
+    ]
+    return max(lost, default=(0.0, ""))
 
 
 def _classes(config: TrainConfig, report: CheckReport) -> _Part:
