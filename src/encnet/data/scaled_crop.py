@@ -163,9 +163,9 @@ def crop_label(label: Tensor, crop: Crop) -> Tensor:
         zip(label.shape, crop.full, (crop.top, crop.left), crop.size, strict=True)
     ):
         start, stop = max(0, first), min(scaled, first + length)
-        centres = torch.arange(start, stop, dtype=torch.float32) + 0.5
-        positions = centres * (source / scaled)  # rounded as interpolate() does
-        inside = inside.index_select(dim, positions.long().clamp_(max=source - 1))
+        centres = 2 * torch.arange(start, stop) + 1  # in halves of a pixel: whole numbers leave nothing to rounding
+        positions = centres * source // (2 * scaled)
+        inside = inside.index_select(dim, positions)
         padding = [start - first, first + length - stop, *padding]  # pad() begins with the last dimension
     return torch.nn.functional.pad(inside, padding, value=ignore_in(label)) if any(padding) else inside
 
