@@ -67,8 +67,9 @@ class _Part(NamedTuple):
 def choose(config: TrainConfig, index: DatasetIndex, report: CheckReport, given: Collection[str]) -> Choice:
     """Chooses the settings of a run that the user did not give.
 
-    Optimiser, schedule and network are those of the recipe camvid_lite0_15min. Sizes follow from the photographs and
-    the objects in them, class weights from the frequencies of the classes, minutes from the number of photographs.
+    Network and optimiser are those of the recipe camvid_lite0_15min, at a higher learning rate. Sizes follow from the
+    photographs and the objects in them, class weights from the frequencies of the classes, minutes from the number of
+    photographs.
 
     Args:
         config: all settings, with defaults where the user gave none.
