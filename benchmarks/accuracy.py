@@ -20,6 +20,7 @@ from benchmarks import rival_heads
 from benchmarks.accuracy_networks import CHANGES, RIVALS
 from benchmarks.accuracy_report import table, write_picture
 from benchmarks.accuracy_scores import scores_of
+from benchmarks.accuracy_settings import report_for, settings_of
 from benchmarks.measure import machine
 from benchmarks.rivals import DIVISOR
 from encnet.benchmark.forms import SUFFIXES
@@ -38,7 +39,7 @@ from encnet.training.budget import measured_costs, steps_within
 from encnet.training.config import TrainConfig
 from encnet.training.datamodule import TrainingData
 from encnet.training.network import build_model
-from encnet.training.recipes import load_recipe, plain
+from encnet.training.recipes import plain
 from encnet.training.resuming import flat
 from encnet.training.run import train
 
@@ -54,7 +55,8 @@ def benchmark_accuracy(
 ) -> Path:
     """Trains networks that differ in nothing but the head for the same processor time, and scores them on val.
 
-    Weights of the backbone, data, augmentation, loss, optimiser and schedule are those of the recipe. A minute is a
+    Weights of the backbone, data, augmentation, loss, optimiser and schedule are those of the recipe, or chosen for the
+    data set. Some of the networks of :data:`CHANGES` differ in one of these settings instead of the head. A minute is a
     minute of all threads of the processor: the time of a few steps is measured on the processor's own clock, and the
     number of steps follows from it, so that other programs on the machine do not matter.
 
@@ -64,7 +66,7 @@ def benchmark_accuracy(
     Args:
         folder: where a folder for each run, accuracy_DATASET_RECIPE.json and .png are written.
         dataset: folder of a data set with the splits train and val.
-        recipe: name or file of the recipe.
+        recipe: name or file of the recipe; "chosen" for the settings of a training without a recipe.
         minutes: budgets.
         networks: of :data:`CHANGES`.
         seeds: runs of each network with each budget.
@@ -82,13 +84,14 @@ def benchmark_accuracy(
         require(name in CHANGES, "networks", repr(name), f"one of {', '.join(CHANGES)}")
     rival_heads.register()
     index = read_dataset(dataset)
+    report = report_for(index, recipe)
     results = Path(folder) / f"accuracy_{index.name}_{Path(recipe).stem}.json"
 
     def place(name: str, budget: float, seed: int) -> Path:
         return results.with_suffix("") / f"{name.replace(' ', '_')}-{budget:g}min-{seed}"
 
     runs = [
-        _result(index, place(name, budget, seed), name, recipe, budget, seed)
+        _result(index, place(name, budget, seed), name, recipe, settings_of(index, report, recipe, name, seed), budget)
         for seed in range(seeds)
         for budget in minutes
         for name in networks
@@ -103,20 +106,19 @@ def benchmark_accuracy(
         "seeds": seeds,
         "repeats": repeats,
     }
-    report = {"setting": setting, "machine": machine(), "runs": runs, "speeds": speeds}
-    write_text(results, json.dumps(report, indent=2) + "\n")
+    measured = {"setting": setting, "machine": machine(), "runs": runs, "speeds": speeds}
+    write_text(results, json.dumps(measured, indent=2) + "\n")
     if len(networks) * len(minutes) > 1:  # one point compares nothing
-        write_picture(report, results.with_suffix(".png"))
-    Console(width=150).print(table(report))
+        write_picture(measured, results.with_suffix(".png"))
+    Console(width=150).print(table(measured))
     return results
 
 
-def _result(index: DatasetIndex, place: Path, name: str, recipe: str, minutes: float, seed: int) -> dict[str, Any]:
+def _result(
+    index: DatasetIndex, place: Path, name: str, recipe: str, config: TrainConfig, minutes: float
+) -> dict[str, Any]:
     """What one run came to; trains it unless the folder has its result."""
     record = place.with_name(f"{place.name}.json")
-    config = load_recipe(
-        recipe, model=CHANGES[name], seed=seed, accelerator="cpu", data={"workers": 0}, validate_every=10**6
-    )
     settings = plain(dataclasses.asdict(config))
     if record.is_file():
         return _finished(record, settings)
@@ -129,7 +131,7 @@ def _result(index: DatasetIndex, place: Path, name: str, recipe: str, minutes: f
         "recipe": recipe,
         "settings": settings,
         "minutes": minutes,
-        "seed": seed,
+        "seed": config.seed,
         "steps": config.steps,
         "taken_minutes": taken / 60,
         # Of the whole run in the processor's time, with reading, checking and the last validation.
@@ -142,7 +144,8 @@ def _result(index: DatasetIndex, place: Path, name: str, recipe: str, minutes: f
     write_text(record.with_suffix(".csv"), _log(place).read_text(encoding="utf-8"))
     write_text(record, json.dumps(result, indent=2) + "\n")
     Console(width=150).print(
-        f"{name}, {minutes:g} minutes, seed {seed}: mean IoU {100 * result['mean_iou']:.1f} %, {config.steps} steps",
+        f"{name}, {minutes:g} minutes, seed {config.seed}: mean IoU {100 * result['mean_iou']:.1f} %, "
+        f"{config.steps} steps",
         highlight=False,
     )
     return result

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import accuracy
+from benchmarks import accuracy, accuracy_settings
 from benchmarks.accuracy_scores import small_classes
 from encnet.data.formats import read_dataset
 from encnet.data.scenes import write_scenes
@@ -24,12 +24,12 @@ from encnet.training.recipes import load_recipe
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The recipe with a random backbone, small crops, and photographs at another size than their own."""
 
-    def quick(name: str, data: dict[str, Any], model: dict[str, Any], **changes: Any) -> TrainConfig:
+    def quick(name: str, data: dict[str, Any], model: dict[str, Any] | None = None, **changes: Any) -> TrainConfig:
         data |= {"crop": [64, 64], "batch_size": 2, "long_side": 224}
-        return load_recipe(name, data=data, model={**model, "pretrained": None, "head_channels": 16}, **changes)
+        return load_recipe(name, data=data, model={**(model or {}), "pretrained": None, "head_channels": 16}, **changes)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(accuracy, "load_recipe", quick)
+    monkeypatch.setattr(accuracy_settings, "load_recipe", quick)
 
 
 @pytest.mark.slow

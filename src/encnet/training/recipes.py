@@ -52,7 +52,7 @@ def load_recipe(name_or_path: str, **changes: Any) -> TrainConfig:
     """
     path = recipe_path(name_or_path)
     settings = recipe_settings(path)
-    return parse_config(_merged(settings, changes) if isinstance(settings, dict) else settings, str(path))
+    return parse_config(merged(settings, changes) if isinstance(settings, dict) else settings, str(path))
 
 
 def recipe_settings(path: Path) -> Any:
@@ -123,12 +123,13 @@ def _folder() -> Any:
     return resources.files("encnet") / "recipes"
 
 
-def _merged(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(settings)
+def merged(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings with changes, which are nested alike."""
+    result = dict(settings)
     for name, value in changes.items():
-        old = merged.get(name)
-        merged[name] = _merged(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
-    return merged
+        old = result.get(name)
+        result[name] = merged(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
+    return result
 
 
 def plain(value: Any) -> Any:
