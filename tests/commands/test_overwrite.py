@@ -62,7 +62,7 @@ USERS = [
         "out/p.safetensors",
     ),
     (["export", "m.safetensors", "--out", "out/m.onnx"], "out/m.onnx"),
-    (["export", "m.safetensors", "--out", "out/m.onnx"], "out/m.parity.json"),
+    (["export", "m.safetensors", "--out", "out/m.onnx"], "out/m.onnx.parity.json"),
     (["export", "m.safetensors", "--out", "out/m.xml"], "out/m.bin"),
     (["export", "m.safetensors", "--out", "out/m.pt2"], "out/m.pt2"),
     (["convert", "m.safetensors", "--out", "out/c.safetensors"], "out/c.safetensors"),

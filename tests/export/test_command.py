@@ -24,8 +24,8 @@ def test_export_to_int8_measures_the_loss_of_accuracy(
     assert all("presence F1" in line for line in lines)
     assert "wrote model.xml" in printed
     assert "nncf" not in printed.lower()  # the progress of the library goes to standard error
-    assert visible(tmp_path) == ["model.bin", "model.parity.json", "model.xml"]
-    comparisons = json.loads((tmp_path / "model.parity.json").read_text())["comparisons"]
+    assert visible(tmp_path) == ["model.bin", "model.xml", "model.xml.parity.json"]
+    comparisons = json.loads((tmp_path / "model.xml.parity.json").read_text())["comparisons"]
     on_photographs = [comparison["labels"] for comparison in comparisons if comparison["images"] == "calibration"]
     assert len(on_photographs) == 4
     assert min(on_photographs) > 0.9

@@ -33,9 +33,9 @@ def test_the_file_agrees_with_the_model(model: EncNet, tmp_path: Path, name: str
     exported = export_model(tmp_path / "model.safetensors", tmp_path / "out" / name)
     assert exported.files[0] == tmp_path / "out" / name
     written = visible(tmp_path / "out")
-    assert written == sorted({name, "model.parity.json"} | ({"model.bin"} if name == "model.xml" else set()))
+    assert written == sorted({name, f"{name}.parity.json"} | ({"model.bin"} if name == "model.xml" else set()))
     assert sorted(file.name for file in exported.files) == written
-    report = json.loads((tmp_path / "out/model.parity.json").read_text())
+    report = json.loads((tmp_path / f"out/{name}.parity.json").read_text())
     assert report == exported.parity.to_dict()
     assert len(report["comparisons"]) == 3
     check_outputs(exported.files)  # another export may replace them

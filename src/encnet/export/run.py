@@ -34,7 +34,7 @@ from encnet.system.progress import progress_bar, shown_step
 from encnet.system.unwritable import refusal
 
 PARITY: str = ".parity.json"
-"""Suffix of the file with the comparison, beside the exported model."""
+"""What the name of the file with the comparison has after that of the exported model, beside which it is."""
 JUDGED: int = 16
 """Number of calibration images on which the exported model is compared."""
 
@@ -71,7 +71,8 @@ def export_model(
 
     Args:
         model: a model, or anything that ``encnet.load`` takes.
-        out: the file, with the suffix .onnx, .xml (with a .bin beside it) or .pt2. NAME.parity.json is written too.
+        out: the file, with the suffix .onnx, .xml (with a .bin beside it) or .pt2. Beside it comes NAME.parity.json, as
+            in model.onnx.parity.json.
         format: "onnx", "openvino" or "torch", a name in :data:`encnet.export.formats.FORMATS`; None is by the suffix.
         precision: "fp32"; "bf16", the same file, compared in bf16 and marked to run in it; or "int8".
         labels: whether to add a third output, ``labels`` (N, H, W): the most probable class of each pixel, uint8, or
@@ -129,14 +130,15 @@ def export_model(
                 f"{out} is not written, because its output differs from that of the model: {parity.failure};"
                 f" {_way_out(precision)}"
             )
-        staged.with_suffix(PARITY).write_text(json.dumps(parity.to_dict(), indent=2) + "\n", encoding="utf-8")
+        staged.with_name(staged.name + PARITY).write_text(json.dumps(parity.to_dict(), indent=2) + "\n", encoding="utf-8")
         written = sorted(staged.parent.iterdir(), key=lambda file: file.name != out.name)
     return Exported(tuple(out.with_name(file.name) for file in written), parity)
 
 
 def result_files(out: Path, format: str) -> list[Path]:
     """The files that :func:`export_model` writes, beginning with ``out``."""
-    return [out, *(out.with_suffix(suffix) for suffix in (*FORMATS[format].beside, PARITY))]
+    beside = (out.with_suffix(suffix) for suffix in FORMATS[format].beside)
+    return [out, *beside, out.with_name(out.name + PARITY)]
 
 
 def format_of(out: Path, format: str | None = None) -> str:
