@@ -109,7 +109,7 @@ def test_large_maps_are_decoded_to_their_last_pixel(tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels.load(tmp_path / "map.png"), values % 2)
     values[-1, -1] = 1000
     Image.fromarray(values).save(tmp_path / "map.png")
-    with pytest.raises(InputError, match=r"undeclared value 1000 \(1 pixels\)"):
+    with pytest.raises(InputError, match=r"undeclared value 1000 \(1 pixel\)"):
         labels.load(tmp_path / "map.png")
 
 
@@ -183,13 +183,13 @@ def test_a_label_map_is_turned_upright(tmp_path: Path) -> None:
 
 def test_the_error_names_file_values_and_pixels(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 7, 7], [9, 255, 0]], dtype=np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match=r"a\.png has undeclared values 7 \(2 pixels\), 9 \(1 pixels\); declare"):
+    with pytest.raises(InputError, match=r"a\.png has undeclared values 7 \(2 pixels\), 9 \(1 pixel\); declare"):
         LabelSet.plain(["only"]).load(tmp_path / "a.png")
 
 
 def test_the_error_does_not_list_hundreds_of_values() -> None:
     raw = np.arange(1, 201, dtype=np.int32)[None]
-    with pytest.raises(InputError, match=r"5 \(1 pixels\) and 195 more;"):
+    with pytest.raises(InputError, match=r"5 \(1 pixel\) and 195 more;"):
         LabelSet.plain(["only"]).decode(raw, "a.png")
 
 

@@ -146,7 +146,7 @@ def test_the_most_classes_fill_16_bits(tmp_path: Path) -> None:
 
 def test_an_undeclared_value_of_16_bits_is_named(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 300, 301]], np.uint16)).save(tmp_path / "map.png")
-    with pytest.raises(InputError, match=r"undeclared values 300 \(1 pixels\), 301 \(1 pixels\)"):
+    with pytest.raises(InputError, match=r"undeclared values 300 \(1 pixel\), 301 \(1 pixel\)"):
         LabelSet.plain(names(300)).load(tmp_path / "map.png")
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from encnet.data.derived_labels import DerivedLabels
 from encnet.data.palette import Color
+from encnet.system.text import counted
 
 
 def label_table(
@@ -40,7 +41,7 @@ def undeclared_message(found: Mapping[int | Color, int], path: str | Path | Deri
         path: the label map.
     """
     kind = "value" if isinstance(next(iter(found)), int) else "colour"
-    counts = [f"{_text(value)} ({count} pixels)" for value, count in found.items()]
+    counts = [f"{_text(value)} ({counted(count, 'pixel')})" for value, count in found.items()]
     listed = ", ".join(counts[:5]) + (f" and {len(counts) - 5} more" if len(counts) > 5 else "")
     return (
         f"the label map {path} has undeclared {kind}{'s' * (len(counts) > 1)} {listed};"

@@ -130,7 +130,9 @@ def export_model(
                 f"{out} is not written, because its output differs from that of the model: {parity.failure};"
                 f" {_way_out(precision)}"
             )
-        staged.with_name(staged.name + PARITY).write_text(json.dumps(parity.to_dict(), indent=2) + "\n", encoding="utf-8")
+        staged.with_name(staged.name + PARITY).write_text(
+            json.dumps(parity.to_dict(), indent=2) + "\n", encoding="utf-8"
+        )
         written = sorted(staged.parent.iterdir(), key=lambda file: file.name != out.name)
     return Exported(tuple(out.with_name(file.name) for file in written), parity)
 

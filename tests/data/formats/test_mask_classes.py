@@ -102,7 +102,7 @@ def test_overlap_and_absent_masks_are_said(tmp_path: Path) -> None:
     absent = 2 * 5 - len(masks)
     assert 0 < absent < 10
     (note,) = index.notes
-    assert note.startswith(f"{absent} of 10 masks are absent (")
+    assert note.startswith(f"absent: {absent} of 10 masks (")
     pixels = {
         key[:2]: int((masks[(*key[:2], "road")] & masks[(*key[:2], "car")]).sum())
         for key in masks

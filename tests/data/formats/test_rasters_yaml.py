@@ -104,7 +104,7 @@ def test_rasters_and_labels_are_read_in_windows(root: Path) -> None:
         ),
         (
             "classes: [{name: a}]\n" + VECTORS.replace("parcels", "elsewhere").replace("attribute: crop, ", ""),
-            r"none of the 1 shapes of .*elsewhere\.gpkg lies on one of its rasters",
+            r"no shape of .*elsewhere\.gpkg \(1 in all\) lies on one of its rasters",
             "classes: [{name: a}]\n" + VECTORS.replace("parcels", "plain").replace("attribute: crop, ", ""),
         ),
         (
@@ -285,7 +285,7 @@ def test_truth_values_are_written_as_in_yaml(root: Path) -> None:
 def test_shapes_on_no_raster_are_counted(root: Path) -> None:
     write_vectors(root / "far.gpkg", [box(2, 2, 30, 30), box(500, 500, 510, 510), box(-90, 0, -80, 9)])
     text = "classes: [{name: a}]\n" + VECTORS.replace("parcels", "far").replace("attribute: crop, ", "")
-    assert f"2 of 3 shapes of {root / 'far.gpkg'} lie on no raster" in dataset(root, text).notes
+    assert f"on no raster: 2 of 3 shapes of {root / 'far.gpkg'}" in dataset(root, text).notes
     near = shapely.box(LEFT - 500, TOP - 500, LEFT + 2500, TOP)
     write_vectors(root / "far.gpkg", [near])
     both = text.replace("scenes/a.tif", "scenes")
@@ -336,7 +336,7 @@ def test_changes_of_dataset_yaml_are_seen_though_counts_are_kept(root: Path) -> 
     split = "classes: [{name: a, value: %s}]\nundeclared: ignore\n" + VECTORS.replace("crop", "code")
     number = [len(dataset(root, split % code).split("train")) for code in (1, 2, 3, 1)]
     assert number == [4, 4, 5, 4]  # the smaller shape 2, of no class, covers the shape 3 in the first window
-    with pytest.raises(InputError, match=r"none of the 6 windows .* has a pixel with data and a label"):
+    with pytest.raises(InputError, match=r"no window .* \(6 in all\) has a pixel with data and a label"):
         dataset(root, split % 9)
     describe(root, split % 1)
     write_vectors(root / "parcels.gpkg", [box(2, 2, 10, 10)], {"code": [1]})

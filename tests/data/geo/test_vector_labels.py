@@ -131,7 +131,7 @@ def test_heights_are_dropped_and_features_without_a_shape_are_counted(tmp_path: 
     )
     index = dataset(tmp_path, document("s.gpkg", ["a", "b"], attribute="kind"))
     np.testing.assert_array_equal(whole(index, SIZE), labels_by_loops([(flat, 0)], NORTH_UP, SIZE, 255))
-    assert any(note == f"2 features of {tmp_path / 's.gpkg'} have no shape, and are left out" for note in index.notes)
+    assert any(note == f"left out: 2 features of {tmp_path / 's.gpkg'} without a shape" for note in index.notes)
 
 
 def test_pixels_in_no_shape_are_of_the_class_outside(tmp_path: Path) -> None:

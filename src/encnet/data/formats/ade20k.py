@@ -17,6 +17,7 @@ from encnet.data.formats.pairs import pair, read_names
 from encnet.data.labels import IGNORE, LabelSet
 from encnet.data.palette import Color
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 
 ARCHIVE: Archive = Archive("ADE20K", "http://sceneparsing.csail.mit.edu", {"": "ADEChallengeData2016.zip"})
 
@@ -81,5 +82,5 @@ def _read_names(path: Path) -> tuple[str, ...]:
             raise InputError(f"{path}, line {number}: '{row}' does not start with {len(names) + 1} and a tab")
         names.append(name.split(",")[0].strip())
     if len(names) != 150:
-        raise InputError(f"{path} names {len(names)} classes below its heading '{heading}', not 150")
+        raise InputError(f"{path} names {counted(len(names), 'class')} below its heading '{heading}', not 150")
     return tuple(names)

@@ -150,7 +150,7 @@ class MaskClasses(YamlReader):
             return []
         named = ", ".join(f"{self.labels.names[target]}: {number}" for target, number in absent.most_common(_NAMED))
         return [
-            f"{absent.total()} of {len(counted) * len(labels)} masks are absent ({named}"
+            f"absent: {absent.total()} of {len(counted) * len(labels)} masks ({named}"
             f"{', ...' if len(absent) > _NAMED else ''}): a class without a mask has no pixels in that photograph"
         ]
 

@@ -22,6 +22,7 @@ from encnet.data.palette import Color
 from encnet.data.raster import open_raster
 from encnet.system.errors import InputError
 from encnet.system.ledger import NAMED
+from encnet.system.text import counted
 
 _NAMED = 20  # values that a message names
 _CONTESTED = 0.001  # share of the ground of shapes that lies in shapes of two classes, to be worth a note
@@ -110,13 +111,13 @@ class VectorClasses(YamlReader):
             shapes, number = self._shapes[vectors], len(self._shapes[vectors].values)
             if not used:
                 raise InputError(
-                    f"none of the {number} shapes of {vectors.path} lies on one of its rasters, by their coordinate"
+                    f"no shape of {vectors.path} ({number} in all) lies on one of its rasters, by their coordinate"
                     " systems; correct those, or name other files"
                 )
             if len(used) < number:
-                notes.append(f"{number - len(used)} of {number} shapes of {vectors.path} lie on no raster")
+                notes.append(f"on no raster: {number - len(used)} of {counted(number, 'shape')} of {vectors.path}")
             if shapes.empty:
-                notes.append(f"{shapes.empty} features of {vectors.path} have no shape, and are left out")
+                notes.append(f"left out: {counted(shapes.empty, 'feature')} of {vectors.path} without a shape")
         if self._contested:
             named = ", ".join(self._contested[:NAMED]) + (", ..." if len(self._contested) > NAMED else "")
             notes.append(f"shapes of two classes lie over each other on {named}; the smallest shape there counts")

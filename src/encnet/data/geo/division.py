@@ -19,6 +19,7 @@ from encnet.data.raw_labels import pack_color
 from encnet.data.sample_files import name_in
 from encnet.data.source import ImageSource
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 
 _UNDECLARED = -2  # in place of a class
 _FEW_BLOCKS = 20  # shares and classes cannot be met by so few
@@ -134,12 +135,14 @@ class Divider:
         empty, number = sum(not each for each in counts.values()), len(counts)
         if empty == number:
             raise InputError(
-                f"none of the {number} windows of the rasters in {self._root} has a pixel with data and a label; do"
+                f"no window of the rasters in {self._root} ({number} in all) has a pixel with data and a label; do"
                 " rasters and labels show the same ground?"
             )
-        notes = [f"rasters are read in {number - empty} windows of up to {self._side} x {self._side} pixels"]
+        notes = [f"rasters are read in {counted(number - empty, 'window')} of up to {self._side} x {self._side} pixels"]
         if empty:
-            notes.append(f"{empty} of {number} windows are left out, since no pixel in them has both data and a label")
+            notes.append(
+                f"left out: {empty} of {counted(number, 'window')}, without a pixel that has both data and a label"
+            )
         return tuple(notes)
 
     def _note_on_area(

@@ -52,6 +52,7 @@ from encnet.data.labelling.shapes import (
 from encnet.data.labelling.splits import FolderSplits
 from encnet.system.errors import InputError
 from encnet.system.ledger import Ledger
+from encnet.system.text import counted
 
 _NO_AREA = frozenset({"point", "points", "line", "linestrip"})
 _AREAS = frozenset({"polygon", "rectangle", "oriented_rectangle", "circle", "rotation", "quadrilateral"})
@@ -92,7 +93,7 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
     inside = sum(image.digest is not None and (root / image.name).is_file() for image in annotated)
     notes = splits.notes
     if inside:
-        notes = (f"{inside} photographs are from inside their labelme files, as {_WHY_INSIDE}", *notes)
+        notes = (f"read from inside their labelme files: {counted(inside, 'photograph')}, as {_WHY_INSIDE}", *notes)
     why = _why(files)
     return Annotations(
         tuple(annotated), dict.fromkeys(labels), False, left_out.numbers, left_out.examples, ledger, (), notes, why
@@ -169,7 +170,7 @@ def _area(shape: dict[str, Any], size: tuple[int, int] | None) -> Area:
         raise ShapeError(f"shape of the unknown kind '{kind}'")
     if kind == "circle" or (kind == "rectangle" and len(points) < 3):
         if len(points) != 2:
-            raise ShapeError(f"{kind} of {len(points)} {'point' if len(points) == 1 else 'points'}")
+            raise ShapeError(f"{kind} of {counted(len(points), 'point')}")
         (x, y), (u, v) = points
         if (x, y) == (u, v) or (kind == "rectangle" and (x == u or y == v)):
             raise ShapeError(NO_SIZE)

@@ -40,6 +40,7 @@ from encnet.data.labelling.yolo_folder import (
 from encnet.system.errors import InputError
 from encnet.system.folders import files_below
 from encnet.system.ledger import Ledger
+from encnet.system.text import counted
 
 _BOX = "box without an area"
 _BOX_NUMBERS = (4, 5)  # centre, width and height; and the confidence, if a detector wrote the file
@@ -88,7 +89,7 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
     if _BOX in left_out.numbers and not any(image.areas for image in reading.images):
         raise InputError(f"{layouts[0].source} is of boxes alone, which have no areas; export polygons (segmentation)")
     labels = dict.fromkeys(name for layout in layouts for name in layout.names.values())
-    named = (f"{shown_name(layout.source, root)} names {_counted(len(layout.names))}" for layout in layouts)
+    named = (f"{shown_name(layout.source, root)} names {counted(len(layout.names), 'class')}" for layout in layouts)
     return Annotations(
         tuple(reading.images),
         labels,
@@ -100,10 +101,6 @@ def read(files: list[Path], root: Path, images: Path | None) -> Annotations:
         tuple(note for layout in layouts for note in layout.notes),
         "; ".join(named),
     )
-
-
-def _counted(classes: int) -> str:
-    return "1 class" if classes == 1 else f"{classes} classes"
 
 
 class _Reading:
