@@ -194,7 +194,7 @@ def test_65535_is_no_label_only_if_it_is_ignored_by_name(root: Path) -> None:
 def test_a_key_without_effect_is_noted(root: Path) -> None:
     write_raster(root / "labels.tif", VALUES[..., None])
     notes = [note for note in dataset(root, document(nodata="label")).notes if "no effect" in note]
-    assert len(notes) == 1 and "labels.tif (1 label rasters without a nodata value)" in notes[0]
+    assert len(notes) == 1 and "labels.tif (1 label raster without a nodata value)" in notes[0]
 
 
 def test_a_mask_in_the_file_says_where_there_are_labels(root: Path) -> None:
@@ -204,3 +204,30 @@ def test_a_mask_in_the_file_says_where_there_are_labels(root: Path) -> None:
             target.write_mask(VALUES != 2)
     expected = np.where(VALUES == 2, NO_LABEL, VALUES)
     np.testing.assert_array_equal(whole(dataset(root, document()), SIZE), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "lossy"),
+    [
+        ({"compress": "JPEG"}, True),
+        ({"compress": "LERC", "MAX_Z_ERROR": 2}, True),
+        ({"compress": "LERC"}, False),
+        ({"driver": "JP2OpenJPEG"}, True),
+        ({"driver": "JP2OpenJPEG", "REVERSIBLE": "YES", "QUALITY": 100}, False),
+        ({"compress": "DEFLATE"}, False),
+    ],
+)
+def test_labels_that_losses_have_changed_are_refused(root: Path, options: dict[str, Any], lossy: bool) -> None:
+    write_raster(root / "labels.tif", VALUES[..., None], **options)
+    if lossy:
+        with pytest.raises(InputError, match=r"labels\.tif is compressed with losses"):
+            dataset(root, document())
+    else:
+        np.testing.assert_array_equal(whole(dataset(root, document()), SIZE), VALUES)
+
+
+def test_lossy_colours_are_refused(root: Path) -> None:
+    write_raster(root / "labels.tif", np.zeros((*SIZE, 3), np.uint8), compress="WEBP")
+    classes = [{"name": "class", "color": [0, 0, 0]}]
+    with pytest.raises(InputError, match=r"labels\.tif is compressed with losses"):
+        dataset(root, document(classes, labels="color"))

@@ -16,6 +16,7 @@ from encnet.data.palette import Color
 from encnet.data.raster import open_raster
 from encnet.data.raw_labels import pack_color
 from encnet.system.errors import InputError
+from encnet.system.text import counted
 
 RASTER_SUFFIXES: frozenset[str] = frozenset({".tif", ".tiff", ".vrt", ".img", ".jp2"})
 """Suffixes of the rasters in a folder; a raster that is named itself may have any."""
@@ -101,7 +102,8 @@ def label_rasters(
     without = [file for each in files_on.values() for file in each if nodata_is_label and _nodata(file) is None]
     if without:
         notes.append(
-            f"`nodata: label` has no effect on {without[0]} ({len(without)} label rasters without a nodata value)"
+            f"`nodata: label` has no effect on {without[0]} ({counted(len(without), 'label raster')} without a nodata"
+            " value)"
         )
     for kind, text in _NOTES.items():
         if found := files_on.get(kind):

@@ -105,10 +105,16 @@ def grid_of(labels: Path, raster: Path) -> Grid:
     """Where the pixels of a label raster lie.
 
     Raises:
-        InputError: a file cannot be read; or only one of them is georeferenced and their sizes differ.
+        InputError: a file cannot be read; the labels were compressed with losses; or only one of the two files is
+            georeferenced and their sizes differ.
     """
     with open_raster(labels, (1,)) as of_labels, open_raster(raster, (1,)) as of_raster:
         own, other = of_labels.dataset, of_raster.dataset
+        if _is_lossy(own):
+            raise InputError(
+                f"the label raster {labels} is compressed with losses, which has changed labels at the edges of areas;"
+                " write the labels again without losses, as with `-co COMPRESS=DEFLATE` of GDAL"
+            )
         if own.crs is None or other.crs is None:
             if of_labels.size != of_raster.size:
                 without = labels if own.crs is None else raster
@@ -123,6 +129,14 @@ def grid_of(labels: Path, raster: Path) -> Grid:
         places = [(0, 0), (other.width, 0), (0, other.height)]
         placed, wanted = (coordinates(transform, places) for transform in (own.transform, other.transform))
         return "same" if same and np.abs(placed - wanted).max() <= tolerance else "placed"
+
+
+def _is_lossy(dataset: Any) -> bool:
+    """Whether the values of an open raster were compressed with losses, as its driver says of its structure."""
+    tags = dataset.tags(ns="IMAGE_STRUCTURE")
+    jpeg = tags.get("COMPRESSION", "").endswith("JPEG") or "JPEG_QUALITY" in tags
+    # LERC's bound of errors: half a label is none.
+    return jpeg or tags.get("COMPRESSION_REVERSIBILITY") == "LOSSY" or float(tags.get("MAX_Z_ERROR", 0)) > 0.5
 
 
 def _on_grid_of(raster: Path, dataset: Any, nodata: bool) -> Any:
