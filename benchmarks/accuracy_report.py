@@ -57,9 +57,7 @@ def rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def table(report: Mapping[str, Any]) -> Table:
     """The table for a terminal."""
     setting = report["setting"]
-    drawn = Table(
-        title=f"{setting['dataset']}, recipe {setting['recipe']}: mean of {setting['seeds']} seeds, in percent"
-    )
+    drawn = Table(title=f"{setting['dataset']}, recipe {setting['recipe']}, in percent. {_seeds(setting['seeds'])}")
     for heading in HEADINGS:
         drawn.add_column(heading, justify="left" if heading in ("network", "fastest export") else "right")
     for row in rows(report):
@@ -78,9 +76,8 @@ def section(report: Mapping[str, Any]) -> tuple[str, str]:
         f"`python -m benchmarks accuracy --dataset DATASET --recipe {setting['recipe']} --minutes [{minutes}]"
         f"{networks} --seeds {setting['seeds']}`: {images['train']} images to train, {images['val']} to validate; the"
         " same backbone, weights, augmentation, loss, optimiser and schedule, and the same minutes of processor time"
-        f" of {report['machine']['threads']} threads. Means of {setting['seeds']} seeds, for mean IoU the lowest and"
-        " highest too; the last weights, not the best. Thin and small are the classes with less than 2 % of the pixels."
-        " Exported forms predict one image at a time.",
+        f" of {report['machine']['threads']} threads. {_seeds(setting['seeds'])}; the last weights, not the best. Thin"
+        " and small are the classes with less than 2 % of the pixels. Exported forms predict one image at a time.",
     )
 
 
@@ -115,6 +112,10 @@ def write_picture(report: Mapping[str, Any], path: Path) -> None:
     figure.suptitle(f"{setting['dataset']}: the same backbone, data and minutes", fontsize=11)
     with replacing(path) as temporary:
         temporary.write_bytes(figure_png(figure))
+
+
+def _seeds(number: int) -> str:
+    return "One seed" if number == 1 else f"Means of {number} seeds, for mean IoU the lowest and highest too"
 
 
 def _percent(values: Iterable[float | None]) -> str:
