@@ -80,6 +80,21 @@ def test_the_working_size_shows_the_objects(
         assert (narrow in " ".join(choice.reasons)) == (factor > 1)
 
 
+@pytest.mark.parametrize(
+    ("long_side", "crop", "seen"), [(None, (320, 448), "as they are"), (960, (640, 896), "of 960")]
+)
+def test_a_size_that_the_user_gives_decides_the_crops(
+    tmp_path: Path, long_side: int | None, crop: tuple[int, int], seen: str
+) -> None:
+    """Even if it says that photographs keep theirs, where objects would be lost."""
+    index = photographs(tmp_path / "data", (480, 360), 2)
+    config = TrainConfig()
+    config.data.long_side = long_side
+    choice = choose(config, index, check_dataset(index), {"data.long_side"})
+    assert (choice.config.data.long_side, choice.config.data.crop) == (long_side, crop)
+    assert seen in choice.reasons[1] and "since that was given" in choice.reasons[1]
+
+
 @pytest.mark.parametrize("size", [(100, 75), (60, 40), (200, 150)])
 def test_crops_of_small_photographs_fit_into_them(tmp_path: Path, size: tuple[int, int]) -> None:
     data = chosen(photographs(tmp_path / "data", size, 20)).config.data

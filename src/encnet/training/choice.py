@@ -123,10 +123,11 @@ def _size(config: TrainConfig, index: DatasetIndex, report: CheckReport, given: 
     windows = [sample.image.rectangle for sample in samples if isinstance(sample.image, Window)]
     sizes = [(window.width, window.height) for window in windows] or sizes
     width, height = (round(statistics.median(side)) for side in zip(*sizes, strict=True)) if sizes else (640, 640)
-    long_side = config.data.long_side if "data.long_side" in given else None
-    why = "that was given" if long_side is not None else "windows of rasters keep their own size"
-    if long_side is None and not windows:
-        long_side, why = _working_size(max(width, height), index, report, config.data.train)
+    long_side, why = config.data.long_side, "that was given"
+    if not _is_given("data.long_side", given):
+        long_side, why = None, "windows of rasters keep their own size"
+        if not windows:
+            long_side, why = _working_size(max(width, height), index, report, config.data.train)
     scale = 1.0 if long_side is None else long_side / max(width, height)
     ratio = min(1.0, (CROP_PIXELS * max(1.0, scale) ** 2 / (width * height * scale**2)) ** 0.5)
     crop = tuple(_crop_side(side * scale, side * scale * ratio) for side in (height, width))
