@@ -17,6 +17,7 @@ from encnet.system.files import replacing
 
 HEADINGS: tuple[str, ...] = (
     "minutes",
+    "taken",
     "network",
     "mean IoU",
     "thin and small",
@@ -41,6 +42,7 @@ def rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
             cells.append(
                 (
                     f"{minutes:g}",
+                    f"{statistics.mean(run['taken_minutes'] for run in runs):.1f}",
                     network,
                     f"{statistics.mean(ious):.1f}{spread}",
                     _percent(run["small_iou"] for run in runs),
@@ -76,8 +78,10 @@ def section(report: Mapping[str, Any]) -> tuple[str, str]:
         f"`python -m benchmarks accuracy --dataset DATASET --recipe {setting['recipe']} --minutes [{minutes}]"
         f"{networks} --seeds {setting['seeds']}`: {images['train']} images to train, {images['val']} to validate; the"
         " same backbone, weights, augmentation, loss, optimiser and schedule, and the same minutes of processor time"
-        f" of {report['machine']['threads']} threads. {_seeds(setting['seeds'])}; the last weights, not the best. Thin"
-        " and small are the classes with less than 2 % of the pixels. Exported forms predict one image at a time.",
+        f" of {report['machine']['threads']} threads. {_seeds(setting['seeds'])}; the last weights, not the best. The"
+        " steps were planned for the minutes, from the time of the first ones; taken are the minutes of the whole run,"
+        " with reading and the last validation. Thin and small are the classes with less than 2 % of the pixels."
+        " Exported forms predict one image at a time.",
     )
 
 
