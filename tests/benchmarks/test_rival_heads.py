@@ -18,11 +18,13 @@ from encnet.checkpoint.create import create_model
 def test_head_equals_the_network_of_the_library(name: str) -> None:
     rival_heads.register()
     torch.manual_seed(0)
-    ours: Any = create_model("encnet_lite0", 5, aux=False, **CHANGES[f"smp {name}"]).eval()
+    ours: Any = create_model("encnet_lite0", 5, aux=False, **CHANGES[f"smp {name}"]["model"]).eval()
     further: dict[str, Any] = {}
     if name == "PSPNet":  # which the library cannot dilate: both are undilated here
         further = {"encoder_depth": 5, "upsampling": 32}
-        ours = create_model("encnet_lite0", 5, aux=False, **{**CHANGES["smp PSPNet"], "output_stride": 32}).eval()
+        ours = create_model(
+            "encnet_lite0", 5, aux=False, **{**CHANGES["smp PSPNet"]["model"], "output_stride": 32}
+        ).eval()
     library = getattr(smp, name)("tu-tf_efficientnet_lite0", encoder_weights=None, classes=5, **further).eval()
     library.encoder.model.load_state_dict(ours.backbone.network.state_dict())
     library.decoder.load_state_dict(ours.head.decoder.state_dict())
