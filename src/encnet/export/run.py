@@ -34,7 +34,7 @@ from encnet.system.progress import progress_bar, shown_step
 from encnet.system.unwritable import refusal
 
 PARITY: str = ".parity.json"
-"""What the name of the file with the comparison has after that of the exported model, beside which it is."""
+"""What follows the whole name of the exported model in the name of the file with the comparison."""
 JUDGED: int = 16
 """Number of calibration images on which the exported model is compared."""
 

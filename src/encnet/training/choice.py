@@ -24,9 +24,8 @@ SIZES: tuple[int, ...] = (640, 896, 1280)
 """Working sizes: lengths in pixels of the long side, the smallest one that shows the objects is chosen."""
 
 ENLARGED = 4 / 3
-"""Factor by which photographs below the first of these sizes are enlarged, up to that size, if objects would be lost:
-twice the
-length was worse after the same minutes, docs/figures.md."""
+"""Factor by which photographs below the first of these sizes are enlarged, up to that size, if objects would be lost;
+twice the length was worse after the same minutes: docs/figures.md."""
 
 NARROW = 4
 """Pixels below which an object is likely to be lost: the network decides at every second pixel."""
